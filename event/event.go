@@ -1,0 +1,108 @@
+// Package event owns the wire contract: the events that cross Kafka, their topics, keys, CloudEvents headers and delivery classes.
+//
+// The body of a record is one protobuf Event (event.proto); it is complete by itself, so that a consumer may ignore the headers.
+// The headers are the CloudEvents 1.0 Kafka binding in binary mode, for consumers that are not Anteroom.
+// Events of one call share a key, hence a partition per topic, hence an order.
+//
+// The package imports nothing from this module and promises that what an older version encoded can always be decoded.
+package event
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anteroom/anteroom/event/eventpb"
+)
+
+// Class says what may happen to an event when a queue is full.
+type Class int
+
+const (
+	// Durable events are waited for: the sender gets the broker's acknowledgement or an error.
+	Durable Class = iota
+	// Lossy events are quality samples: a full queue drops the oldest and counts it.
+	Lossy
+)
+
+// ClassOf tells the delivery class of an event.
+func ClassOf(e *eventpb.Event) Class {
+	if _, ok := e.GetPayload().(*eventpb.Event_StreamReport); ok {
+		return Lossy
+	}
+	return Durable
+}
+
+// Header is one Kafka record header.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Record is an event ready for a broker.
+type Record struct {
+	Topic   string
+	Key     []byte
+	Value   []byte
+	Headers []Header
+}
+
+// ErrInvalid is wrapped by everything Decode and Encode refuse.
+var ErrInvalid = errors.New("invalid event")
+
+// Encode makes the record of an event: topic by region and class, key by organisation and call.
+// An event that Validate refuses is not encoded.
+func Encode(e *eventpb.Event) (Record, error) {
+	if err := Validate(e); err != nil {
+		return Record{}, err
+	}
+	value, err := proto.Marshal(e)
+	if err != nil {
+		return Record{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return Record{
+		Topic:   Topic(e.Region, ClassOf(e)),
+		Key:     Key(e.Org, e.CallId),
+		Value:   value,
+		Headers: Headers(e),
+	}, nil
+}
+
+// Decode reads the body of a record. The error wraps ErrInvalid and never quotes the body.
+func Decode(value []byte) (*eventpb.Event, error) {
+	e := new(eventpb.Event)
+	if err := proto.Unmarshal(value, e); err != nil {
+		return nil, fmt.Errorf("%w: not a protobuf event", ErrInvalid)
+	}
+	if err := Validate(e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Headers are the CloudEvents 1.0 attributes of an event in Kafka's binary mode.
+func Headers(e *eventpb.Event) []Header {
+	observed := time.UnixMicro(e.ObservedAtUs).UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+	return []Header{
+		{"ce_specversion", []byte("1.0")},
+		{"ce_id", []byte(e.Id)},
+		{"ce_source", []byte(e.Source)},
+		{"ce_type", []byte(Type(e))},
+		{"ce_time", []byte(observed)},
+		{"ce_subject", []byte(e.CallId)},
+		{"ce_org", []byte(e.Org)},
+		{"ce_region", []byte(e.Region)},
+		{"ce_sequence", []byte(strconv.FormatUint(e.Sequence, 10))},
+		{"content-type", []byte("application/protobuf")},
+	}
+}
+
+// Key makes the partition key: all events of one call of one organisation share it.
+func Key(org, call string) []byte { return []byte(org + "/" + call) }
+
+// NewID makes a fresh event id; time-ordered (UUID version 7) so that sorted ids are roughly sorted by time.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
