@@ -1,0 +1,130 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+const (
+	brokerUser = "anteroom"
+	// brokerMechanism is SCRAM and not PLAIN: the listener has no TLS, and with
+	// SCRAM the password itself never crosses the socket.
+	brokerMechanism = "SCRAM-SHA-256"
+)
+
+// BrokerConfig says where the embedded broker keeps its data.
+type BrokerConfig struct {
+	// Dir holds topics, committed offsets, the password and the remembered
+	// port. Required; made with mode 0700 if missing.
+	Dir string
+	// Unsynced leaves flushing to the operating system, so that records that
+	// were acknowledged survive the process but not the machine. Default false:
+	// every batch is synced before it is acknowledged. For tests.
+	Unsynced bool
+	// Logger gets the broker's warnings and errors. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// DefaultBrokerConfig returns the configuration for a data folder.
+func DefaultBrokerConfig(dir string) BrokerConfig {
+	return BrokerConfig{Dir: dir}
+}
+
+// Broker is a Kafka broker in this process.
+type Broker struct {
+	cluster  *kfake.Cluster
+	addr     string
+	password string
+	once     sync.Once
+}
+
+// StartBroker starts the broker and returns when it answers. Topics are never
+// made by naming them: whoever owns a topic creates it with its partitions.
+// The context bounds the start only; Close stops the broker.
+func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
+	if cfg.Dir == "" {
+		return nil, fmt.Errorf("start broker: Dir is empty")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	password, err := Secret(cfg.Dir, "password")
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	listener, err := listenRemembered(filepath.Join(cfg.Dir, "port"))
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	data := filepath.Join(cfg.Dir, "log")
+	// The broker persists its users and prefers them to the configured ones. The
+	// password file alone decides, so that deleting it changes the password.
+	if err := os.Remove(filepath.Join(data, "sasl.json")); err != nil && !os.IsNotExist(err) {
+		listener.Close()
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	opts := []kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.DataDir(data),
+		kfake.EnableSASL(),
+		kfake.Superuser(brokerMechanism, brokerUser, password),
+		kfake.WithLogger(brokerLog{cfg.Logger}),
+		// The port was bound above, so nobody can take it in between.
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
+	}
+	if !cfg.Unsynced {
+		opts = append(opts, kfake.SyncWrites())
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	return &Broker{cluster: cluster, addr: listener.Addr().String(), password: password}, nil
+}
+
+// Addr is the broker's host:port on loopback, the same across restarts unless
+// another process has taken the port meanwhile.
+func (b *Broker) Addr() string { return b.addr }
+
+// User is the name to log in with.
+func (b *Broker) User() string { return brokerUser }
+
+// Password is the generated password.
+func (b *Broker) Password() string { return b.password }
+
+// Mechanism is the SASL mechanism the broker takes: SCRAM-SHA-256.
+func (b *Broker) Mechanism() string { return brokerMechanism }
+
+// Close writes what is still in memory and stops the broker.
+func (b *Broker) Close() error {
+	b.once.Do(b.cluster.Close)
+	return nil
+}
+
+// brokerLog hands the broker's own messages on. They name topics, groups and
+// client addresses on loopback, never a record's content.
+type brokerLog struct{ logger *slog.Logger }
+
+func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	switch level {
+	case kfake.LogLevelError:
+		l.logger.Error("embedded broker", "detail", fmt.Sprintf(format, args...))
+	case kfake.LogLevelWarn:
+		l.logger.Warn("embedded broker", "detail", fmt.Sprintf(format, args...))
+	case kfake.LogLevelNone, kfake.LogLevelInfo, kfake.LogLevelDebug:
+	}
+}

@@ -1,0 +1,132 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is an engine running as a child. It lives as long as its standard
+// input, which this process holds open.
+type process struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	output *tail
+	// term ends the child cleanly; nil if the end of standard input does.
+	term func() error
+	done chan struct{}
+
+	mu      sync.Mutex
+	closing bool  // guarded by mu: the end was asked for
+	err     error // guarded by mu: why the child ended by itself
+}
+
+// startProcess starts cmd and reaps it when it ends. All happens on one
+// goroutine locked to its thread, since the parent-death signal follows the
+// thread that started the child, not the process.
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, stdin: stdin, output: &tail{}, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = p.output, p.output
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, after the child
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		err = cmd.Wait()
+		p.mu.Lock()
+		if !p.closing {
+			p.err = fmt.Errorf("the ClickHouse process ended by itself: %w%s", orExited(err), p.output.quote())
+		}
+		p.mu.Unlock()
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// close asks the child to end, waits up to patience, kills it then, and returns
+// when it has been reaped.
+func (p *process) close(patience time.Duration) error {
+	p.mu.Lock()
+	p.closing = true
+	ownEnd := p.err
+	p.mu.Unlock()
+	p.stdin.Close()
+	if p.term != nil {
+		if err := p.term(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("stop ClickHouse: %w", err)
+		}
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return ownEnd
+	case <-timer.C:
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop ClickHouse: %w", err)
+	}
+	<-p.done
+	return fmt.Errorf("stop ClickHouse: it did not end within %s and was killed", patience)
+}
+
+func (p *process) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+func (p *process) signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
+
+func orExited(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+// tail keeps the last output of a child, for the error when it fails. A healthy
+// engine writes next to nothing there; its log goes to a file.
+type tail struct {
+	mu   sync.Mutex
+	text []byte // guarded by mu
+}
+
+const tailBytes = 4096
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - tailBytes; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) quote() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := strings.TrimSpace(string(t.text))
+	if text == "" {
+		return ""
+	}
+	return "; it said: " + text
+}
