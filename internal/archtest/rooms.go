@@ -1,0 +1,116 @@
+package archtest
+
+// House is the table of docs/architecture.md. Change both together.
+func House() Table {
+	return Table{Rooms: rooms(), ThirdParties: thirdParties()}
+}
+
+func rooms() []Room {
+	contract := []string{"event", "event/eventpb"}
+	with := func(more ...string) []string { return append(append([]string{}, contract...), more...) }
+	const (
+		decoder = "a decoder is a pure function from another system's bytes to events: it knows neither engine"
+		forTest = "it exists for tests and measurements, and must not reach the binary"
+	)
+	return []Room{
+		{Path: "event", May: []string{"event/eventpb"}, Why: "the wire contract stands under everything and on nothing"},
+		{Path: "event/eventpb", Why: "generated from event/event.proto"},
+		{Path: "quality", Why: "thresholds and verdicts are pure functions that anybody may call"},
+		{Path: "policy", Why: "policy is asked, and asks nobody: a decision depends on its input only"},
+		{Path: "media", May: with("policy"), Why: "media sees neither Kafka nor ClickHouse: it says what it needs as small interfaces, wired in cmd"},
+
+		{
+			Path: "ingest",
+			May:  with("quality", "store", "internal/kafka", "ingest/label", "ingest/decode", "ingest/acs", "ingest/rtcstats", "ingest/webrtcinternals"),
+			Why:  "data flows one way, from Kafka to ClickHouse: ingest knows no reader and no author",
+		},
+		{Path: "ingest/label", May: contract, Why: "labelling is a pure function of a record and of keys"},
+		{Path: "ingest/decode", May: with("ingest/label"), Why: decoder},
+		{Path: "ingest/acs", May: with("quality", "ingest/label", "ingest/decode"), Why: decoder},
+		{Path: "ingest/rtcstats", May: with("quality", "ingest/label", "ingest/decode"), Why: decoder},
+		{Path: "ingest/webrtcinternals", May: with("quality", "ingest/label", "ingest/decode", "ingest/rtcstats"), Why: decoder},
+
+		{Path: "store", May: contract, Why: "the store knows rows and queries, not who writes or reads them"},
+		{Path: "retention", May: with("policy", "store"), Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP"},
+		{
+			Path: "api", May: with("policy", "quality", "store", "retention", "web"),
+			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
+		},
+		{Path: "web", Why: "built pages as an embedded file system"},
+		{Path: "migrations", Why: "numbered SQL, embedded; what runs it hands in the connection"},
+		{Path: "dashboards", Why: "dashboards are files; their queries are run by tests"},
+
+		{Path: "internal/kafka", May: contract, Why: "a thin leaf: connection, producer, topics"},
+		{Path: "internal/embedded", Why: "engines know nothing of what is kept in them"},
+		{Path: "internal/app", Why: "the lifecycle knows steps, not what they stop"},
+		{
+			Path: "internal/config",
+			May: []string{
+				"api", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
+				"policy", "quality", "retention", "store",
+			},
+			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
+		},
+		{Path: "internal/demo", May: with("ingest/decode", "ingest/rtcstats"), Why: "recorded calls as embedded files; loading them is the import command's work"},
+		{Path: "cmd/anteroom", All: true, Why: "the only place that wires"},
+
+		{Path: "internal/archtest", Test: true, Why: forTest},
+		{Path: "internal/composetest", Test: true, Why: forTest},
+		{Path: "internal/kafkatest", Test: true, Why: forTest},
+		{Path: "internal/embedded/embeddedtest", Test: true, Why: forTest},
+		{Path: "bench", Test: true, Why: forTest},
+	}
+}
+
+func thirdParties() []ThirdParty {
+	const (
+		httpOnly  = "HTTP and its generated code end at the api room, so that the framework can be changed in one place"
+		cliOnly   = "the terminal is cmd's"
+		testsOnly = "it is a tool of tests"
+	)
+	api := []string{"api"}
+	cmd := []string{"cmd/anteroom"}
+	return []ThirdParty{
+		{Prefix: "github.com/pion", Rooms: []string{"media"}, Why: "media is the only room that speaks WebRTC"},
+		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
+
+		{Prefix: "github.com/labstack/echo", Rooms: api, Why: httpOnly},
+		{Prefix: "github.com/oapi-codegen", Rooms: api, Why: httpOnly},
+		{Prefix: "github.com/getkin/kin-openapi", Rooms: api, Why: httpOnly},
+		{Prefix: "github.com/golang-jwt/jwt", Rooms: api, Why: "identity is proven at the api's door"},
+		{Prefix: "github.com/coreos/go-oidc", Rooms: api, Why: "identity is proven at the api's door"},
+		{Prefix: "github.com/coder/websocket", Rooms: []string{"api", "media"}, Why: "only what faces clients"},
+
+		{
+			Prefix: "github.com/ClickHouse", Rooms: []string{"store", "migrations", "cmd/anteroom"},
+			Why: "queries live in the room that owns the tables; the migration command opens a connection for goose",
+		},
+		{Prefix: "github.com/pressly/goose", Rooms: []string{"migrations", "cmd/anteroom"}, Why: "the schema changes by migration only"},
+		{Prefix: "github.com/segmentio/kafka-go", Rooms: []string{"internal/kafka", "ingest"}, Why: "the broker is reached in two places: produced to in internal/kafka, consumed in ingest"},
+		{Prefix: "github.com/twmb", Rooms: []string{"internal/embedded"}, Why: "the broker in process is an engine, not a client"},
+		{Prefix: "github.com/ebitengine/purego", Rooms: []string{"internal/embedded"}, Why: "only the engine's child process loads a library"},
+		{Prefix: "github.com/transparency-dev", Rooms: []string{"retention"}, Why: "the ledger belongs to retention"},
+
+		{
+			Prefix: "google.golang.org/protobuf",
+			Rooms:  []string{"event", "event/eventpb", "ingest", "ingest/acs", "ingest/decode", "ingest/label", "ingest/rtcstats", "ingest/webrtcinternals", "media"},
+			Why:    "the encoding is the event room's; makers and readers of events may use its message helpers, nobody else",
+		},
+		{Prefix: "github.com/spf13", Rooms: cmd, Why: cliOnly},
+		{Prefix: "github.com/jedib0t/go-pretty", Rooms: cmd, Why: cliOnly},
+		{Prefix: "github.com/knadh/koanf", Rooms: []string{"internal/config"}, Why: "configuration is read once; rooms get structs"},
+		{Prefix: "go.yaml.in/yaml", Rooms: []string{"internal/config"}, Why: "configuration is read once; rooms get structs"},
+		{Prefix: "golang.org/x/sys", Rooms: []string{"internal/embedded"}, Why: "system calls are the engines'"},
+
+		{Prefix: "github.com/google/uuid", Any: true, Why: "a value type"},
+		{Prefix: "github.com/prometheus/client_golang", Any: true, Why: "each room owns its metrics"},
+		{Prefix: "go.opentelemetry.io", Any: true, Why: "each room owns its spans"},
+		{Prefix: "golang.org/x/sync", Any: true, Why: "next to the standard library"},
+		{Prefix: "golang.org/x/crypto", Any: true, Why: "next to the standard library"},
+		{Prefix: "github.com/klauspost/compress", Rooms: []string{"ingest", "ingest/decode", "ingest/rtcstats", "ingest/webrtcinternals", "store"}, Why: "dumps and columns come compressed; nothing else does"},
+
+		{Prefix: "github.com/google/go-cmp", Why: testsOnly},
+		{Prefix: "pgregory.net/rapid", Why: testsOnly},
+		{Prefix: "github.com/rogpeppe/go-internal", Why: testsOnly},
+	}
+}
