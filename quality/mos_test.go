@@ -90,6 +90,20 @@ func TestAnnexB(t *testing.T) {
 	}
 }
 
+// TestFormulaTextSaysTheConstants keeps the published text true.
+func TestFormulaTextSaysTheConstants(t *testing.T) {
+	for _, want := range []string{
+		"R = " + formatNumber(defaultR), "d - " + formatNumber(delayKneeMs), "+ " + formatNumber(fixedDelayMs) + " ms",
+		"(" + formatNumber(maxImpairment) + " - Ie)", "Ie = " + formatNumber(ieDTX) + " with DTX",
+		"0, " + formatNumber(ieMax) + ")", "else " + formatNumber(ieUnknown) + ";", "Bpl = " + formatNumber(bplPlain),
+		"with FEC " + formatNumber(bplFEC), "with RED " + formatNumber(bplRED),
+	} {
+		if !strings.Contains(MOSFormulaText, want) {
+			t.Errorf("the formula's text lacks %q", want)
+		}
+	}
+}
+
 func TestMOSIsPublished(t *testing.T) {
 	e, ok := EstimateMOS(MOSInputOf(Measures{Media: Audio, LossRatio: Of(0.021), RTTMs: Of(212), JitterMs: Of(34)}, "OPUS"))
 	if !ok {
