@@ -1,0 +1,40 @@
+package store
+
+import "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+// column is one column of rows that wait for their insert. Columns are reused from batch to batch.
+type column interface {
+	columnName() string
+	len() int
+	appendTo(driver.BatchColumn) error
+	// pick appends to dst, a column of the same type, the rows for which keep is true.
+	pick(dst column, keep []bool)
+	reset()
+}
+
+// vec is a column of values of type T; *X for a Nullable(X), nil being NULL.
+type vec[T any] struct {
+	name   string
+	values []T
+}
+
+func (v *vec[T]) add(x T)            { v.values = append(v.values, x) }
+func (v *vec[T]) columnName() string { return v.name }
+func (v *vec[T]) len() int           { return len(v.values) }
+
+func (v *vec[T]) appendTo(c driver.BatchColumn) error { return c.Append(v.values) }
+
+func (v *vec[T]) pick(dst column, keep []bool) {
+	to := dst.(*vec[T]) //nolint:forcetypeassert,errcheck // both are the same column of two tables of one shape
+	for i, x := range v.values {
+		if keep[i] {
+			to.add(x)
+		}
+	}
+}
+
+// reset clears the values too: what they point to must not outlive the batch.
+func (v *vec[T]) reset() {
+	clear(v.values)
+	v.values = v.values[:0]
+}
