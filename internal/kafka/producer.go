@@ -1,0 +1,86 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+
+	"github.com/anteroom/anteroom/event"
+)
+
+// Producer writes records and waits for the acknowledgement of all in-sync replicas. It is safe for concurrent use.
+type Producer struct{ writer *kafkago.Writer }
+
+
+// NewProducer makes a producer. Records of one key go to one partition, by the same hash as Kafka's own clients use.
+func (c *Client) NewProducer() *Producer {
+	return &Producer{writer: &kafkago.Writer{
+		Addr:         kafkago.TCP(c.cfg.Brokers...),
+		Transport:    c.transport,
+		Balancer:     kafkago.Murmur2Balancer{Consistent: true},
+		RequiredAcks: kafkago.RequireAll,
+		Compression:  kafkago.Lz4,
+		BatchTimeout: 5 * time.Millisecond,
+		BatchSize:    1000,
+		BatchBytes:   900 << 10, // a broker's default limit of a message is 1,048,588 bytes
+		MaxAttempts:  5,
+		ReadTimeout:  c.cfg.Timeout,
+		WriteTimeout: c.cfg.Timeout,
+	}}
+}
+
+// ErrTooLarge is what Write answers for a record that no broker of default settings takes.
+var ErrTooLarge = errors.New("record is too large for Kafka")
+
+// Write writes the records, in their order within each partition, and returns when all are acknowledged. On an error some may be
+// written, and some twice: write all of them again, and let their source marks sort it out.
+func (p *Producer) Write(ctx context.Context, records ...event.Record) error {
+	messages := make([]kafkago.Message, len(records))
+	for i, r := range records {
+		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers)}
+	}
+	err := p.writer.WriteMessages(ctx, messages...)
+	var failed kafkago.WriteErrors
+	if errors.As(err, &failed) {
+		for _, e := range failed {
+			if e != nil {
+				return fmt.Errorf("write %d of %d records to Kafka: %w", failed.Count(), len(records), e)
+			}
+		}
+	}
+	if errors.As(err, new(kafkago.MessageTooLargeError)) {
+		return ErrTooLarge
+	}
+	if err != nil {
+		return fmt.Errorf("write to Kafka: %w", err)
+	}
+	return nil
+}
+
+// Partition tells which of n partitions a key goes to.
+func (p *Producer) Partition(key []byte, n int) int {
+	partitions := make([]int, n)
+	for i := range partitions {
+		partitions[i] = i
+	}
+	return p.writer.Balancer.Balance(kafkago.Message{Key: key}, partitions...)
+}
+
+// Close writes out what is queued and closes the connections.
+func (p *Producer) Close() error {
+	if err := p.writer.Close(); err != nil {
+		return fmt.Errorf("close producer: %w", err)
+	}
+	return nil
+}
+
+func headers(from []event.Header) []kafkago.Header {
+	to := make([]kafkago.Header, len(from))
+	for i, h := range from {
+		to[i] = kafkago.Header{Key: h.Key, Value: h.Value}
+	}
+	return to
+}

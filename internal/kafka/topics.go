@@ -1,0 +1,73 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// Topic is a topic to have.
+type Topic struct {
+	Name       string
+	Partitions int
+	// Replication is the number of copies; 0 or less leaves it to the broker.
+	Replication int
+	// Retention is how long the broker keeps records; 0 leaves it to the broker.
+	Retention time.Duration
+}
+
+// EnsureTopics creates the topics that are missing. Topics that exist are left as they are.
+func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) error {
+	configs := make([]kafkago.TopicConfig, 0, len(topics))
+	for _, t := range topics {
+		config := kafkago.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replication}
+		if t.Replication <= 0 {
+			config.ReplicationFactor = -1
+		}
+		if t.Retention > 0 {
+			config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{
+				ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(t.Retention.Milliseconds(), 10),
+			})
+		}
+		configs = append(configs, config)
+	}
+	resp, err := c.API().CreateTopics(ctx, &kafkago.CreateTopicsRequest{Topics: configs})
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	for name, err := range resp.Errors {
+		if err != nil && !errors.Is(err, kafkago.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Ping asks a broker for the cluster's metadata.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.API().Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{}}); err != nil {
+		return fmt.Errorf("ask Kafka for metadata: %w", err)
+	}
+	return nil
+}
+
+// Partitions counts the partitions of a topic.
+func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
+	meta, err := c.API().Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return 0, fmt.Errorf("ask Kafka for topic %s: %w", topic, err)
+	}
+	for _, t := range meta.Topics {
+		if t.Name == topic {
+			if t.Error != nil {
+				return 0, fmt.Errorf("topic %s: %w", topic, t.Error)
+			}
+			return len(t.Partitions), nil
+		}
+	}
+	return 0, fmt.Errorf("topic %s: %w", topic, kafkago.UnknownTopicOrPartition)
+}
