@@ -14,7 +14,6 @@ import (
 // Producer writes records and waits for the acknowledgement of all in-sync replicas. It is safe for concurrent use.
 type Producer struct{ writer *kafkago.Writer }
 
-
 // NewProducer makes a producer. Records of one key go to one partition, by the same hash as Kafka's own clients use.
 func (c *Client) NewProducer() *Producer {
 	return &Producer{writer: &kafkago.Writer{
