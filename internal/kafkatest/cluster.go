@@ -77,7 +77,7 @@ func (c *Cluster) pickPorts() error {
 		if err != nil {
 			return fmt.Errorf("find a free port: %w", err)
 		}
-		defer func() { _ = l.Close() }()
+		defer l.Close() //nolint:gocritic // three listeners, all open until the last is chosen
 		*port = l.Addr().(*net.TCPAddr).Port
 	}
 	c.Plaintext = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(c.ports.plain))}

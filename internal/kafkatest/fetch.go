@@ -67,7 +67,7 @@ func libraries(ctx context.Context, progress io.Writer) (string, error) {
 	if present(dir) { // another process was quicker
 		return dir, nil
 	}
-	_, _ = fmt.Fprintf(progress, "Fetching Apache Kafka %s (54 MB), once …\n", Version())
+	fmt.Fprintf(progress, "Fetching Apache Kafka %s (54 MB), once …\n", Version())
 	if err := fetchInto(ctx, mvn, dir); err != nil {
 		return "", err
 	}
