@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,6 +15,9 @@ import (
 type Store struct {
 	cfg  Config
 	conn driver.Conn
+
+	mu       sync.Mutex
+	replicas map[string]*Store // guarded by mu: nodes spoken to one by one, by address
 }
 
 // Open checks the configuration and makes the pool. It does not wait for the server, nor ask whether there is one: that is
@@ -39,7 +44,14 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes the connections. Queries that still run fail.
 func (s *Store) Close() error {
-	if err := s.conn.Close(); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := []error{s.conn.Close()}
+	for _, replica := range s.replicas {
+		errs = append(errs, replica.conn.Close())
+	}
+	s.replicas = nil
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil

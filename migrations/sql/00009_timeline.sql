@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS {{local "timeline"}} (
     _topic          LowCardinality(String),
     _partition      Int32 CODEC(T64, ZSTD(1)),
     _offset         Int64 CODEC(Delta, ZSTD(1)),
-    _index          UInt32 CODEC(T64, ZSTD(1))
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    -- Serves the check after a replay, which asks for a range of offsets, always a recent one.
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY toYYYYMM(observed_at)
 ORDER BY (org, call_id, participant_id, observed_at)

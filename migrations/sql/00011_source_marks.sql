@@ -2,7 +2,7 @@
 -- How far each source has been ingested, per partition: what is not above its mark is a doubled record. A row is written after
 -- the rows of its batch are stored and before the offset is committed. It carries the mark before the batch as well, so that
 -- replaying the batch that wrote it decides exactly as the first time.
-CREATE TABLE IF NOT EXISTS source_marks (
+CREATE TABLE IF NOT EXISTS {{whole "source_marks"}} (
     source              String CODEC(ZSTD(1)),
     topic               LowCardinality(String),
     partition           Int32,

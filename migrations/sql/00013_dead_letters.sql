@@ -1,6 +1,6 @@
 -- +goose Up
 -- Records that could not be ingested: why and where they are, never what they say.
-CREATE TABLE IF NOT EXISTS dead_letters (
+CREATE TABLE IF NOT EXISTS {{whole "dead_letters"}} (
     region          LowCardinality(String),
     topic           LowCardinality(String),
     partition       Int32,

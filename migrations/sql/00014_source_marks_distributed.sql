@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "source_marks" "0"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "ingest_batches" "0"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "dead_letters" "0"}};

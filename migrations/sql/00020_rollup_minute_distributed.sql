@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "rollup_minute" "rand()"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "rollup_hours" "0"}};
