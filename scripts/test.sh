@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- ./...
+# A remembered result says nothing about the engines as they are today.
+[ "${CI:-}" != true ] || set -- -count=1 "$@"
 
 record=$(mktemp)
 trap 'rm -f "$record"' EXIT

@@ -240,8 +240,12 @@ func launch(log string, command []string) (*node, error) {
 	return n, nil
 }
 
-// signal is safe against a reused process id: the shell keeps the JVM's until done is about to close.
+// signal is safe against a reused process id: the shell keeps the JVM's until done is about to close. A stopped
+// broker takes no signals.
 func (n *node) signal(s syscall.Signal) {
+	if n == nil {
+		return
+	}
 	select {
 	case <-n.done:
 	default:

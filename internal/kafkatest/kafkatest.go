@@ -19,6 +19,16 @@ import (
 // startLimit bounds one start; a cold JVM on a busy two-core machine takes about ten seconds.
 const startLimit = 2 * time.Minute
 
+// Require skips the test where Java or Maven is missing, and fails it then under CI=true.
+func Require(t testing.TB) {
+	t.Helper()
+	_, err := findJava(t.Context())
+	if err == nil {
+		_, err = libraries(t.Context(), os.Stderr)
+	}
+	skipOrFail(t, err)
+}
+
 // Start runs a cluster in the test's temporary folder and stops it when the test ends. With a failed test the
 // broker's own log is printed.
 func Start(t testing.TB, opts ...Option) *Cluster {
@@ -26,15 +36,7 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit+startLimit)
 	defer cancel()
 	c, err := New(ctx, t.TempDir(), opts...)
-	if errors.Is(err, ErrMissingTool) {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("apache kafka is mandatory under CI=true: %v", err)
-		}
-		t.Skipf("apache kafka is not available here: %v", err)
-	}
-	if err != nil {
-		t.Fatalf("prepare apache kafka: %v", err)
-	}
+	skipOrFail(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("end of the broker's log:\n%s", c.logTail())
@@ -45,4 +47,17 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 		t.Fatalf("start apache kafka: %v", err)
 	}
 	return c
+}
+
+func skipOrFail(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case !errors.Is(err, ErrMissingTool):
+		t.Fatalf("prepare apache kafka: %v", err)
+	case os.Getenv("CI") == "true":
+		t.Fatalf("apache kafka is mandatory under CI=true: %v", err)
+	default:
+		t.Skipf("apache kafka is not available here: %v", err)
+	}
 }
