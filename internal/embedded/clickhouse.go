@@ -205,6 +205,13 @@ func launch(cfg ClickHouseConfig, nonce string) (*process, error) {
 	if err := os.MkdirAll(data.Data, 0o700); err != nil {
 		return nil, err
 	}
+	if data.Library {
+		// The local session's `system` database is in memory: it forgets its
+		// tables at the end, but their data stays in the way of new ones.
+		if err := os.RemoveAll(filepath.Join(data.Data, "data", "system")); err != nil {
+			return nil, fmt.Errorf("remove the last run's engine logs: %w", err)
+		}
+	}
 	files, err := writeEngineFiles(data)
 	if err != nil {
 		return nil, err
@@ -232,11 +239,9 @@ func launchServer(binary string, files engineFiles) (*process, error) {
 	return p, nil
 }
 
-// startStatement opens the ports and then waits for the end of standard input.
-// FROM INFILE is read by the client side of the local session, so unlike
-// file('/dev/stdin') it takes no right to read files.
-const startStatement = `SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; ` +
-	`INSERT INTO FUNCTION null('line String') FROM INFILE '/dev/stdin' FORMAT LineAsString`
+// startStatement opens the ports. The session then waits at its prompt until
+// its terminal is closed.
+const startStatement = `SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP`
 
 func launchLibrary(library string, cfg ClickHouseConfig, data configData, files engineFiles) (*process, error) {
 	exe, err := os.Executable()
@@ -250,13 +255,16 @@ func launchLibrary(library string, cfg ClickHouseConfig, data configData, files 
 		"--tcp_port="+strconv.Itoa(cfg.NativePort),
 		"--http_port="+strconv.Itoa(cfg.HTTPPort),
 		"--log-level=warning",
+		"--interactive",
+		"--disable_suggestion",
+		"--history_file=/dev/null",
 		"--query", startStatement,
 	)
 	// The `default` database shows the files of the working directory: give it
 	// the data folder's, not whatever folder the service was started in.
 	cmd.Dir = data.Data
 	// The engine's threads were not made by Go: keep its preemption signals away.
-	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1")
+	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "TERM=dumb")
 	cmd.SysProcAttr = childAttr(syscall.SIGKILL)
 	return startProcess(cmd)
 }

@@ -11,13 +11,15 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // process is an engine running as a child. It lives as long as its standard
-// input, which this process holds open.
+// input, whose other end this process holds open.
 type process struct {
 	cmd    *exec.Cmd
-	stdin  io.WriteCloser
+	stdin  io.Closer
 	output *tail
 	// term ends the child cleanly; nil if the end of standard input does.
 	term func() error
@@ -28,16 +30,18 @@ type process struct {
 	err     error // guarded by mu: why the child ended by itself
 }
 
-// startProcess starts cmd and reaps it when it ends. All happens on one
-// goroutine locked to its thread, since the parent-death signal follows the
-// thread that started the child, not the process.
+// startProcess starts cmd with a terminal as its standard input (why: see the
+// package comment) and reaps it when it ends. All happens on one goroutine
+// locked to its thread, since the parent-death signal follows the thread that
+// started the child, not the process.
 func startProcess(cmd *exec.Cmd) (*process, error) {
-	stdin, err := cmd.StdinPipe()
+	ours, theirs, err := pty.Open()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open terminal for ClickHouse: %w", err)
 	}
-	p := &process{cmd: cmd, stdin: stdin, output: &tail{}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.output, p.output
+	defer theirs.Close() // the child has its own copy; ours would keep the terminal alive
+	p := &process{cmd: cmd, stdin: ours, output: &tail{}, done: make(chan struct{})}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, p.output, p.output
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, after the child
@@ -55,7 +59,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
-		return nil, err
+		return nil, errors.Join(err, ours.Close())
 	}
 	return p, nil
 }

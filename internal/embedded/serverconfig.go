@@ -57,23 +57,28 @@ func escapeXML(value any) (string, error) {
 }
 
 // usersTemplate: the library's own session logs in as default without asking,
-// so default has to exist and has to be passwordless. It gets the two rights of
-// the start statement and none to read anything: SYSTEM LISTEN opens the ports,
-// and CREATE TEMPORARY TABLE is what `INSERT INTO FUNCTION null` takes.
+// so default has to exist, passwordless, and to be let in from loopback. Its one
+// right, SYSTEM LISTEN, opens the ports. Rights alone don't do: the scalar
+// function file('path') asks for none and reads whatever this user account can.
+// A syntax tree of two nodes holds the start statement and no SELECT. The other
+// profile names the same settings, at the engine's defaults, so that changing to
+// it breaks the constraints of the powerless one.
 const usersTemplate = `<clickhouse>
   <profiles>
     <default>
       <log_queries>1</log_queries>
-      <log_formatted_queries>0</log_formatted_queries>
+      <max_ast_depth>1000</max_ast_depth>
+      <max_ast_elements>50000</max_ast_elements>
     </default>
     <powerless>
       <log_queries>0</log_queries>
+      <max_ast_depth>2</max_ast_depth>
+      <max_ast_elements>2</max_ast_elements>
       <max_memory_usage>100000000</max_memory_usage>
-      <max_threads>1</max_threads>
-      <max_result_rows>1000</max_result_rows>
       <constraints>
-        <max_memory_usage><readonly/></max_memory_usage>
-        <max_threads><readonly/></max_threads>
+        <max_ast_depth><const/></max_ast_depth>
+        <max_ast_elements><const/></max_ast_elements>
+        <max_memory_usage><const/></max_memory_usage>
       </constraints>
     </powerless>
   </profiles>
@@ -81,13 +86,12 @@ const usersTemplate = `<clickhouse>
   <users>
     <default>
       <no_password/>
-      <networks><ip>127.0.0.1</ip></networks>
+      <networks><ip>127.0.0.1</ip><ip>::1</ip></networks>
       <profile>powerless</profile>
       <quota>default</quota>
       <grants>
         {{- if .Library}}
         <query>GRANT SYSTEM LISTEN ON *.*</query>
-        <query>GRANT CREATE TEMPORARY TABLE ON *.*</query>
         {{- else}}
         <query>REVOKE ALL ON *.*</query>
         {{- end}}
@@ -140,8 +144,11 @@ const configTemplate = `<clickhouse>
     <table_engines_require_grant>true</table_engines_require_grant>
     <on_cluster_queries_require_cluster_grant>true</on_cluster_queries_require_cluster_grant>
   </access_control_improvements>
+  <backups>
+    <allowed_path>{{x .Dir}}/backups/</allowed_path>
+  </backups>
   <http_server_default_response>{{x .Nonce}}</http_server_default_response>
-  <keep_alive_timeout>30</keep_alive_timeout>
+  <keep_alive_timeout>3</keep_alive_timeout>
   <max_server_memory_usage_to_ram_ratio>{{.MemoryRatio}}</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>134217728</mark_cache_size>
   <max_concurrent_queries>100</max_concurrent_queries>

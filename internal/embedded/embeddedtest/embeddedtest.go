@@ -202,7 +202,8 @@ func (e Engine) exec(statement string) error {
 	}
 	req.Header.Set("X-ClickHouse-User", e.User)
 	req.Header.Set("X-ClickHouse-Key", e.Password)
-	client := http.Client{Timeout: startPatience}
+	// The engine waits up to 5 s for open connections when it ends.
+	client := http.Client{Timeout: startPatience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return err

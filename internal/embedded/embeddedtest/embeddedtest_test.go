@@ -3,6 +3,7 @@ package embeddedtest_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/segmentio/kafka-go"
@@ -61,13 +62,15 @@ func TestBroker_WriteAndRead(t *testing.T) {
 	if err := made.Errors[topic]; err != nil {
 		t.Fatal(err)
 	}
-	writer := &kafka.Writer{Addr: kafka.TCP(broker.Addr), Topic: topic, RequiredAcks: kafka.RequireAll, Transport: transport}
+	writer := &kafka.Writer{Addr: kafka.TCP(broker.Addr), Topic: topic, RequiredAcks: kafka.RequireAll,
+		Transport: transport, BatchTimeout: time.Millisecond}
 	defer writer.Close()
 	if err := writer.WriteMessages(ctx, kafka.Message{Value: []byte("hello")}); err != nil {
 		t.Fatal(err)
 	}
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: []string{broker.Addr}, Topic: topic, Dialer: &kafka.Dialer{SASLMechanism: mechanism},
+		MaxWait: 100 * time.Millisecond,
 	})
 	defer reader.Close()
 	message, err := reader.ReadMessage(ctx)

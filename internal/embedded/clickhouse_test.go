@@ -1,0 +1,337 @@
+package embedded_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom/anteroom/internal/embedded"
+)
+
+func startClickHouse(t *testing.T, cfg embedded.ClickHouseConfig) *embedded.ClickHouse {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	server, err := embedded.StartClickHouse(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return server
+}
+
+func connect(t *testing.T, addr, user, password string, protocol clickhouse.Protocol) driver.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Protocol: protocol, Addr: []string{addr},
+		Auth: clickhouse.Auth{Database: "system", Username: user, Password: password},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func service(t *testing.T, server *embedded.ClickHouse) driver.Conn {
+	t.Helper()
+	return connect(t, server.Addr(), server.User(), server.Password(), clickhouse.Native)
+}
+
+func mustExec(t *testing.T, conn driver.Conn, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		if err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func scalar[T any](t *testing.T, conn driver.Conn, query string) T {
+	t.Helper()
+	var value T
+	if err := conn.QueryRow(t.Context(), query).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return value
+}
+
+func TestClickHouse_DataSurvivesRestart(t *testing.T) {
+	cfg := embedded.DefaultClickHouseConfig(t.TempDir())
+	for start := range uint64(3) {
+		server := startClickHouse(t, cfg)
+		conn := service(t, server)
+		mustExec(t, conn,
+			"CREATE DATABASE IF NOT EXISTS kept",
+			"CREATE TABLE IF NOT EXISTS kept.numbers (n UInt64) ENGINE = MergeTree ORDER BY n",
+			fmt.Sprintf("INSERT INTO kept.numbers VALUES (%d)", start),
+		)
+		if got := scalar[uint64](t, conn, "SELECT count() FROM kept.numbers"); got != start+1 {
+			t.Errorf("start %d: %d rows, want %d", start, got, start+1)
+		}
+		// The engine's own logs must work after every start, not just the first.
+		mustExec(t, conn, "SYSTEM FLUSH LOGS query_log, part_log")
+		for _, log := range []string{"query_log", "part_log"} {
+			if got := scalar[uint64](t, conn, "SELECT count() FROM system."+log); got == 0 {
+				t.Errorf("start %d: system.%s is empty", start, log)
+			}
+		}
+		conn.Close()
+		if err := server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Err(); err != nil {
+			t.Errorf("Err after Close: %v", err)
+		}
+	}
+}
+
+func TestClickHouse_ServiceUserMayDoWhatTheServiceNeeds(t *testing.T) {
+	dir := t.TempDir()
+	conn := service(t, startClickHouse(t, embedded.DefaultClickHouseConfig(dir)))
+	mustExec(t, conn,
+		"CREATE DATABASE d",
+		"CREATE TABLE d.t (n UInt64, at DateTime) ENGINE = MergeTree PARTITION BY toYYYYMMDD(at) ORDER BY n TTL at + INTERVAL 30 DAY",
+		"INSERT INTO d.t SELECT number, now() FROM numbers(10)",
+		"DELETE FROM d.t WHERE n = 3",
+		"ALTER TABLE d.t DELETE WHERE n = 4 SETTINGS mutations_sync = 2",
+		"OPTIMIZE TABLE d.t FINAL",
+		"CREATE TABLE d.t2 AS d.t",
+		"ALTER TABLE d.t2 REPLACE PARTITION tuple(toYYYYMMDD(now())) FROM d.t",
+		"SYSTEM STOP MERGES d.t",
+		"SYSTEM START MERGES d.t",
+		"SYSTEM FLUSH LOGS",
+		"SYSTEM DROP MARK CACHE",
+		"BACKUP DATABASE d TO File('"+filepath.Join(dir, "backups", "d")+"')",
+	)
+	if got := scalar[uint64](t, conn, "SELECT count() FROM d.t2"); got != 8 {
+		t.Errorf("%d rows, want 8", got)
+	}
+}
+
+func TestClickHouse_DefaultUserIsPowerless(t *testing.T) {
+	dir := t.TempDir()
+	server := startClickHouse(t, embedded.DefaultClickHouseConfig(dir))
+	owner := service(t, server)
+	secret := filepath.Join(dir, "data", "secret.csv")
+	if err := os.WriteFile(secret, []byte("canary\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, owner,
+		"CREATE DATABASE d",
+		"CREATE TABLE d.t (text String) ENGINE = MergeTree ORDER BY text",
+		"INSERT INTO d.t VALUES ('canary')",
+		"SYSTEM FLUSH LOGS",
+	)
+	reads := []string{
+		"SELECT text FROM d.t",
+		"SELECT * FROM merge('d', '.*')",
+		"SELECT * FROM remote('127.0.0.1:%NATIVE%', 'd', 't')",
+		"SELECT * FROM remote('127.0.0.1:%NATIVE%', 'd', 't', '%USER%', '')",
+		"SELECT * FROM cluster('default', 'd', 't')",
+		"SELECT * FROM clusterAllReplicas('default', 'd', 't')",
+		"SELECT * FROM file('" + secret + "', 'LineAsString', 'line String')",
+		"SELECT * FROM default.`secret.csv`",
+		"SELECT * FROM file('/etc/hostname', 'LineAsString', 'line String')",
+		"SELECT * FROM file('/dev/stdin', 'LineAsString', 'line String')",
+		"SELECT file('" + secret + "')",
+		"SELECT file('" + secret + "') SETTINGS max_ast_depth = 1000, max_ast_elements = 1000",
+		"SELECT file('" + filepath.Join(dir, "password") + "')",
+		"EXPLAIN SELECT file('" + secret + "')",
+		"SELECT 1",
+		"SELECT * FROM url('http://%HTTP%/', 'LineAsString', 'line String')",
+		"SELECT * FROM mergeTreeIndex('d', 't')",
+		"SELECT * FROM mergeTreeParts('d', 't')",
+		"SELECT * FROM viewIfPermitted(SELECT text FROM d.t ELSE null('text String'))",
+		"SELECT * FROM dictionary('d.t')",
+		"SELECT * FROM loop('d', 't')",
+		"SELECT * FROM executable('x.sh', 'TSV', 'x String')",
+		"SELECT * FROM filesystem('/etc')",
+		"SHOW CREATE TABLE d.t",
+		"DESCRIBE TABLE d.t",
+		"SHOW TABLES FROM d",
+		"SHOW DATABASES LIKE 'd'",
+		"EXISTS TABLE d.t",
+		"CHECK TABLE d.t",
+		"SHOW PROCESSLIST",
+		"SHOW CREATE USER " + server.User(),
+		"SHOW GRANTS FOR " + server.User(),
+	}
+	for _, table := range []string{
+		"tables", "columns", "parts", "databases", "query_log", "part_log", "processes", "server_settings", "macros", "clusters",
+		"users", "grants", "errors", "disks", "text_log", "mutations", "merges", "settings_profiles", "named_collections",
+		"user_processes", "session_log", "warnings", "detached_parts", "parts_columns", "replicas", "query_cache", "filesystem_cache",
+		"schema_inference_cache", "certificates", "asynchronous_inserts",
+	} {
+		reads = append(reads, "SELECT * FROM system."+table)
+	}
+	for _, table := range []string{"tables", "columns", "schemata"} {
+		reads = append(reads, "SELECT * FROM information_schema."+table)
+	}
+	acts := []string{
+		"CREATE DATABASE mine",
+		"CREATE TABLE d.mine (n UInt8) ENGINE = Memory",
+		"CREATE TABLE default.mine (n UInt8) ENGINE = Memory",
+		"CREATE TEMPORARY TABLE f (line String) ENGINE = File(LineAsString, '" + secret + "')",
+		"CREATE TEMPORARY TABLE m (text String) ENGINE = Merge('d', '.*')",
+		"CREATE TEMPORARY TABLE w (text String) ENGINE = MergeTree ORDER BY text",
+		"CREATE VIEW default.v AS SELECT * FROM d.t",
+		"CREATE USER mine",
+		"CREATE FUNCTION mine AS x -> x",
+		"INSERT INTO d.t VALUES ('x')",
+		"INSERT INTO FUNCTION file('" + filepath.Join(dir, "out.csv") + "', 'CSV', 'x String') VALUES ('x')",
+		"DROP TABLE d.t", "TRUNCATE TABLE d.t", "ALTER TABLE d.t DELETE WHERE 1", "KILL QUERY WHERE 1",
+		"SYSTEM SHUTDOWN", "SYSTEM RELOAD CONFIG", "SYSTEM FLUSH LOGS",
+		"BACKUP TABLE d.t TO File('" + filepath.Join(dir, "b.zip") + "')",
+		"BACKUP TABLE d.t TO Disk('default', 'b.zip')",
+		"SET max_ast_depth = 1000",
+		"SET profile = 'default'",
+		"EXECUTE AS " + server.User() + " SELECT text FROM d.t",
+		"SET ROLE ALL; GRANT ALL ON *.* TO default",
+		"GRANT SELECT ON *.* TO default",
+		"ALTER USER default IDENTIFIED BY 'x'",
+	}
+	fill := strings.NewReplacer("%NATIVE%", server.Addr()[len("127.0.0.1:"):], "%HTTP%", server.HTTPAddr(), "%USER%", server.User())
+	for _, way := range []struct {
+		name, addr string
+		protocol   clickhouse.Protocol
+	}{{"native", server.Addr(), clickhouse.Native}, {"http", server.HTTPAddr(), clickhouse.HTTP}} {
+		t.Run(way.name, func(t *testing.T) {
+			stranger := connect(t, way.addr, "default", "", way.protocol)
+			for _, query := range reads {
+				query = fill.Replace(query)
+				if rows, err := allRows(t.Context(), stranger, query); err == nil && leaks(rows) {
+					t.Errorf("%s answered %q", query, rows)
+				}
+			}
+			for _, statement := range acts {
+				if err := stranger.Exec(t.Context(), statement); err == nil {
+					t.Errorf("%s was done", statement)
+				}
+			}
+		})
+	}
+	// The permitted case, so that the refusals above mean something.
+	if got := scalar[string](t, owner, "SELECT text FROM d.t"); got != "canary" {
+		t.Errorf("owner reads %q", got)
+	}
+}
+
+// leaks reports whether an answer tells anything. EXISTS answers 0 or 1 for
+// whatever is asked, and an answer of 0 tells nothing.
+func leaks(rows []string) bool {
+	return len(rows) > 0 && !cmp.Equal(rows, []string{"[0]"})
+}
+
+func allRows(ctx context.Context, conn driver.Conn, query string) ([]string, error) {
+	rows, err := conn.Query(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		values := make([]any, len(rows.ColumnTypes()))
+		for i, column := range rows.ColumnTypes() {
+			values[i] = newOf(column)
+		}
+		if err := rows.Scan(values...); err != nil {
+			return nil, err
+		}
+		texts := make([]string, len(values))
+		for i, value := range values {
+			texts[i] = deref(value)
+		}
+		out = append(out, "["+strings.Join(texts, " ")+"]")
+	}
+	return out, rows.Err()
+}
+
+func TestClickHouse_WrongPasswordIsRefused(t *testing.T) {
+	server := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
+	for _, way := range []struct {
+		addr     string
+		protocol clickhouse.Protocol
+	}{{server.Addr(), clickhouse.Native}, {server.HTTPAddr(), clickhouse.HTTP}} {
+		for _, password := range []string{"", "wrong"} {
+			err := connect(t, way.addr, server.User(), password, way.protocol).Ping(t.Context())
+			if err == nil {
+				t.Errorf("%s with password %q: let in", way.protocol, password)
+			}
+		}
+		if err := connect(t, way.addr, server.User(), server.Password(), way.protocol).Ping(t.Context()); err != nil {
+			t.Errorf("%s with the right password: %v", way.protocol, err)
+		}
+	}
+}
+
+func TestClickHouse_EndOfTheChildIsTold(t *testing.T) {
+	server := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
+	process, err := os.FindProcess(server.Pid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-server.Done()
+	if server.Err() == nil {
+		t.Error("Err is nil after the child was killed")
+	}
+	if err := server.Close(); err == nil {
+		t.Error("Close is silent about a child that was killed")
+	}
+}
+
+func TestClickHouse_BadConfigIsRefusedByName(t *testing.T) {
+	dir := t.TempDir()
+	tests := []struct {
+		name string
+		cfg  embedded.ClickHouseConfig
+		want string
+	}{
+		{"no folder", embedded.ClickHouseConfig{}, "Dir is empty"},
+		{"memory", embedded.ClickHouseConfig{Dir: dir, MemoryRatio: 2}, "MemoryRatio is 2"},
+		{"pool", embedded.ClickHouseConfig{Dir: dir, Pool: -1}, "Pool is -1"},
+		{"days", embedded.ClickHouseConfig{Dir: dir, LogDays: -1}, "LogDays is -1"},
+		{"cluster", embedded.ClickHouseConfig{Dir: dir, Cluster: &embedded.Cluster{Name: "a b"}}, "Cluster.Name"},
+		{"library", embedded.ClickHouseConfig{Dir: dir, Library: "/nowhere/libchdb.so"}, "/nowhere/libchdb.so"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, err := embedded.StartClickHouse(t.Context(), test.cfg)
+			if err == nil {
+				server.Close()
+				t.Fatal("started")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q does not name %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestClickHouse_TakenPortIsTold(t *testing.T) {
+	first := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
+	cfg := embedded.DefaultClickHouseConfig(t.TempDir())
+	if _, err := fmt.Sscanf(first.HTTPAddr(), "127.0.0.1:%d", &cfg.HTTPPort); err != nil {
+		t.Fatal(err)
+	}
+	server, err := embedded.StartClickHouse(t.Context(), cfg)
+	if err == nil {
+		server.Close()
+		t.Fatal("started on a taken port")
+	}
+	if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "taken by another process") {
+		t.Errorf("error does not say that the port is taken: %v", err)
+	}
+}
