@@ -1,0 +1,24 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Conn lets tests run statements of their own.
+func (s *Store) Conn() driver.Conn { return s.conn }
+
+// EachShard is eachShard.
+func (s *Store) EachShard(ctx context.Context, do func(ctx context.Context, conn driver.Conn) error) error {
+	return s.eachShard(ctx, do)
+}
+
+// WithToken gives an insert a deduplication token.
+func WithToken(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
+}
+
+var _ = time.Second
