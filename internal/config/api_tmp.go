@@ -1,0 +1,5 @@
+package config
+
+type APIConfig struct {
+	Listen string `koanf:"listen"`
+}

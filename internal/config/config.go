@@ -1,0 +1,230 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/anteroom/anteroom/ingest"
+	"github.com/anteroom/anteroom/ingest/label"
+	"github.com/anteroom/anteroom/internal/embedded"
+	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
+)
+
+// Config is the whole configuration.
+type Config struct {
+	// API is the HTTP side.
+	API APIConfig `koanf:"api"`
+	// Ingest is the way from Kafka to ClickHouse.
+	Ingest ingest.Config `koanf:"ingest"`
+	// ClickHouse is the region's ClickHouse. Under `anteroom run` it is the embedded one, and this must be left out.
+	ClickHouse store.Config `koanf:"clickhouse"`
+	// Kafka is the region's Kafka. Under `anteroom run` it is the embedded one, and this must be left out.
+	Kafka kafka.Config `koanf:"kafka"`
+	// Quality says what is good and what is poor.
+	Quality quality.Config `koanf:"quality"`
+	// Labelling makes pseudonyms.
+	Labelling Labelling `koanf:"labelling"`
+	// Embedded are the engines of `anteroom run`.
+	Embedded Embedded `koanf:"embedded"`
+	// Log is what the service says about itself.
+	Log Log `koanf:"log"`
+}
+
+// Labelling configures the pseudonyms of foreign participants.
+type Labelling struct {
+	// Key is the master key, at least 32 bytes of text. All nodes of a region need the same one, and with another key the
+	// participants of a call that is imported again get other pseudonyms. At most one of Key and KeyFile.
+	// Default: `anteroom run` makes one in the data folder; `anteroom serve` with the role ingest requires one.
+	Key string `koanf:"key" json:"-"`
+	// KeyFile is a file with the master key; white space around it is dropped. Default none.
+	KeyFile string `koanf:"key_file"`
+}
+
+// minKeyLen is label.MinKeyLen, in bytes of text here.
+const minKeyLen = label.MinKeyLen
+
+// Master reads the master key; nil if none is configured.
+func (l Labelling) Master() ([]byte, error) {
+	key := l.Key
+	if l.KeyFile != "" {
+		text, err := os.ReadFile(l.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("labelling.key_file: %w", err)
+		}
+		if key = strings.TrimSpace(string(text)); len(key) < minKeyLen {
+			return nil, fmt.Errorf("labelling.key_file: holds fewer than %d bytes", minKeyLen)
+		}
+	}
+	if key == "" {
+		return nil, nil
+	}
+	return []byte(key), nil
+}
+
+func (l Labelling) validate() error {
+	switch {
+	case l.Key != "" && l.KeyFile != "":
+		return errors.New("key_file: is set beside key; give one of them")
+	case l.Key != "" && len(l.Key) < minKeyLen:
+		return fmt.Errorf("key: has fewer than %d bytes", minKeyLen)
+	}
+	return nil
+}
+
+// Embedded configures the engines of the one-machine default. It says nothing to `anteroom serve`.
+type Embedded struct {
+	// Data is the folder that holds everything. Default "./data".
+	Data string `koanf:"data"`
+	// Demo loads the demonstration calls when there are no calls. Default true.
+	Demo bool `koanf:"demo"`
+	// ClickHouseBinary is a `clickhouse` program to use. Default: the one on the PATH, and without one the library.
+	ClickHouseBinary string `koanf:"clickhouse_binary"`
+	// Library is the path of libchdb.so. Default: lib/ beside the program. When set, the PATH is not searched.
+	Library string `koanf:"library"`
+	// MemoryRatio is the share of the machine's memory that ClickHouse may use, above 0 and up to 1. Default 0.5.
+	MemoryRatio float64 `koanf:"memory_ratio"`
+	// MergeThreads is the number of ClickHouse's background merge threads. Default 2.
+	MergeThreads int `koanf:"merge_threads"`
+	// LogDays is how many days ClickHouse keeps its own query and part logs. Default 3.
+	LogDays int `koanf:"log_days"`
+}
+
+// Log configures the log, which goes to standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Default info.
+	Level string `koanf:"level"`
+	// Format is text or json. Default text.
+	Format string `koanf:"format"`
+}
+
+// Default is the configuration of one machine.
+func Default() Config {
+	engine := embedded.DefaultClickHouseConfig("")
+	return Config{
+		API:        APIConfig{Listen: "127.0.0.1:8480"},
+		Ingest:     ingest.DefaultConfig(),
+		ClickHouse: store.DefaultConfig(),
+		Kafka:      kafka.DefaultConfig(),
+		Quality:    quality.DefaultConfig(),
+		Embedded: Embedded{
+			Data: "./data", Demo: true,
+			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// Mode is what a configuration is to be used for; it decides what must be set and what must not.
+type Mode string
+
+// The modes are named for their commands.
+const (
+	// Run starts embedded engines.
+	Run Mode = "run"
+	// Serve uses a Kafka and a ClickHouse that are there.
+	Serve Mode = "serve"
+)
+
+// ModeOf guesses what a configuration is meant for: who names Kafka brokers doesn't want an embedded one.
+func (c Config) ModeOf() Mode {
+	if len(c.Kafka.Brokers) > 0 {
+		return Serve
+	}
+	return Run
+}
+
+// Validate reports all that can't work, each by its key.
+func (c Config) Validate(mode Mode) error {
+	var errs []error
+	section := func(name string, err error) { errs = append(errs, prefixed(name, err)...) }
+	section("ingest", c.Ingest.Validate())
+	if mode == Serve {
+		section("clickhouse", c.ClickHouse.Validate())
+		section("kafka", c.Kafka.Validate())
+	} else {
+		errs = append(errs, c.engineless()...)
+		section("embedded", c.Embedded.validate())
+	}
+	_, err := quality.NewProfiles(c.Quality)
+	section("quality", err)
+	section("labelling", c.Labelling.validate())
+	section("log", c.Log.validate())
+	return errors.Join(errs...)
+}
+
+// engineless refuses, under run, a Kafka and a ClickHouse of one's own: silently using others than those named would be worse.
+func (c Config) engineless() []error {
+	var errs []error
+	def := Default()
+	const advice = "`anteroom run` starts its own; leave this section out, or use `anteroom serve`"
+	same := func(a, b any) bool { return reflect.DeepEqual(toMap(reflect.ValueOf(a)), toMap(reflect.ValueOf(b))) }
+	if !same(c.Kafka, def.Kafka) {
+		errs = append(errs, errors.New("kafka: "+advice))
+	}
+	if !same(c.ClickHouse, def.ClickHouse) {
+		errs = append(errs, errors.New("clickhouse: "+advice))
+	}
+	return errs
+}
+
+func (e Embedded) validate() error {
+	var errs []error
+	if e.Data == "" {
+		errs = append(errs, errors.New("data: is empty; name a folder"))
+	}
+	if e.MemoryRatio <= 0 || e.MemoryRatio > 1 {
+		errs = append(errs, fmt.Errorf("memory_ratio: %v is not above 0 and up to 1", e.MemoryRatio))
+	}
+	if e.MergeThreads < 1 {
+		errs = append(errs, fmt.Errorf("merge_threads: %d is not above zero", e.MergeThreads))
+	}
+	if e.LogDays < 1 {
+		errs = append(errs, fmt.Errorf("log_days: %d is not above zero", e.LogDays))
+	}
+	return errors.Join(errs...)
+}
+
+func (l Log) validate() error {
+	var errs []error
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.Level) {
+		errs = append(errs, fmt.Errorf("level: %q is not one of debug, info, warn, error", l.Level))
+	}
+	if !slices.Contains([]string{"text", "json"}, l.Format) {
+		errs = append(errs, fmt.Errorf("format: %q is not one of text, json", l.Format))
+	}
+	return errors.Join(errs...)
+}
+
+// SlogLevel is the level for slog. Only for a valid Log.
+func (l Log) SlogLevel() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // Validate has looked at it; otherwise it stays at info
+	return level
+}
+
+// prefixed puts a section's name before each of its rooms' complaints.
+func prefixed(name string, err error) []error {
+	if err == nil {
+		return nil
+	}
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		joined, ok := e.(interface{ Unwrap() []error }) //nolint:errorlint // the loop does the unwrapping
+		if !ok {
+			continue
+		}
+		var out []error
+		for _, single := range joined.Unwrap() {
+			out = append(out, prefixed(name, single)...)
+		}
+		return out
+	}
+	text := strings.TrimPrefix(err.Error(), "read quality thresholds: ")
+	return []error{errors.New(name + "." + text)}
+}
