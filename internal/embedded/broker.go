@@ -7,13 +7,20 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 const (
 	brokerUser = "anteroom"
+	// retentionEvery is the pause between two retention passes.
+	retentionEvery = time.Hour
+	// segmentBytes: the broker frees whole segments only, and does not roll them
+	// by time, so a segment is also what outlives its retention.
+	segmentBytes = 16 << 20
 	// brokerMechanism is SCRAM and not PLAIN: the listener has no TLS, and with
 	// SCRAM the password itself never crosses the socket.
 	brokerMechanism = "SCRAM-SHA-256"
@@ -42,11 +49,14 @@ type Broker struct {
 	cluster  *kfake.Cluster
 	addr     string
 	password string
+	stop     chan struct{}
+	stopped  chan struct{}
 	once     sync.Once
 }
 
 // StartBroker starts the broker and returns when it answers. Topics are never
 // made by naming them: whoever owns a topic creates it with its partitions.
+// Retention is applied once now and then every hour.
 // The context bounds the start only; Close stops the broker.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if cfg.Dir == "" {
@@ -82,6 +92,7 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 		kfake.EnableSASL(),
 		kfake.Superuser(brokerMechanism, brokerUser, password),
 		kfake.WithLogger(brokerLog{cfg.Logger}),
+		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": strconv.Itoa(segmentBytes)}),
 		// The port was bound above, so nobody can take it in between.
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
 	}
@@ -93,7 +104,30 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 		listener.Close()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	return &Broker{cluster: cluster, addr: listener.Addr().String(), password: password}, nil
+	b := &Broker{
+		cluster: cluster, addr: listener.Addr().String(), password: password,
+		stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	// The broker's own clock for this starts when a topic is created or altered,
+	// so after a restart it would never run.
+	b.cluster.ApplyRetention()
+	go b.retain()
+	return b, nil
+}
+
+// retain applies retention until Close.
+func (b *Broker) retain() {
+	defer close(b.stopped)
+	tick := time.NewTicker(retentionEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.cluster.ApplyRetention()
+		case <-b.stop:
+			return
+		}
+	}
 }
 
 // Addr is the broker's host:port on loopback, the same across restarts unless
@@ -111,7 +145,11 @@ func (b *Broker) Mechanism() string { return brokerMechanism }
 
 // Close writes what is still in memory and stops the broker.
 func (b *Broker) Close() error {
-	b.once.Do(b.cluster.Close)
+	b.once.Do(func() {
+		close(b.stop)
+		<-b.stopped // a pass on a closed broker would wait for ever
+		b.cluster.Close()
+	})
 	return nil
 }
 

@@ -260,3 +260,44 @@ func TestBroker_TakenPortIsReplaced(t *testing.T) {
 	k.createTopic(t, "t", 1)
 	k.write(t, "t", 1)
 }
+
+// TestBroker_RetentionFollowsProducerTime pins what retention.ms does here, the
+// trap included: see the package comment.
+func TestBroker_RetentionFollowsProducerTime(t *testing.T) {
+	hours := func(n int) time.Time { return time.Now().Add(time.Duration(-n) * time.Hour) }
+	tests := []struct {
+		name  string
+		times []time.Time
+		first int64 // the first offset left; retention.ms is one hour
+	}{
+		{"fresh", []time.Time{hours(0), hours(0)}, 0},
+		{"old before fresh", []time.Time{hours(2), hours(0)}, 1},
+		{"all old", []time.Time{hours(2), hours(2)}, 2},
+		{"fresh before old goes too", []time.Time{hours(0), hours(2), hours(0)}, 2},
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := embedded.DefaultBrokerConfig(t.TempDir())
+			broker := startBroker(t, cfg)
+			topic := fmt.Sprint("t", i)
+			k := newKafka(t, broker.Addr(), broker.User(), broker.Password())
+			k.createTopic(t, topic, 1, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "3600000"})
+			for _, at := range test.times {
+				produced, err := k.client.Produce(t.Context(), &kafka.ProduceRequest{
+					Topic: topic, RequiredAcks: kafka.RequireAll,
+					Records: kafka.NewRecordReader(kafka.Record{Time: at, Value: kafka.NewBytes([]byte("x"))}),
+				})
+				if err = errors.Join(err, produced.Error); err != nil {
+					t.Fatal(err)
+				}
+			}
+			broker.Close()
+			broker = startBroker(t, cfg) // a start applies retention
+			k = newKafka(t, broker.Addr(), broker.User(), broker.Password())
+			first, last := k.bounds(t, topic)
+			if first != test.first || last != int64(len(test.times)) {
+				t.Errorf("offsets [%d,%d), want [%d,%d)", first, last, test.first, len(test.times))
+			}
+		})
+	}
+}

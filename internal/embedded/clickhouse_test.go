@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,7 @@ func TestClickHouse_DefaultUserIsPowerless(t *testing.T) {
 		"INSERT INTO d.t VALUES ('x')",
 		"INSERT INTO FUNCTION file('" + filepath.Join(dir, "out.csv") + "', 'CSV', 'x String') VALUES ('x')",
 		"DROP TABLE d.t", "TRUNCATE TABLE d.t", "ALTER TABLE d.t DELETE WHERE 1", "KILL QUERY WHERE 1",
+		"SYSTEM STOP LISTEN HTTP", "SYSTEM STOP LISTEN TCP", "SYSTEM START LISTEN TCP",
 		"SYSTEM SHUTDOWN", "SYSTEM RELOAD CONFIG", "SYSTEM FLUSH LOGS",
 		"BACKUP TABLE d.t TO File('" + filepath.Join(dir, "b.zip") + "')",
 		"BACKUP TABLE d.t TO Disk('default', 'b.zip')",
@@ -333,5 +335,73 @@ func TestClickHouse_TakenPortIsTold(t *testing.T) {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "taken by another process") {
 		t.Errorf("error does not say that the port is taken: %v", err)
+	}
+}
+
+// TestClickHouse_SurvivesStrangers: any of these ended the whole engine while its
+// standard input was no terminal (ClickHouse issue 115666).
+func TestClickHouse_SurvivesStrangers(t *testing.T) {
+	server := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
+	conn := service(t, server)
+	for range 3 {
+		for _, addr := range []string{server.Addr(), server.HTTPAddr()} {
+			for _, packet := range []string{"", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x00\xff\xff\xff\xff\xff\xff\xff", strings.Repeat("junk", 5000)} {
+				sendAndReset(t, addr, packet)
+			}
+		}
+		if err := connect(t, server.Addr(), server.User(), "wrong", clickhouse.Native).Ping(t.Context()); err == nil {
+			t.Error("wrong password let in")
+		}
+		if err := conn.Exec(t.Context(), "SELECT throwIf(1)"); err == nil {
+			t.Error("throwIf did not throw")
+		}
+		if err := conn.Ping(t.Context()); err != nil {
+			t.Fatalf("the engine is gone: %v; %v", err, server.Err())
+		}
+	}
+}
+
+// sendAndReset sends the packet and cuts the connection without a goodbye.
+func sendAndReset(t *testing.T, addr, packet string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(packet)); err != nil {
+		return // refused before all was sent: as good
+	}
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestClickHouse_LogsHoldNoQueryText(t *testing.T) {
+	server := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
+	conn := service(t, server)
+	if err := conn.Exec(t.Context(), "SELECT nothing FROM nowhere WHERE name = 'canary-literal'"); err == nil {
+		t.Fatal("no error")
+	}
+	stranger := connect(t, server.HTTPAddr(), "default", "", clickhouse.HTTP)
+	if err := stranger.Exec(t.Context(), "SELECT 'canary-literal'"); err == nil {
+		t.Fatal("no error")
+	}
+	conn.Close()
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Glob(filepath.Join(server.LogDir(), "*"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("no logs: %v", err)
+	}
+	for _, log := range logs {
+		text, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "canary-literal") {
+			t.Errorf("%s holds the text of a failed query:\n%.2000s", filepath.Base(log), text)
+		}
 	}
 }

@@ -57,12 +57,15 @@ func escapeXML(value any) (string, error) {
 }
 
 // usersTemplate: the library's own session logs in as default without asking,
-// so default has to exist, passwordless, and to be let in from loopback. Its one
-// right, SYSTEM LISTEN, opens the ports. Rights alone don't do: the scalar
-// function file('path') asks for none and reads whatever this user account can.
-// A syntax tree of two nodes holds the start statement and no SELECT. The other
-// profile names the same settings, at the engine's defaults, so that changing to
-// it breaks the constraints of the powerless one.
+// so default has to exist, passwordless, and to be let in from loopback. Three
+// locks, since rights alone don't do: the scalar function file('path') asks for
+// none and reads whatever this user account can.
+//
+//  1. One session only, and the library's own holds it as long as it runs.
+//  2. A syntax tree of two nodes, which holds the start statement and no SELECT.
+//     The other profile names the same settings, at the engine's defaults, so
+//     that changing to it breaks the constraints of the powerless one.
+//  3. No right but SYSTEM LISTEN, which the start statement takes.
 const usersTemplate = `<clickhouse>
   <profiles>
     <default>
@@ -72,6 +75,7 @@ const usersTemplate = `<clickhouse>
     </default>
     <powerless>
       <log_queries>0</log_queries>
+      <max_sessions_for_user>1</max_sessions_for_user>
       <max_ast_depth>2</max_ast_depth>
       <max_ast_elements>2</max_ast_elements>
       <max_memory_usage>100000000</max_memory_usage>
@@ -109,7 +113,8 @@ const usersTemplate = `<clickhouse>
 </clickhouse>
 `
 
-// configTemplate. The pools are small, and with them the numbers of free pool
+// configTemplate: the three silenced loggers write the text of failed queries,
+// literals and all; whoever sent the query gets the error anyway. The pools are small, and with them the numbers of free pool
 // entries below which merges and mutations hold back must be small too: the
 // engine refuses to start if they exceed pool size times ratio (2).
 const configTemplate = `<clickhouse>
@@ -120,6 +125,11 @@ const configTemplate = `<clickhouse>
     <size>10M</size>
     <count>3</count>
     <console>0</console>
+    <levels>
+      <logger><name>executeQuery</name><level>none</level></logger>
+      <logger><name>TCPHandler</name><level>none</level></logger>
+      <logger><name>DynamicQueryHandler</name><level>none</level></logger>
+    </levels>
   </logger>
   <listen_host>127.0.0.1</listen_host>
   <tcp_port>{{.NativePort}}</tcp_port>
