@@ -139,6 +139,9 @@ func (c *Call) Result() (*decode.Result, error) {
 		return nil, ErrNoStatistics
 	}
 	c.finishStates()
+	for _, s := range c.order {
+		s.settle()
+	}
 	var body []note
 	body = append(body, c.reports()...)
 	body = append(body, c.notes...)

@@ -132,8 +132,8 @@ func (c *Call) observe(pc string, p *peerState, v *view, id string, far farRepor
 		c.order = append(c.order, s)
 	}
 	in := sample{at: at, fresh: p.fresh(at + p.offset)}
-	if t, ok := r.num(numTimestamp); ok && math.Abs(t-at) <= clockToleranceMs {
-		in.at = t
+	if t, ok := r.num(numTimestamp); ok && math.Abs(epochMs(t)-at) <= clockToleranceMs {
+		in.at = epochMs(t)
 	}
 	in.at += p.offset
 	in.codec = codecName(v.reports[r.text(textCodecID)].text(textMimeType))
@@ -167,7 +167,8 @@ func (p *peerState) fresh(at float64) bool {
 	return since > 0 && at-since <= freshMs
 }
 
-// mediaKind is "audio", "video" or "" by what the report says, else its track or codec, else its id (old Chrome).
+// mediaKind is "audio", "video" or "" by what the report says, else its track or codec, else its id (old Chrome), else by
+// what only one of the two counts.
 func mediaKind(r *Report, id string, v *view) string {
 	mime, _, _ := strings.Cut(v.reports[r.text(textCodecID)].text(textMimeType), "/")
 	for _, k := range []string{r.text(textKind), v.reports[r.text(textTrackID)].text(textKind), mime} {
@@ -180,6 +181,14 @@ func mediaKind(r *Report, id string, v *view) string {
 		return kindAudio
 	case strings.Contains(id, "Video"):
 		return kindVideo
+	}
+	if _, ok := r.num(numSamplesReceived); ok {
+		return kindAudio
+	}
+	for _, n := range []number{numFramesDecoded, numFramesEncoded} {
+		if _, ok := r.num(n); ok {
+			return kindVideo
+		}
 	}
 	return ""
 }

@@ -108,7 +108,7 @@ func (p *Peer) applyReport(id string, raw json.RawMessage, shared float64, d Del
 		}
 		r.Set(name, v)
 	}
-	if r.Legacy() {
+	if LegacyType(r.text(textType)) {
 		return ErrLegacy
 	}
 	if t, ok := r.num(numTimestamp); ok {
@@ -119,9 +119,6 @@ func (p *Peer) applyReport(id string, raw json.RawMessage, shared float64, d Del
 	}
 	return nil
 }
-
-// SetReports replaces the statistics, for tools that write them whole.
-func (p *Peer) SetReports(reports map[string]*Report) { p.reports = reports }
 
 // epochMs brings a time since the epoch to milliseconds; tools write milli-, micro- and nanoseconds. Anything that is none of
 // them in the years 2000 to 2099 (0, times since the page was loaded) gives 0: not known.

@@ -239,8 +239,12 @@ func (r *Report) kind() string {
 	return t
 }
 
-// Legacy tells whether a report is of the goog* statistics that browsers had before the standard.
-func (r *Report) Legacy() bool {
-	t := r.text(textType)
-	return t == "ssrc" || t == "VideoBwe" || strings.HasPrefix(t, "goog")
+// NewReport makes a report of a type.
+func NewReport(kind string) *Report {
+	r := new(Report)
+	r.txts[textType] = kind
+	return r
 }
+
+// LegacyType tells whether a type of report is of the goog* statistics that browsers had before the standard.
+func LegacyType(t string) bool { return t == "ssrc" || t == "VideoBwe" || strings.HasPrefix(t, "goog") }

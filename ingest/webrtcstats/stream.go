@@ -105,9 +105,10 @@ type gauges struct {
 	jitterMs, rttMs, height, fps, available mean
 	// Seconds: all time between readings, and those in which media flowed.
 	covered, flowed float64
-	// Bytes and frames of those times.
-	coveredBytes, flowedBytes, flowedFrames float64
-	framesKnown                             bool
+	// Bytes of those times.
+	coveredBytes, flowedBytes float64
+	// Frames per second of the times in which media had flowed before and went on flowing.
+	rate mean
 }
 
 // stream is one stream of one peer connection while a dump is read.
@@ -126,6 +127,7 @@ type stream struct {
 	screen      bool
 	lossKnown   bool
 	path        path
+	pacer       pacer
 	// What makes a far end's report a new one.
 	remoteMark float64
 }
@@ -181,6 +183,7 @@ func (s *stream) observe(in sample) {
 	w.lossKnown = w.lossKnown || in.lossKnown
 	measure(&w.gauges, d, in, seconds)
 	measure(&s.overall, d, in, seconds)
+	s.pace(d, seconds)
 }
 
 // merge keeps the last known reading of a counter that is not reported for a while.
@@ -208,10 +211,6 @@ func measure(g *gauges, d counters, in sample, seconds float64) {
 	}
 	g.flowed += seconds
 	g.flowedBytes += bytes
-	if frames, ok := d.get(cFrames); ok {
-		g.flowedFrames += frames
-		g.framesKnown = true
-	}
 	for _, o := range []struct {
 		m *mean
 		v optional
@@ -227,10 +226,43 @@ func measure(g *gauges, d counters, in sample, seconds float64) {
 
 // frameRate is what was decoded or encoded per second of flowing media; where frames are not counted, the reported rate.
 func (g *gauges) frameRate() (float64, bool) {
-	if g.framesKnown && g.flowed > 0 {
-		return g.flowedFrames / g.flowed, true
+	if v, ok := g.rate.value(); ok {
+		return v, ok
 	}
 	return g.fps.value()
+}
+
+// pacer holds back the frame rate of an interval until the next one tells whether media went on. A camera or layer that is
+// switched on or off within an interval is not slow for it, so that the first and the last interval of flowing media say
+// nothing. A standstill in between is what freezes tell.
+type pacer struct {
+	flowing, pending bool
+	fps, seconds     float64
+	window           int // index into the stream's windows
+}
+
+func (s *stream) pace(d counters, seconds float64) {
+	if seconds <= 0 {
+		return
+	}
+	bytes, _ := d.get(cBytes)
+	frames, known := d.get(cFrames)
+	p := &s.pacer
+	if bytes <= 0 || !known {
+		*p = pacer{}
+		return
+	}
+	s.settle()
+	*p = pacer{flowing: true, pending: p.flowing, fps: frames / seconds, seconds: seconds, window: len(s.windows) - 1}
+}
+
+// settle counts the interval that was held back.
+func (s *stream) settle() {
+	if p := &s.pacer; p.pending {
+		s.overall.rate.observe(p.fps, p.seconds)
+		s.windows[p.window].gauges.rate.observe(p.fps, p.seconds)
+		p.pending = false
+	}
 }
 
 // Codecs of the standard registrations that browsers negotiate. Anything else is left out, since a dump may say anything.
