@@ -24,7 +24,8 @@
 // embedded.StartClickHouse and embedded.StartBroker on a t.TempDir().
 //
 // With ANTEROOM_TEST_CLICKHOUSE="host:port,user,password" (native protocol) the
-// tests use that server instead, and a fourth field gives its HTTP host:port.
+// tests use that server instead; a fourth field gives its HTTP host:port, if that
+// is not port 8123 of the same host.
 //
 // An engine that can't be started fails the test, it never skips it.
 package embeddedtest

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,7 +26,7 @@ const startPatience = time.Minute
 // Engine is a ClickHouse with a database for one test.
 type Engine struct {
 	Addr     string // host:port of the native protocol
-	HTTPAddr string // host:port of the HTTP interface; empty if an outside server gave none
+	HTTPAddr string // host:port of the HTTP interface
 	User     string
 	Password string
 	Database string // fresh, empty, dropped after the test
@@ -77,9 +78,6 @@ func ClickHouse(t testing.TB) Engine {
 		t.Fatalf("start test ClickHouse: %v", err)
 	}
 	engine.Database = "test_" + suffix()
-	if engine.HTTPAddr == "" {
-		t.Fatalf("%s needs a fourth field, the HTTP host:port, to make a database for the test", outsideEnv)
-	}
 	if err := engine.exec("CREATE DATABASE " + engine.Database); err != nil {
 		t.Fatalf("make database for the test: %v", err)
 	}
@@ -186,7 +184,11 @@ func parseOutside(value string) (Engine, error) {
 		return Engine{}, fmt.Errorf("%s has %d fields: give host:port,user,password or host:port,user,password,http-host:port",
 			outsideEnv, len(fields))
 	}
-	engine := Engine{Addr: fields[0], User: fields[1], Password: fields[2]}
+	host, _, err := net.SplitHostPort(fields[0])
+	if err != nil {
+		return Engine{}, fmt.Errorf("%s: %w", outsideEnv, err)
+	}
+	engine := Engine{Addr: fields[0], HTTPAddr: net.JoinHostPort(host, "8123"), User: fields[1], Password: fields[2]}
 	if len(fields) == 4 {
 		engine.HTTPAddr = fields[3]
 	}
