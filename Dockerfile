@@ -1,21 +1,17 @@
-# The service without the embedded engines: point it at Kafka and ClickHouse (docker-compose.yml does).
+# The service without the embedded engines: point it at Kafka and ClickHouse (docker-compose.yml does). It keeps nothing
+# in the container.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/anteroom ./cmd/anteroom \
- && mkdir /out/data
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/anteroom ./cmd/anteroom
 
 # 2 MB with a shell and wget, which the health check needs. Nothing in it is linked into the binary.
 FROM busybox:1.37.0-musl
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/anteroom /usr/local/bin/anteroom
-# A new named volume takes its owner from here, so the service can write its keys there.
-COPY --from=build --chown=65532:65532 /out/data /var/lib/anteroom
 USER 65532:65532
-ENV ANTEROOM_DATA=/var/lib/anteroom
-VOLUME /var/lib/anteroom
 ENTRYPOINT ["/usr/local/bin/anteroom"]
 CMD ["serve", "--roles=ingest,api"]
