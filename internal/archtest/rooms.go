@@ -92,6 +92,7 @@ func thirdParties() []ThirdParty {
 		{Prefix: "github.com/segmentio/kafka-go", Rooms: []string{"internal/kafka", "ingest"}, Why: "the broker is reached in two places: produced to in internal/kafka, consumed in ingest"},
 		{Prefix: "github.com/twmb", Rooms: []string{"internal/embedded"}, Why: "the broker in process is an engine, not a client"},
 		{Prefix: "github.com/ebitengine/purego", Rooms: []string{"internal/embedded"}, Why: "only the engine's child process loads a library"},
+		{Prefix: "github.com/creack/pty", Rooms: []string{"internal/embedded"}, Why: "only the engine's child process hangs on a terminal device"},
 		{Prefix: "github.com/transparency-dev", Rooms: []string{"retention"}, Why: "the ledger belongs to retention"},
 
 		{
