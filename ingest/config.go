@@ -87,6 +87,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%s: must be above zero", f.name)
 		}
 	}
+	if c.MemoryBytes < 4*maxRecordWeight {
+		return errors.New("memory_bytes: must be at least 4 MiB")
+	}
 	if c.FlushBytes > c.MemoryBytes {
 		return errors.New("flush_bytes: must not be above memory_bytes")
 	}

@@ -48,6 +48,17 @@ func (b *Batch) Len() int {
 	return n
 }
 
+// Count tells the number of rows by table, without the tables that have none.
+func (b *Batch) Count() map[string]int {
+	counts := make(map[string]int, len(b.tables))
+	for _, t := range b.tables {
+		if n := t.Len(); n > 0 {
+			counts[t.table] = n
+		}
+	}
+	return counts
+}
+
 // Insert stores all rows of a batch: one insert per table that has rows, each under the token, so that the same batch under the
 // same token is stored once within the tables' deduplication window. When it fails, or its context ends, it is unknown which
 // tables have their rows: insert again under the same token, then look with Missing, since a token alone can lose rows (the

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,10 +26,14 @@ func (s *Store) Marks(ctx context.Context, topic string, partition int32, first 
 		return marks, nil
 	}
 	rows, err := s.conn.Query(ctx, `SELECT source,
-			max(if(topic = $1 AND partition = $2 AND last_offset >= $3, previous_sequence, sequence)) AS mark
-		FROM (SELECT source, topic, partition, argMax(sequence, last_offset) AS sequence, argMax(previous_sequence, last_offset) AS previous_sequence,
-				max(last_offset) AS last_offset
-			FROM source_marks WHERE source IN ($4) AND ($5 OR (topic = $1 AND partition = $2)) GROUP BY source, topic, partition)
+			max(if(topic = $1 AND partition = $2 AND last >= $3, previous, reached)) AS mark
+		FROM (
+			SELECT source, topic, partition, max(last_offset) AS last,
+				argMax(sequence, last_offset) AS reached, argMax(previous_sequence, last_offset) AS previous
+			FROM source_marks
+			WHERE source IN ($4) AND ($5 OR (topic = $1 AND partition = $2))
+			GROUP BY source, topic, partition
+		)
 		GROUP BY source HAVING mark > 0`,
 		topic, partition, first, sources, anywhere)
 	if err != nil {
@@ -116,10 +121,17 @@ func (s *Store) saveDeadLetters(ctx context.Context, f Finish) error {
 	return wrap("save dead letters", batch.Send())
 }
 
-// Watermark is the highest sequence of a source that is stored from a topic and partition, 0 for none: how far its rows can be queried.
-func (s *Store) Watermark(ctx context.Context, topic string, partition int32, source string) (uint64, error) {
-	var mark uint64
-	err := s.conn.QueryRow(ctx, `SELECT max(sequence) FROM source_marks WHERE source = ? AND topic = ? AND partition = ?`,
-		source, topic, partition).Scan(&mark)
-	return mark, wrap("read source mark", err)
+// KnownSources tells whether something of each of the sources is stored already, from whichever topic.
+func (s *Store) KnownSources(ctx context.Context, sources []string) (bool, error) {
+	const atOnce = 10_000 // bounds the query's size
+	for chunk := range slices.Chunk(sources, atOnce) {
+		var known uint64
+		if err := s.conn.QueryRow(ctx, `SELECT uniqExact(source) FROM source_marks WHERE source IN (?)`, chunk).Scan(&known); err != nil {
+			return false, wrap("read source marks", err)
+		}
+		if known < uint64(len(chunk)) {
+			return false, nil
+		}
+	}
+	return len(sources) > 0, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -26,6 +27,7 @@ func (c *Client) NewProducer() *Producer {
 		BatchSize:    1000,
 		BatchBytes:   900 << 10, // a broker's default limit of a message is 1,048,588 bytes
 		MaxAttempts:  5,
+		Completion:   completed,
 		ReadTimeout:  c.cfg.Timeout,
 		WriteTimeout: c.cfg.Timeout,
 	}}
@@ -34,38 +36,66 @@ func (c *Client) NewProducer() *Producer {
 // ErrTooLarge is what Write answers for a record that no broker of default settings takes.
 var ErrTooLarge = errors.New("record is too large for Kafka")
 
-// Write writes the records, in their order within each partition, and returns when all are acknowledged. On an error some may be
-// written, and some twice: write all of them again, and let their source marks sort it out.
-func (p *Producer) Write(ctx context.Context, records ...event.Record) error {
+// Positions are the highest offsets written, by partition.
+type Positions map[Partition]int64
+
+// Partition is a partition of a topic.
+type Partition struct {
+	Topic string
+	ID    int
+}
+
+// written collects the positions of one Write.
+type written struct {
+	mu        sync.Mutex
+	positions Positions // guarded by mu
+}
+
+// completed is called by the writer for each acknowledged batch, which may hold messages of several Writes.
+func completed(messages []kafkago.Message, err error) {
+	if err != nil {
+		return
+	}
+	for _, m := range messages {
+		w, ok := m.WriterData.(*written)
+		if !ok {
+			continue
+		}
+		w.mu.Lock()
+		p := Partition{m.Topic, m.Partition}
+		if last, known := w.positions[p]; !known || m.Offset > last {
+			w.positions[p] = m.Offset
+		}
+		w.mu.Unlock()
+	}
+}
+
+// Write writes the records, in their order within each partition, and returns when all are acknowledged, with the highest offset
+// of each partition. On an error some may be written, and some twice: write all of them again, and let their source marks sort it out.
+func (p *Producer) Write(ctx context.Context, records ...event.Record) (Positions, error) {
+	w := &written{positions: Positions{}}
 	messages := make([]kafkago.Message, len(records))
 	for i, r := range records {
-		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers)}
+		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers), WriterData: w}
 	}
 	err := p.writer.WriteMessages(ctx, messages...)
 	var failed kafkago.WriteErrors
 	if errors.As(err, &failed) {
 		for _, e := range failed {
 			if e != nil {
-				return fmt.Errorf("write %d of %d records to Kafka: %w", failed.Count(), len(records), e)
+				return nil, fmt.Errorf("write %d of %d records to Kafka: %w", failed.Count(), len(records), e)
 			}
 		}
 	}
 	if errors.As(err, new(kafkago.MessageTooLargeError)) {
-		return ErrTooLarge
+		return nil, ErrTooLarge
 	}
 	if err != nil {
-		return fmt.Errorf("write to Kafka: %w", err)
+		return nil, fmt.Errorf("write to Kafka: %w", err)
 	}
-	return nil
-}
-
-// Partition tells which of n partitions a key goes to.
-func (p *Producer) Partition(key []byte, n int) int {
-	partitions := make([]int, n)
-	for i := range partitions {
-		partitions[i] = i
-	}
-	return p.writer.Balancer.Balance(kafkago.Message{Key: key}, partitions...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.positions, nil
 }
 
 // Close writes out what is queued and closes the connections.

@@ -1,0 +1,125 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/anteroom/anteroom/internal/kafka"
+)
+
+// drainTime is how long a stop may take to store what was fetched. What is not stored by then stays in Kafka.
+const drainTime = 7 * time.Second
+
+// feed are topics of one cluster that are read as one group with one decoder.
+type feed struct {
+	name           string
+	client         *kafka.Client
+	group          string
+	topics         []string
+	decode         decoder
+	sessionTimeout time.Duration
+}
+
+// runFeed is a member of the feed's group until the context ends.
+func (s *Service) runFeed(ctx context.Context, f *feed) error {
+	wait := newBackoff()
+	for ctx.Err() == nil {
+		group, err := kafkago.NewConsumerGroup(s.groupConfig(f))
+		if err != nil {
+			return fmt.Errorf("join group %s: %w", f.group, err)
+		}
+		err = s.generations(ctx, f, group)
+		_ = group.Close() // leaves the group; returns no error
+		if ctx.Err() == nil {
+			s.troubled(ctx, f, err)
+			wait.sleep(ctx)
+		}
+	}
+	return nil
+}
+
+func (s *Service) groupConfig(f *feed) kafkago.ConsumerGroupConfig {
+	return kafkago.ConsumerGroupConfig{
+		ID: f.group, Brokers: f.client.Brokers(), Dialer: f.client.Dialer(), Topics: f.topics,
+		HeartbeatInterval: 2 * time.Second, SessionTimeout: f.sessionTimeout, RebalanceTimeout: 30 * time.Second,
+		JoinGroupBackoff: time.Second, StartOffset: kafkago.FirstOffset, WatchPartitionChanges: true, PartitionWatchInterval: 30 * time.Second,
+		Timeout: f.client.Timeout(),
+	}
+}
+
+// generations works for one generation of the group after another.
+func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.ConsumerGroup) error {
+	working := make(chan struct{}) // closed when the generation that was started last has ended
+	close(working)
+	for {
+		generation, err := group.Next(ctx)
+		if errors.Is(err, kafkago.ErrGroupClosed) || (ctx.Err() != nil && generation == nil) {
+			<-working // partitions drain before the group is left
+			return nil
+		}
+		if err != nil {
+			s.troubled(ctx, f, err)
+			continue // kafka-go has waited
+		}
+		s.health.set(checkKafka, f.name, nil)
+		// All partitions in one function: the generation ends when a function returns, and a partition that has drained must not
+		// take the generation from those that have not.
+		done := make(chan struct{})
+		working = done
+		generation.Start(func(ended context.Context) {
+			defer close(done)
+			s.runGeneration(ctx, ended, f, generation)
+		})
+	}
+}
+
+func (s *Service) troubled(ctx context.Context, f *feed, err error) {
+	if err == nil {
+		return
+	}
+	s.health.set(checkKafka, f.name, err)
+	s.metrics.retries.WithLabelValues("join group").Inc()
+	s.deps.Log.WarnContext(ctx, "group is not joined, trying again", "feed", f.name, "group", f.group, "error", err)
+}
+
+// runGeneration ingests the assigned partitions until the generation ends, or until the service stops and all is drained.
+func (s *Service) runGeneration(stop, ended context.Context, f *feed, g *kafkago.Generation) {
+	// kafka-go's context has no cause chain that errgroup could hang on to.
+	alive, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	defer context.AfterFunc(ended, cancel)()
+	defer context.AfterFunc(stop, func() { time.AfterFunc(drainTime, cancel) })()
+	var group errgroup.Group
+	for topic, assignments := range g.Assignments {
+		for _, a := range assignments {
+			w := s.newWorker(f, g, topic, int32(a.ID)) //nolint:gosec // partitions are few
+			group.Go(func() error {
+				w.run(stop, alive)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait() // workers return no errors: they try again, or the generation is over
+	if len(g.Assignments) == 0 {
+		select { // a member without partitions waits for the next generation
+		case <-stop.Done():
+		case <-alive.Done():
+		}
+	}
+}
+
+func (s *Service) newWorker(f *feed, g *kafkago.Generation, topic string, partition int32) *worker {
+	return &worker{
+		Service: s, feed: f, topic: topic, partition: partition,
+		log: s.deps.Log.With(slog.String("topic", topic), slog.Int("partition", int(partition))),
+		committer: committer{
+			client: f.client, group: f.group, generation: int(g.ID), member: g.MemberID, topic: topic, partition: int(partition),
+		},
+	}
+}

@@ -1,0 +1,198 @@
+package ingest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+)
+
+// chunk are records in the order of their offsets. Its bytes are held in the budget until its last record is stored.
+type chunk struct {
+	records []kafkago.Message
+	// highWater is the offset after the broker's last record.
+	highWater int64
+}
+
+const (
+	// fetchBytes is what one request asks for; the broker gives at least one record, however large.
+	fetchBytes = 2 << 20
+	// chunkBytes is about how much is handed over at a time.
+	chunkBytes = 512 << 10
+	// maxRecordWeight bounds what one record takes of the budget.
+	maxRecordWeight = 1 << 20
+	// fetchWait is how long the broker may wait for a record.
+	fetchWait = time.Second
+)
+
+// fetcher reads one partition, ahead of what is stored.
+type fetcher struct{ *worker }
+
+// run reads records from an offset on and sends them until the context ends. It connects again for as long as it takes.
+func (f *fetcher) run(ctx context.Context, offset int64, out chan<- chunk) {
+	part := part(f.topic, f.partition)
+	defer f.health.set(checkKafka, part, nil)
+	for wait := newBackoff(); ctx.Err() == nil; {
+		next, err := f.session(ctx, offset, out)
+		if next > offset {
+			offset = next
+			wait.reset()
+		}
+		if ctx.Err() != nil || err == nil {
+			continue
+		}
+		f.health.set(checkKafka, part, err)
+		f.metrics.retries.WithLabelValues("fetch").Inc()
+		f.log.WarnContext(ctx, "fetch failed, trying again", "error", err)
+		wait.sleep(ctx)
+	}
+}
+
+// session reads over one connection until something fails, and tells the next offset to read.
+func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (int64, error) {
+	conn, err := f.dial(ctx)
+	if err != nil {
+		return offset, err
+	}
+	defer conn.Close()                                          //nolint:errcheck // nothing was written
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a read that waits must end with the context
+	if offset, err = f.seek(ctx, conn, offset); err != nil {
+		return offset, err
+	}
+	part := part(f.topic, f.partition)
+	for ctx.Err() == nil {
+		if err := conn.SetDeadline(time.Now().Add(fetchWait + f.feed.client.Timeout())); err != nil {
+			return offset, fmt.Errorf("fetch: %w", err)
+		}
+		batch := conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait})
+		offset, err = f.drain(ctx, batch, offset, out)
+		if closeErr := batch.Close(); err == nil {
+			err = closeErr
+		}
+		switch {
+		case err == nil, errors.Is(err, io.EOF), errors.Is(err, kafkago.RequestTimedOut):
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			// kafka-go answers an empty fetch like this; a connection that is gone fails the next request.
+		default:
+			return offset, fmt.Errorf("fetch: %w", err)
+		}
+		f.health.set(checkKafka, part, nil)
+		if _, err := conn.Seek(offset, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
+			return offset, fmt.Errorf("fetch: %w", err)
+		}
+	}
+	return offset, nil
+}
+
+// drain hands over the records of one answer and tells the next offset.
+func (f *fetcher) drain(ctx context.Context, batch *kafkago.Batch, offset int64, out chan<- chunk) (int64, error) {
+	var records []kafkago.Message
+	var weight int64
+	send := func() error {
+		if len(records) == 0 {
+			return nil
+		}
+		if err := f.memory.acquire(ctx, weight); err != nil {
+			return err
+		}
+		select {
+		case out <- chunk{records: records, highWater: batch.HighWaterMark()}:
+			records, weight = nil, 0
+			return nil
+		case <-ctx.Done():
+			f.memory.release(weight)
+			return ctx.Err()
+		}
+	}
+	sent := offset
+	for {
+		m, err := batch.ReadMessage()
+		if err != nil {
+			if e := send(); e != nil {
+				return sent, e
+			}
+			return offset, err
+		}
+		if m.Offset < offset {
+			continue
+		}
+		records = append(records, m)
+		weight += recordWeight(m)
+		offset = m.Offset + 1
+		if weight >= chunkBytes {
+			if err := send(); err != nil {
+				return sent, err
+			}
+			sent = offset
+		}
+	}
+}
+
+// recordWeight is what a record takes of the budget, in bytes. A record larger than brokers take by default does not count for
+// more, or it might wait for more than there is.
+func recordWeight(m kafkago.Message) int64 {
+	const overhead = 64
+	return min(int64(len(m.Key)+len(m.Value)+overhead), maxRecordWeight)
+}
+
+func (f *fetcher) dial(ctx context.Context) (*kafkago.Conn, error) {
+	dialer := f.feed.client.Dialer()
+	plain := net.Dialer{Timeout: dialer.Timeout, KeepAlive: dialer.KeepAlive}
+	if dialer.TLS == nil {
+		// kafka-go reads field by field from what it is given: a larger buffer saves system calls.
+		dialer.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := plain.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &bufferedConn{Conn: conn, r: bufio.NewReaderSize(conn, 256<<10)}, nil
+		}
+	}
+	var errs error
+	for _, broker := range f.feed.client.Brokers() {
+		conn, err := dialer.DialLeader(ctx, "tcp", broker, f.topic, int(f.partition))
+		if err == nil {
+			return conn, nil
+		}
+		errs = errors.Join(errs, err)
+	}
+	return nil, fmt.Errorf("connect to Kafka: %w", errs)
+}
+
+// seek goes to an offset, or to what the broker still has of the partition.
+func (f *fetcher) seek(ctx context.Context, conn *kafkago.Conn, offset int64) (int64, error) {
+	if err := conn.SetDeadline(time.Now().Add(f.feed.client.Timeout())); err != nil {
+		return offset, fmt.Errorf("fetch: %w", err)
+	}
+	first, last, err := conn.ReadOffsets()
+	if err != nil {
+		return offset, fmt.Errorf("read offsets: %w", err)
+	}
+	switch {
+	case offset < 0:
+		offset = first
+	case offset < first:
+		f.metrics.gaps.WithLabelValues(f.topic).Add(float64(first - offset))
+		f.log.ErrorContext(ctx, "the broker dropped records before they were ingested: its retention is shorter than ingest was away", "lost", first-offset)
+		offset = first
+	case offset > last:
+		f.log.ErrorContext(ctx, "the topic is shorter than what was ingested of it: it was made anew; ingesting it from its start", "committed", offset, "end", last)
+		offset = first
+	}
+	if _, err := conn.Seek(offset, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
+		return offset, fmt.Errorf("fetch: %w", err)
+	}
+	return offset, nil
+}
+
+type bufferedConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (c *bufferedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
