@@ -23,6 +23,8 @@ type Config struct {
 	API APIConfig `koanf:"api"`
 	// Ingest is the way from Kafka to ClickHouse.
 	Ingest ingest.Config `koanf:"ingest"`
+	// Rollups are built from what was ingested.
+	Rollups store.RollupsConfig `koanf:"rollups"`
 	// ClickHouse is the region's ClickHouse. Under `anteroom run` it is the embedded one, and this must be left out.
 	ClickHouse store.Config `koanf:"clickhouse"`
 	// Kafka is the region's Kafka. Under `anteroom run` it is the embedded one, and this must be left out.
@@ -110,6 +112,7 @@ func Default() Config {
 	return Config{
 		API:        APIConfig{Listen: "127.0.0.1:8480"},
 		Ingest:     ingest.DefaultConfig(),
+		Rollups:    store.DefaultRollupsConfig(),
 		ClickHouse: store.DefaultConfig(),
 		Kafka:      kafka.DefaultConfig(),
 		Quality:    quality.DefaultConfig(),
@@ -145,6 +148,7 @@ func (c Config) Validate(mode Mode) error {
 	var errs []error
 	section := func(name string, err error) { errs = append(errs, prefixed(name, err)...) }
 	section("ingest", c.Ingest.Validate())
+	section("rollups", c.Rollups.Validate())
 	if mode == Serve {
 		section("clickhouse", c.ClickHouse.Validate())
 		section("kafka", c.Kafka.Validate())
@@ -157,6 +161,11 @@ func (c Config) Validate(mode Mode) error {
 	section("labelling", c.Labelling.validate())
 	section("log", c.Log.validate())
 	return errors.Join(errs...)
+}
+
+// ValidateClickHouse looks at the one section that a migration needs.
+func (c Config) ValidateClickHouse() error {
+	return errors.Join(prefixed("clickhouse", c.ClickHouse.Validate())...)
 }
 
 // engineless refuses, under run, a Kafka and a ClickHouse of one's own: silently using others than those named would be worse.

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"github.com/anteroom/anteroom/internal/app"
+	"github.com/anteroom/anteroom/internal/config"
+	"github.com/anteroom/anteroom/internal/embedded"
+)
+
+// startEngines starts the embedded broker and ClickHouse at the same time and returns the configuration that reaches them, and
+// adds their ends to the app. The broker is stopped after ClickHouse, though nothing depends on the order.
+func (c *cli) startEngines(ctx context.Context, a *app.App, log *slog.Logger, cfg config.Config) (config.Config, error) {
+	defer c.progress("Starting the embedded Kafka and ClickHouse")()
+	var (
+		wg                   sync.WaitGroup
+		broker               *embedded.Broker
+		clickhouse           *embedded.ClickHouse
+		brokerErr, engineErr error
+	)
+	wg.Go(func() {
+		broker, brokerErr = embedded.StartBroker(ctx, brokerConfig(cfg.Embedded, log))
+	})
+	wg.Go(func() {
+		clickhouse, engineErr = embedded.StartClickHouse(ctx, clickHouseConfig(cfg.Embedded))
+	})
+	wg.Wait()
+	if brokerErr == nil {
+		a.OnStop("broker", func(context.Context) error { return broker.Close() })
+	}
+	if engineErr == nil {
+		a.OnStop("ClickHouse", func(context.Context) error { return clickhouse.Close() })
+		go func() {
+			<-clickhouse.Done()
+			if err := clickhouse.Err(); err != nil { // nil when it was asked to end
+				a.Fail(err)
+			}
+		}()
+	}
+	if err := errors.Join(brokerErr, engineErr); err != nil {
+		return cfg, err
+	}
+	return reaching(cfg, broker, clickhouse), nil
+}
+
+func brokerConfig(cfg config.Embedded, log *slog.Logger) embedded.BrokerConfig {
+	out := embedded.DefaultBrokerConfig(filepath.Join(cfg.Data, "kafka"))
+	out.Logger = log
+	return out
+}
+
+func clickHouseConfig(cfg config.Embedded) embedded.ClickHouseConfig {
+	out := embedded.DefaultClickHouseConfig(filepath.Join(cfg.Data, "clickhouse"))
+	out.Binary, out.Library = cfg.ClickHouseBinary, cfg.Library
+	out.MemoryRatio, out.Pool, out.LogDays = cfg.MemoryRatio, cfg.MergeThreads, cfg.LogDays
+	return out
+}
+
+// reaching fills in how the embedded engines are reached: like any others, over their sockets.
+func reaching(cfg config.Config, broker *embedded.Broker, clickhouse *embedded.ClickHouse) config.Config {
+	cfg.Kafka.Brokers = []string{broker.Addr()}
+	cfg.Kafka.SASL.Mechanism = broker.Mechanism()
+	cfg.Kafka.SASL.Username = broker.User()
+	cfg.Kafka.SASL.Password = broker.Password()
+	cfg.ClickHouse.Addresses = []string{clickhouse.Addr()}
+	cfg.ClickHouse.Username = clickhouse.User()
+	cfg.ClickHouse.Password = clickhouse.Password()
+	return cfg
+}
+
+// ownKey gives the labelling key of the data folder where none is configured, making it the first time.
+func ownKey(cfg config.Config) (config.Config, error) {
+	if cfg.Labelling != (config.Labelling{}) {
+		return cfg, nil
+	}
+	key, err := embedded.Secret(cfg.Embedded.Data, "labelling-key")
+	if err != nil {
+		return cfg, fmt.Errorf("labelling key: %w", err)
+	}
+	cfg.Labelling.Key = key
+	return cfg, nil
+}
