@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -17,13 +18,20 @@ import (
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/label"
+	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/store"
 	"github.com/anteroom/anteroom/store/storetest"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	embedded.ChildMain() // the engine of a victim inherits its environment
+	if dir := os.Getenv(victimEnv); dir != "" {
+		victimMain(dir)
+	}
+	embeddedtest.Main(m)
+}
 
 // rig is an ingest service of a region of its own on real engines.
 type rig struct {
