@@ -34,6 +34,10 @@ type victimPlan struct {
 	Dir string
 	// Reports to produce in all, over all runs; streams of each.
 	Reports, Streams int
+	// WaitForGo holds the producer back until the file "go" exists in Dir.
+	WaitForGo bool
+	// RestartEngine starts the engine again at the same address when it dies, while ingest goes on.
+	RestartEngine bool
 }
 
 // victimEngine is what a victim tells of its engine when it is up.
@@ -65,7 +69,13 @@ func (p victimPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := embedded.StartClickHouse(ctx, embedded.DefaultClickHouseConfig(filepath.Join(p.Dir, "clickhouse")))
+	ports, err := embedded.FreePorts(2)
+	if err != nil {
+		return err
+	}
+	engineConfig := embedded.DefaultClickHouseConfig(filepath.Join(p.Dir, "clickhouse"))
+	engineConfig.NativePort, engineConfig.HTTPPort = ports[0], ports[1]
+	engine, err := embedded.StartClickHouse(ctx, engineConfig)
 	if err != nil {
 		return err
 	}
@@ -97,12 +107,21 @@ func (p victimPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	told, err := json.Marshal(victimEngine{Addr: engine.Addr(), User: engine.User(), Password: engine.Password(), Pid: engine.Pid()})
-	if err != nil {
+	if err := p.tell(engine); err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(p.Dir, "engine.json"), told); err != nil {
-		return err
+	if p.RestartEngine {
+		go func() {
+			<-engine.Done()
+			engine, err := embedded.StartClickHouse(ctx, engineConfig)
+			if err != nil {
+				log.ErrorContext(ctx, "engine did not restart", "error", err)
+				return
+			}
+			if err := p.tell(engine); err != nil {
+				log.ErrorContext(ctx, "engine restarted but nobody was told", "error", err)
+			}
+		}()
 	}
 	go func() {
 		if err := p.produce(ctx, client); err != nil {
@@ -110,6 +129,15 @@ func (p victimPlan) run(ctx context.Context) error {
 		}
 	}()
 	return service.Run(ctx)
+}
+
+// tell says where the engine is.
+func (p victimPlan) tell(engine *embedded.ClickHouse) error {
+	told, err := json.Marshal(victimEngine{Addr: engine.Addr(), User: engine.User(), Password: engine.Password(), Pid: engine.Pid()})
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(p.Dir, "engine.json"), told)
 }
 
 func victimStore(e victimEngine) store.Config {
@@ -122,6 +150,12 @@ func victimStore(e victimEngine) store.Config {
 // offsets, like a producer that lost an acknowledgement does.
 func (p victimPlan) produce(ctx context.Context, client *kafka.Client) error {
 	const chunk, overlap = 1000, 1500
+	for p.WaitForGo {
+		if _, err := os.Stat(filepath.Join(p.Dir, "go")); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	progress := filepath.Join(p.Dir, "produced")
 	done := 0
 	if b, err := os.ReadFile(progress); err == nil {
