@@ -217,11 +217,12 @@ func post(ctx context.Context, base *url.URL, format string, opt importOptions, 
 	return ids, nil
 }
 
-// refusal reads problem details (RFC 9457). What the server can't do just now is about the server, the rest about the file.
+// refusal reads problem details (RFC 9457). Two codes are about the file, all others about the server or the request.
 func refusal(file string, base *url.URL, resp *http.Response) error {
 	var problem struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`
+		Code   string `json:"code"`
 		Line   int    `json:"line"`
 	}
 	err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&problem)
@@ -232,7 +233,7 @@ func refusal(file string, base *url.URL, resp *http.Response) error {
 	if err != nil || reason == "" {
 		reason = "the server answers " + resp.Status
 	}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	if problem.Code != "invalid_file" && problem.Code != "body_too_large" {
 		return fmt.Errorf("%s: %s", base, reason)
 	}
 	if problem.Line > 0 {

@@ -58,13 +58,21 @@ func (c *cli) runAll(ctx context.Context, cfg config.Config) error {
 	log := newLog(c.stderr, cfg.Log)
 	a := app.New(log)
 	err := c.startAll(ctx, a, log, cfg, began)
-	if err == nil {
+	return awaitEnd(ctx, a, log, err)
+}
+
+// awaitEnd waits for the end of what has been started, unless the start failed, and stops it.
+func awaitEnd(ctx context.Context, a *app.App, log *slog.Logger, err error) error {
+	switch {
+	case err == nil:
 		err = a.Wait(ctx)
-	} else if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		err = nil // asked to end while starting
+	default:
+		return errors.Join(err, a.Stop(app.DefaultStopTimeout))
 	}
 	log.InfoContext(ctx, "stopping")
-	began = time.Now()
+	began := time.Now()
 	err = errors.Join(err, a.Stop(app.DefaultStopTimeout))
 	log.InfoContext(ctx, "stopped", "took", time.Since(began).Round(time.Millisecond))
 	return err

@@ -88,9 +88,5 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, roles []role, migrat
 			err = c.announce(s.url)
 		}
 	}
-	if err == nil {
-		err = a.Wait(ctx)
-	}
-	log.InfoContext(ctx, "stopping")
-	return errors.Join(err, a.Stop(app.DefaultStopTimeout))
+	return awaitEnd(ctx, a, log, err)
 }

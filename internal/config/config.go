@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/label"
 	"github.com/anteroom/anteroom/internal/embedded"
@@ -20,7 +21,7 @@ import (
 // Config is the whole configuration.
 type Config struct {
 	// API is the HTTP side.
-	API APIConfig `koanf:"api"`
+	API api.Config `koanf:"api"`
 	// Ingest is the way from Kafka to ClickHouse.
 	Ingest ingest.Config `koanf:"ingest"`
 	// Rollups are built from what was ingested.
@@ -110,7 +111,7 @@ type Log struct {
 func Default() Config {
 	engine := embedded.DefaultClickHouseConfig("")
 	return Config{
-		API:        APIConfig{Listen: "127.0.0.1:8480"},
+		API:        api.DefaultConfig(),
 		Ingest:     ingest.DefaultConfig(),
 		Rollups:    store.DefaultRollupsConfig(),
 		ClickHouse: store.DefaultConfig(),
@@ -147,6 +148,7 @@ func (c Config) ModeOf() Mode {
 func (c Config) Validate(mode Mode) error {
 	var errs []error
 	section := func(name string, err error) { errs = append(errs, prefixed(name, err)...) }
+	section("api", c.API.Validate())
 	section("ingest", c.Ingest.Validate())
 	section("rollups", c.Rollups.Validate())
 	if mode == Serve {

@@ -51,7 +51,8 @@ func EnvNames() []string {
 }
 
 // fromEnv reads the variables that begin with ANTEROOM_ and refuses those it doesn't know. A list is written with commas
-// between its entries; lists of sections and maps are written as YAML.
+// between its entries; lists of sections and maps are written as YAML. A variable that is empty counts as not set, as compose
+// files and shells leave them.
 func fromEnv(environ []string) (map[string]any, []error) {
 	byName := map[string]*node{}
 	root := schema()
@@ -67,7 +68,7 @@ func fromEnv(environ []string) (map[string]any, []error) {
 	environ = slices.Sorted(slices.Values(environ))
 	for _, entry := range environ {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, envPrefix) || name == FileEnv {
+		if !strings.HasPrefix(name, envPrefix) || name == FileEnv || text == "" {
 			continue
 		}
 		n := byName[name]

@@ -64,7 +64,7 @@ quality:
 			"ANTEROOM_CLICKHOUSE_READ_TIMEOUT=90s",
 			"ANTEROOM_QUALITY_OVERRIDES={cqd: {audio: {loss_ratio: 0.2}}}",
 			"ANTEROOM_SERVICE_HOST=10.0.0.1", "ANTEROOM_PORT_8480_TCP_ADDR=10.0.0.1", "ANTEROOM_CHDB=/lib/libchdb.so",
-			"PATH=/bin",
+			"ANTEROOM_INGEST_REGION=", "PATH=/bin",
 		},
 		Flags: map[string]any{"embedded.data": "/from/flag"},
 	})

@@ -180,8 +180,9 @@ func scalar(typ reflect.Type, text string) (any, error) {
 	case typ.Kind() == reflect.Float64:
 		return strconv.ParseFloat(text, 64)
 	case typ.Kind() == reflect.Int || typ.Kind() == reflect.Int64:
-		n, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
-		return n, err
+		return strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
+	case typ.Kind() == reflect.Uint64:
+		return strconv.ParseUint(strings.ReplaceAll(text, "_", ""), 10, 64)
 	}
 	return nil, fmt.Errorf("no reader for %s", typ)
 }
@@ -198,6 +199,9 @@ func kindOf(typ reflect.Type) string {
 		return "a text"
 	case typ.Kind() == reflect.Slice:
 		return "a list"
+	}
+	if typ.Kind() == reflect.Uint64 {
+		return "a whole number from 0"
 	}
 	return "a whole number"
 }

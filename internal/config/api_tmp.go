@@ -1,5 +1,0 @@
-package config
-
-type APIConfig struct {
-	Listen string `koanf:"listen"`
-}
