@@ -104,7 +104,7 @@ func (a *App) Stop(timeout time.Duration) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stop %s: %w", s.name, err))
 		}
-		a.log.DebugContext(ctx, "stopped", "step", s.name, "took", time.Since(began), "ok", err == nil)
+		a.log.DebugContext(ctx, "step stopped", "step", s.name, "took", time.Since(began), "ok", err == nil)
 		if ctx.Err() != nil {
 			for _, left := range slices.Backward(steps[:i]) {
 				errs = append(errs, fmt.Errorf("stop %s: no time was left for it", left.name))
