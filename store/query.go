@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -51,17 +52,16 @@ func NewReader(s *Store, limits QueryLimits) *Reader {
 
 // query runs one statement and hands each row to scan. Values reach the server as parameters, never as text of the statement.
 func (r *Reader) query(ctx context.Context, action, sql string, args []any, scan func(driver.Rows) error) error {
-	// The server's limit ends the query there; the context's is for a server that no longer answers.
-	limited, cancel := context.WithTimeout(ctx, r.limits.Timeout+5*time.Second)
+	limited, cancel := limit(ctx, r.limits.Timeout+5*time.Second)
 	defer cancel()
 	settings := settings()
-	settings["max_execution_time"] = r.limits.Timeout.Seconds()
+	settings["max_execution_time"] = strconv.FormatFloat(r.limits.Timeout.Seconds(), 'f', 6, 64)
 	settings["timeout_overflow_mode"] = "throw"
 	settings["max_memory_usage"] = r.limits.MaxMemoryBytes
 	settings["readonly"] = 2
 	rows, err := r.conn.Query(clickhouse.Context(limited, clickhouse.WithSettings(settings)), sql, args...)
 	if err != nil {
-		return wrapQuery(ctx, action, err)
+		return wrapQuery(limited, action, err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err has what matters
 	for rows.Next() {
@@ -69,29 +69,52 @@ func (r *Reader) query(ctx context.Context, action, sql string, args []any, scan
 			return fmt.Errorf("%s: read row: %w", action, err)
 		}
 	}
-	return wrapQuery(ctx, action, rows.Err())
+	return wrapQuery(limited, action, rows.Err())
 }
 
-// wrapQuery tells a query that hit its limits from a server that is away. ctx is the caller's: when that ended, nobody waits for
-// the answer and the error stays what it is.
+// limit ends a context after a time, with ErrQueryTimeout as its cause: for a server that no longer answers. It is no deadline, since
+// the driver would make a limit of its own of one and overwrite the server's.
+func limit(ctx context.Context, after time.Duration) (context.Context, func()) {
+	limited, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	unlink := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	timer := time.AfterFunc(after, func() { cancel(ErrQueryTimeout) })
+	return limited, func() {
+		timer.Stop()
+		unlink()
+		cancel(nil)
+	}
+}
+
+// wrapQuery tells a query that hit its limits from a server that is away. ctx is that of limit: when the caller's ended, nobody waits
+// for the answer and the error stays what it is.
 func wrapQuery(ctx context.Context, action string, err error) error {
 	if err == nil {
 		return nil
 	}
 	var exception *clickhouse.Exception
 	if errors.As(err, &exception) {
-		switch exception.Code {
-		case 159, 160: // TIMEOUT_EXCEEDED, TOO_SLOW
-			return fmt.Errorf("%s: %w: %w", action, ErrQueryTimeout, err)
-		case 241: // MEMORY_LIMIT_EXCEEDED
-			return fmt.Errorf("%s: %w: %w", action, ErrQueryTooLarge, err)
+		switch refused := (refusedError{exception}); {
+		case exception.Code == 159, exception.Code == 160: // TIMEOUT_EXCEEDED, TOO_SLOW
+			return fmt.Errorf("%s: %w: %w", action, ErrQueryTimeout, refused)
+		case exception.Code == 241: // MEMORY_LIMIT_EXCEEDED
+			return fmt.Errorf("%s: %w: %w", action, ErrQueryTooLarge, refused)
+		default:
+			return wrap(action, refused)
 		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return fmt.Errorf("%s: %w: %w", action, ErrQueryTimeout, err)
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("%s: %w", action, cause)
 	}
 	return wrap(action, err)
 }
+
+// refusedError is the server's refusal of a query without its words, which quote what was asked for: a name, say, that a log must not
+// have.
+type refusedError struct{ exception *clickhouse.Exception }
+
+func (e refusedError) Error() string { return fmt.Sprintf("ClickHouse error %d", e.exception.Code) }
+
+func (e refusedError) Unwrap() error { return e.exception }
 
 // CallKey names a call. Call ids of foreign systems are unique within an organisation only.
 type CallKey struct {

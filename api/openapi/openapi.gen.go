@@ -140,6 +140,30 @@ func (e ParticipantKind) Valid() bool {
 	}
 }
 
+// Defines values for ProfileName.
+const (
+	CallDiagnostics ProfileName = "call-diagnostics"
+	Cqd             ProfileName = "cqd"
+	Insights        ProfileName = "insights"
+	RealTime        ProfileName = "real-time"
+)
+
+// Valid indicates whether the value is a known member of the ProfileName enum.
+func (e ProfileName) Valid() bool {
+	switch e {
+	case CallDiagnostics:
+		return true
+	case Cqd:
+		return true
+	case Insights:
+		return true
+	case RealTime:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReasonComparison.
 const (
 	GreaterThan      ReasonComparison = ">"
@@ -338,30 +362,6 @@ func (e Verdict) Valid() bool {
 	}
 }
 
-// Defines values for Profile.
-const (
-	ProfileCallDiagnostics Profile = "call-diagnostics"
-	ProfileCqd             Profile = "cqd"
-	ProfileInsights        Profile = "insights"
-	ProfileRealTime        Profile = "real-time"
-)
-
-// Valid indicates whether the value is a known member of the Profile enum.
-func (e Profile) Valid() bool {
-	switch e {
-	case ProfileCallDiagnostics:
-		return true
-	case ProfileCqd:
-		return true
-	case ProfileInsights:
-		return true
-	case ProfileRealTime:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for GetHealth200JSONResponseBodyStatus.
 const (
 	Ok GetHealth200JSONResponseBodyStatus = "ok"
@@ -371,102 +371,6 @@ const (
 func (e GetHealth200JSONResponseBodyStatus) Valid() bool {
 	switch e {
 	case Ok:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCallsParamsProfile.
-const (
-	ListCallsParamsProfileCallDiagnostics ListCallsParamsProfile = "call-diagnostics"
-	ListCallsParamsProfileCqd             ListCallsParamsProfile = "cqd"
-	ListCallsParamsProfileInsights        ListCallsParamsProfile = "insights"
-	ListCallsParamsProfileRealTime        ListCallsParamsProfile = "real-time"
-)
-
-// Valid indicates whether the value is a known member of the ListCallsParamsProfile enum.
-func (e ListCallsParamsProfile) Valid() bool {
-	switch e {
-	case ListCallsParamsProfileCallDiagnostics:
-		return true
-	case ListCallsParamsProfileCqd:
-		return true
-	case ListCallsParamsProfileInsights:
-		return true
-	case ListCallsParamsProfileRealTime:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for GetCallParamsProfile.
-const (
-	GetCallParamsProfileCallDiagnostics GetCallParamsProfile = "call-diagnostics"
-	GetCallParamsProfileCqd             GetCallParamsProfile = "cqd"
-	GetCallParamsProfileInsights        GetCallParamsProfile = "insights"
-	GetCallParamsProfileRealTime        GetCallParamsProfile = "real-time"
-)
-
-// Valid indicates whether the value is a known member of the GetCallParamsProfile enum.
-func (e GetCallParamsProfile) Valid() bool {
-	switch e {
-	case GetCallParamsProfileCallDiagnostics:
-		return true
-	case GetCallParamsProfileCqd:
-		return true
-	case GetCallParamsProfileInsights:
-		return true
-	case GetCallParamsProfileRealTime:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListIssuesParamsProfile.
-const (
-	ListIssuesParamsProfileCallDiagnostics ListIssuesParamsProfile = "call-diagnostics"
-	ListIssuesParamsProfileCqd             ListIssuesParamsProfile = "cqd"
-	ListIssuesParamsProfileInsights        ListIssuesParamsProfile = "insights"
-	ListIssuesParamsProfileRealTime        ListIssuesParamsProfile = "real-time"
-)
-
-// Valid indicates whether the value is a known member of the ListIssuesParamsProfile enum.
-func (e ListIssuesParamsProfile) Valid() bool {
-	switch e {
-	case ListIssuesParamsProfileCallDiagnostics:
-		return true
-	case ListIssuesParamsProfileCqd:
-		return true
-	case ListIssuesParamsProfileInsights:
-		return true
-	case ListIssuesParamsProfileRealTime:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListStreamsParamsProfile.
-const (
-	ListStreamsParamsProfileCallDiagnostics ListStreamsParamsProfile = "call-diagnostics"
-	ListStreamsParamsProfileCqd             ListStreamsParamsProfile = "cqd"
-	ListStreamsParamsProfileInsights        ListStreamsParamsProfile = "insights"
-	ListStreamsParamsProfileRealTime        ListStreamsParamsProfile = "real-time"
-)
-
-// Valid indicates whether the value is a known member of the ListStreamsParamsProfile enum.
-func (e ListStreamsParamsProfile) Valid() bool {
-	switch e {
-	case ListStreamsParamsProfileCallDiagnostics:
-		return true
-	case ListStreamsParamsProfileCqd:
-		return true
-	case ListStreamsParamsProfileInsights:
-		return true
-	case ListStreamsParamsProfileRealTime:
 		return true
 	default:
 		return false
@@ -570,16 +474,16 @@ type CallList struct {
 // ImportResult defines model for ImportResult.
 type ImportResult struct {
 	// AlreadyImported The file had been imported before; nothing changed.
-	AlreadyImported bool `json:"already_imported"`
-	Calls           []struct {
-		CallId string `json:"call_id"`
-	} `json:"calls"`
+	AlreadyImported bool           `json:"already_imported"`
+	Calls           []ImportedCall `json:"calls"`
 
 	// Events Events that the file became.
 	Events int64 `json:"events"`
+}
 
-	// Rows Rows that they became.
-	Rows int64 `json:"rows"`
+// ImportedCall defines model for ImportedCall.
+type ImportedCall struct {
+	CallId string `json:"call_id"`
 }
 
 // Issue defines model for Issue.
@@ -604,13 +508,10 @@ type IssueKind string
 // IssueCounts defines model for IssueCounts.
 type IssueCounts struct {
 	// BadOperations Failed operations and diagnostics that went bad.
-	BadOperations int `json:"bad_operations"`
-	ByOperation   []struct {
-		Count int    `json:"count"`
-		Name  string `json:"name"`
-	} `json:"by_operation"`
-	PoorStreams int `json:"poor_streams"`
-	Total       int `json:"total"`
+	BadOperations int          `json:"bad_operations"`
+	ByOperation   []NamedCount `json:"by_operation"`
+	PoorStreams   int          `json:"poor_streams"`
+	Total         int          `json:"total"`
 
 	// UnexpectedEnds Participants whose part in the call ended unexpectedly.
 	UnexpectedEnds int `json:"unexpected_ends"`
@@ -624,6 +525,12 @@ type MosBasis struct {
 	Formula     string  `json:"formula"`
 	FormulaText string  `json:"formula_text"`
 	R           float64 `json:"r"`
+}
+
+// NamedCount defines model for NamedCount.
+type NamedCount struct {
+	Count int    `json:"count"`
+	Name  string `json:"name"`
 }
 
 // NextPageToken null on the last page.
@@ -676,16 +583,22 @@ type Problem struct {
 	Type      string  `json:"type"`
 }
 
+// ProfileName defines model for ProfileName.
+type ProfileName string
+
 // Readiness defines model for Readiness.
 type Readiness struct {
-	Checks []struct {
-		Name string `json:"name"`
-		Ok   bool   `json:"ok"`
+	Checks []ReadinessCheck `json:"checks"`
+	Ready  bool             `json:"ready"`
+}
 
-		// Reason Empty when ok.
-		Reason string `json:"reason"`
-	} `json:"checks"`
-	Ready bool `json:"ready"`
+// ReadinessCheck defines model for ReadinessCheck.
+type ReadinessCheck struct {
+	Name string `json:"name"`
+	Ok   bool   `json:"ok"`
+
+	// Reason Empty when ok.
+	Reason string `json:"reason"`
 }
 
 // Reason defines model for Reason.
@@ -708,22 +621,22 @@ type ReasonComparison string
 
 // Sample One interval. Counters are the interval's own.
 type Sample struct {
-	AvailableBitrateBps *float64        `json:"available_bitrate_bps"`
-	BitrateBps          *float64        `json:"bitrate_bps"`
+	AvailableBitrateBps *float32        `json:"available_bitrate_bps"`
+	BitrateBps          *float32        `json:"bitrate_bps"`
 	Bytes               int64           `json:"bytes"`
 	Direction           SampleDirection `json:"direction"`
 	Firs                int64           `json:"firs"`
-	FrameHeight         *float64        `json:"frame_height"`
-	FrameRate           *float64        `json:"frame_rate"`
+	FrameHeight         *float32        `json:"frame_height"`
+	FrameRate           *float32        `json:"frame_rate"`
 	Frames              int64           `json:"frames"`
 	FramesDropped       int64           `json:"frames_dropped"`
-	FreezeMs            *float64        `json:"freeze_ms"`
+	FreezeMs            *float32        `json:"freeze_ms"`
 	Freezes             int64           `json:"freezes"`
-	HealedRatio         *float64        `json:"healed_ratio"`
+	HealedRatio         *float32        `json:"healed_ratio"`
 	IntervalMs          int64           `json:"interval_ms"`
-	JitterBufferMs      *float64        `json:"jitter_buffer_ms"`
-	JitterMs            *float64        `json:"jitter_ms"`
-	LossRatio           *float64        `json:"loss_ratio"`
+	JitterBufferMs      *float32        `json:"jitter_buffer_ms"`
+	JitterMs            *float32        `json:"jitter_ms"`
+	LossRatio           *float32        `json:"loss_ratio"`
 	Nacks               int64           `json:"nacks"`
 
 	// ObservedAt End of the interval.
@@ -733,7 +646,7 @@ type Sample struct {
 	PacketsLost          int64     `json:"packets_lost"`
 	Plis                 int64     `json:"plis"`
 	RetransmittedPackets int64     `json:"retransmitted_packets"`
-	RttMs                *float64  `json:"rtt_ms"`
+	RttMs                *float32  `json:"rtt_ms"`
 }
 
 // SampleDirection defines model for Sample.Direction.
@@ -860,7 +773,7 @@ type Org = string
 type PageToken = string
 
 // Profile defines model for Profile.
-type Profile string
+type Profile = ProfileName
 
 // To defines model for To.
 type To = time.Time
@@ -890,39 +803,30 @@ type ListCallsParams struct {
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
-	Profile *ListCallsParamsProfile `form:"profile,omitempty" json:"profile,omitempty"`
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
 
 	// PageToken The `next_page_token` of the page before.
 	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
 	PageSize  *int       `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
-// ListCallsParamsProfile defines parameters for ListCalls.
-type ListCallsParamsProfile string
-
 // GetCallParams defines parameters for GetCall.
 type GetCallParams struct {
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
-	Profile *GetCallParamsProfile `form:"profile,omitempty" json:"profile,omitempty"`
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
 
 	// Org Organisation. Needed for one call only where several organisations have a call of that id.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
-
-// GetCallParamsProfile defines parameters for GetCall.
-type GetCallParamsProfile string
 
 // ListIssuesParams defines parameters for ListIssues.
 type ListIssuesParams struct {
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
-	Profile *ListIssuesParamsProfile `form:"profile,omitempty" json:"profile,omitempty"`
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
 
 	// Org Organisation. Needed for one call only where several organisations have a call of that id.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
-
-// ListIssuesParamsProfile defines parameters for ListIssues.
-type ListIssuesParamsProfile string
 
 // ListParticipantsParams defines parameters for ListParticipants.
 type ListParticipantsParams struct {
@@ -933,14 +837,11 @@ type ListParticipantsParams struct {
 // ListStreamsParams defines parameters for ListStreams.
 type ListStreamsParams struct {
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
-	Profile *ListStreamsParamsProfile `form:"profile,omitempty" json:"profile,omitempty"`
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
 
 	// Org Organisation. Needed for one call only where several organisations have a call of that id.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
-
-// ListStreamsParamsProfile defines parameters for ListStreams.
-type ListStreamsParamsProfile string
 
 // ListSamplesParams defines parameters for ListSamples.
 type ListSamplesParams struct {

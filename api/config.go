@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anteroom/anteroom/store"
+)
+
+// Config says where and how the API is served. A field that is zero has its default.
+type Config struct {
+	// Listen is the host:port to listen on: a loopback address, or a name of one. Port 0 takes a free one. Default 127.0.0.1:8480.
+	Listen string `koanf:"listen"`
+	// AllowedHosts are names that requests may address the service by (the Host header), besides loopback addresses and "localhost";
+	// for a proxy in front. Default none.
+	AllowedHosts []string `koanf:"allowed_hosts"`
+	// MaxImportBytes is the largest file that can be imported. Default 256 MiB.
+	MaxImportBytes int64 `koanf:"max_import_bytes"`
+	// ImportTimeout bounds one import, the upload included. Default 15m.
+	ImportTimeout time.Duration `koanf:"import_timeout"`
+	// MaxImports is how many imports run at once; more wait. Default 2.
+	MaxImports int `koanf:"max_imports"`
+	// StopTimeout is how long requests may go on after the service was told to stop. Default 5s.
+	StopTimeout time.Duration `koanf:"stop_timeout"`
+	// Query bounds each query.
+	Query store.QueryLimits `koanf:"query"`
+}
+
+// DefaultConfig returns the configuration that holds unless set.
+func DefaultConfig() Config {
+	return Config{
+		Listen:         "127.0.0.1:8480",
+		MaxImportBytes: 256 << 20,
+		ImportTimeout:  15 * time.Minute,
+		MaxImports:     2,
+		StopTimeout:    5 * time.Second,
+		Query:          store.DefaultQueryLimits(),
+	}
+}
+
+// withDefaults fills what is zero.
+func (c Config) withDefaults() Config {
+	standard := DefaultConfig()
+	if c.Listen == "" {
+		c.Listen = standard.Listen
+	}
+	if c.MaxImportBytes == 0 {
+		c.MaxImportBytes = standard.MaxImportBytes
+	}
+	if c.ImportTimeout == 0 {
+		c.ImportTimeout = standard.ImportTimeout
+	}
+	if c.MaxImports == 0 {
+		c.MaxImports = standard.MaxImports
+	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = standard.StopTimeout
+	}
+	if c.Query.Timeout == 0 {
+		c.Query.Timeout = standard.Query.Timeout
+	}
+	if c.Query.MaxMemoryBytes == 0 {
+		c.Query.MaxMemoryBytes = standard.Query.MaxMemoryBytes
+	}
+	return c
+}
+
+// Validate reports each field that can't work, by its name in the configuration file. A host name in Listen is looked up by Run only.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	if _, _, err := splitListen(c.Listen); err != nil {
+		errs = append(errs, err)
+	}
+	for i, host := range c.AllowedHosts {
+		if host == "" || strings.ContainsAny(host, "/:@ ") {
+			errs = append(errs, fmt.Errorf("allowed_hosts[%d]: %q is not a host name without port", i, host))
+		}
+	}
+	for field, value := range map[string]int64{
+		"max_import_bytes": c.MaxImportBytes, "import_timeout": int64(c.ImportTimeout), "max_imports": int64(c.MaxImports),
+		"stop_timeout": int64(c.StopTimeout), "query.timeout": int64(c.Query.Timeout),
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("%s: is negative", field))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ErrNotLoopback: the address to listen on can be reached from other machines.
+var ErrNotLoopback = errors.New("can be reached from other machines, and the service does not know yet who is asking; use a loopback address such as 127.0.0.1:8480")
+
+// splitListen splits host:port and refuses what is not loopback as it stands. A name comes back as it is.
+func splitListen(listen string) (host string, port uint16, err error) {
+	host, portText, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("listen: %q is not host:port", listen)
+	}
+	number, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("listen: %q has no port from 0 to 65535", listen)
+	}
+	address, err := netip.ParseAddr(host)
+	if host == "" || (err == nil && !address.Unmap().IsLoopback()) {
+		return "", 0, fmt.Errorf("listen: %q %w", listen, ErrNotLoopback)
+	}
+	return host, uint16(number), nil
+}
+
+// resolveListen is the address to bind: the one that was checked, so that a name can't come to mean another in between.
+func resolveListen(ctx context.Context, listen string) (netip.AddrPort, error) {
+	host, port, err := splitListen(listen)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(address.Unmap(), port), nil
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("listen: look up %q: %w", host, err)
+	}
+	for _, address := range addresses {
+		if !address.Unmap().IsLoopback() {
+			return netip.AddrPort{}, fmt.Errorf("listen: %q %w", listen, ErrNotLoopback)
+		}
+	}
+	for _, address := range addresses {
+		if address.Unmap().Is4() {
+			return netip.AddrPortFrom(address.Unmap(), port), nil
+		}
+	}
+	if len(addresses) == 0 {
+		return netip.AddrPort{}, fmt.Errorf("listen: %q has no address", host)
+	}
+	return netip.AddrPortFrom(addresses[0], port), nil
+}

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/anteroom/anteroom/store"
+)
+
+// cursorVersion rises when tokens of before can't be read any more.
+const cursorVersion = 1
+
+// cursor is the place after which a list goes on. Clients see it as opaque text.
+type cursor struct {
+	Version int `json:"v"`
+	// Of is the fingerprint of the list and its filters: a token is good for the list that it came from.
+	Of string `json:"of"`
+	// AtUs is the instant of the last entry, microseconds since the epoch, UTC.
+	AtUs int64 `json:"at"`
+	// Org and Call of the last entry of the list of calls.
+	Org  string `json:"org,omitempty"`
+	Call string `json:"call,omitempty"`
+	// Tie tells entries of one instant apart, in the other lists.
+	Tie uint64 `json:"tie,omitempty"`
+}
+
+func (c cursor) at() time.Time { return time.UnixMicro(c.AtUs).UTC() }
+
+func (c cursor) token() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "" // Numbers and text always marshal.
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readCursor reads a page token of the list that fingerprint stands for; nil for none.
+func readCursor(token *string, fingerprint string) (*cursor, error) {
+	if token == nil {
+		return nil, nil //nolint:nilnil // no token, no place
+	}
+	bad := &Error{Code: CodeInvalidPageToken, Parameter: "page_token"}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(*token)
+	if err != nil {
+		return nil, bad
+	}
+	var c cursor
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&c); err != nil || decoder.More() || c.Version != cursorVersion || c.Of != fingerprint {
+		return nil, bad
+	}
+	const year2200 = 7258118400000000
+	if c.AtUs < -year2200 || c.AtUs > year2200 {
+		return nil, bad
+	}
+	return &c, nil
+}
+
+// fingerprint stands for the list that a request asks for: its address and parameters, without those of paging.
+func fingerprint(r *http.Request) string {
+	query := r.URL.Query()
+	query.Del("page_token")
+	query.Del("page_size")
+	sum := sha256.Sum256([]byte(r.URL.EscapedPath() + "?" + query.Encode()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func callCursor(fingerprint string, at store.CallAt) *string {
+	token := cursor{Version: cursorVersion, Of: fingerprint, AtUs: at.FirstSeen.UnixMicro(), Org: at.Org, Call: at.CallID}.token()
+	return &token
+}
+
+func entryCursor(fingerprint string, at time.Time, tie uint64) *string {
+	token := cursor{Version: cursorVersion, Of: fingerprint, AtUs: at.UnixMicro(), Tie: tie}.token()
+	return &token
+}
+
+// window reads from and to, and brings them into the span of times that the store can hold.
+func window(from, to *time.Time) (time.Time, time.Time, error) {
+	if from != nil && to != nil && !from.Before(*to) {
+		return time.Time{}, time.Time{}, invalidParameter("to", "must be after from")
+	}
+	return clamp(from), clamp(to), nil
+}
+
+func clamp(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	first, last := time.Unix(0, 0).UTC(), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	switch {
+	case t.Before(first):
+		return first
+	case t.After(last):
+		return last
+	}
+	return t.UTC()
+}

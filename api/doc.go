@@ -1,0 +1,14 @@
+// Package api answers over HTTP: the document openapi.yaml and its handlers.
+//
+// It owns the shape of every answer and of every error, and judges calls with package quality when they are asked for. It refuses to
+// listen anywhere but on a loopback address, since it does not know yet who is asking, and it refuses what a browser asks for on
+// behalf of another site.
+//
+// Who is who: a participant that nothing proves to be an org user is Anonymous (rule D2). While a call of Anteroom's own media runs,
+// guests are left out of every answer about it: rows, counts and verdicts (rule D3). Calls of other systems reach the store after the
+// fact and are shown whole.
+//
+// What is asked for is never logged: query strings, paths and addresses can carry personal data. The log has the route's pattern.
+package api
+
+//go:generate go tool -modfile=../tools/go.mod oapi-codegen -config oapi-codegen.yaml openapi.yaml

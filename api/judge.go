@@ -1,0 +1,180 @@
+package api
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
+)
+
+// Labels of participants that have no name here.
+const (
+	// Anonymous is everybody whom nothing proves to be an org user (rule D2).
+	Anonymous = "Anonymous"
+	// OrgUser is a proven org user whose directory name is not known.
+	OrgUser = "Org user"
+)
+
+// labelOf is the one place where a participant gets a name.
+func labelOf(p *store.ParticipantFacts) string {
+	switch {
+	case p.Identity != store.OrgUser:
+		return Anonymous
+	case p.DisplayName != "":
+		return p.DisplayName
+	case p.UserID != "":
+		return p.UserID
+	}
+	return OrgUser
+}
+
+// judgedStream is a stream with its judgement.
+type judgedStream struct {
+	*store.StreamFacts
+	quality.Assessment
+	mos *quality.MOSEstimate
+}
+
+// judgedCall is a call with its judgement, as it may be shown.
+type judgedCall struct {
+	*store.Record
+	quality.CallAssessment
+	profile *quality.Profile
+	labels  map[uuid.UUID]string
+	streams []judgedStream
+	rating  quality.Rating
+	score   quality.Value
+	// withheld: somebody is left out, since the call runs.
+	withheld bool
+}
+
+// judge judges a call under a profile. Guests of a call that runs are taken out of the record first (rule D3).
+func judge(p *quality.Profile, r *store.Record) *judgedCall {
+	j := &judgedCall{Record: r, profile: p, withheld: withhold(r), labels: make(map[uuid.UUID]string, len(r.Participants))}
+	var in quality.CallInput
+	for i := range r.Participants {
+		who := &r.Participants[i]
+		j.labels[who.ID] = labelOf(who)
+		if quality.UnexpectedEnd(who.ResultCategory) {
+			in.UnexpectedEnds++
+		}
+	}
+	j.streams = make([]judgedStream, len(r.Streams))
+	for i := range r.Streams {
+		j.streams[i] = judgeStream(p, &r.Streams[i])
+		if r.Streams[i].Counted {
+			in.Streams = append(in.Streams, j.streams[i].Assessment)
+		}
+	}
+	in.BadOperations = make(map[string]int)
+	var scores []quality.SurveyScore
+	for i := range r.Marks {
+		switch mark := &r.Marks[i]; mark.Kind {
+		case "diagnostic":
+			in.Diagnostics = append(in.Diagnostics, quality.Diagnostic{Name: mark.Name, Value: mark.Value, OperationID: idText(mark.OperationID)})
+		case "operation":
+			if quality.BadOperation(mark.Name, mark.Result) {
+				in.BadOperations[mark.Name]++
+			}
+		case "survey":
+			scores = append(scores, quality.SurveyScore{Score: number(mark, "overall.score"), UpperBound: number(mark, "overall.upper_bound")})
+		}
+	}
+	j.CallAssessment = quality.JudgeCall(in)
+	j.rating, j.score = quality.RateSurveys(scores)
+	return j
+}
+
+// withhold takes out of the record of a running call of Anteroom's own media what it says of guests, and of those of whom nothing is
+// proven. It reports whether the call runs.
+func withhold(r *store.Record) bool {
+	if r.Source.String() != "media" || r.EndedAt != nil {
+		return false
+	}
+	shown := map[uuid.UUID]bool{uuid.Nil: true}
+	r.Participants = slices.DeleteFunc(r.Participants, func(p store.ParticipantFacts) bool {
+		shown[p.ID] = p.Identity == store.OrgUser || p.Identity == store.Service
+		return !shown[p.ID]
+	})
+	r.Streams = slices.DeleteFunc(r.Streams, func(s store.StreamFacts) bool { return !shown[s.ParticipantID] })
+	r.Marks = slices.DeleteFunc(r.Marks, func(e store.TimelineEntry) bool { return !shown[e.ParticipantID] })
+	return true
+}
+
+func judgeStream(p *quality.Profile, s *store.StreamFacts) judgedStream {
+	m := measuresOf(s)
+	out := judgedStream{StreamFacts: s, Assessment: quality.Judge(p, m)}
+	if mos, ok := quality.EstimateMOS(quality.MOSInputOf(m, s.Codec)); ok {
+		out.mos = &mos
+	}
+	return out
+}
+
+// measuresOf takes a stream's figures for judging. Height, freezes, healing and the jitter buffer are those of a receiver: of what a
+// client sends they say nothing unless the far end measured them, as in Azure's records.
+func measuresOf(s *store.StreamFacts) quality.Measures {
+	m := quality.Measures{
+		Direction: quality.Direction(s.Direction), JitterMs: quality.OfPtr(s.JitterMsAvg), LossRatio: quality.OfPtr(s.LossRatio),
+		RTTMs: quality.OfPtr(s.RTTMsAvg), FrameRate: quality.OfPtr(s.FrameRateAvg), BitrateBps: quality.OfPtr(s.BitrateAvg),
+	}
+	if s.Media != "unknown" {
+		m.Media = quality.Media(s.Media)
+	}
+	if s.Packets != nil {
+		m.Packets = quality.Of(float64(*s.Packets))
+	}
+	if s.Direction != "outbound" || s.Source.String() == "acs" {
+		m.JitterBufferMs, m.HealedRatio = quality.OfPtr(s.JitterBufferMsAvg), quality.OfPtr(s.HealedRatio)
+		m.FreezeMsPerMin, m.ReceivedHeightPx = quality.OfPtr(s.FreezeMsPerMin), quality.OfPtr(s.HeightAvg)
+	}
+	return m
+}
+
+// number reads an attribute that is a number; not known if it is missing or none.
+func number(e *store.TimelineEntry, key string) quality.Value {
+	v, err := strconv.ParseFloat(e.Attributes[key], 64)
+	if err != nil {
+		return quality.Value{}
+	}
+	return quality.Of(v)
+}
+
+func idText(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return ""
+	}
+	return id.String()
+}
+
+// hasLabel tells whether somebody's label contains the text, in any case.
+func (j *judgedCall) hasLabel(text string) bool {
+	for _, label := range j.labels {
+		if containsFold(label, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasText tells whether the call is found by the text: within its id or its meeting's, or as the id of somebody or of a stream shown.
+func (j *judgedCall) hasText(text string) bool {
+	if containsFold(j.CallID, text) || containsFold(j.MeetingID, text) {
+		return true
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return false
+	}
+	if _, ok := j.labels[id]; ok {
+		return true
+	}
+	return slices.ContainsFunc(j.Streams, func(s store.StreamFacts) bool { return s.ID == id })
+}
+
+func containsFold(s, part string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/anteroom/anteroom/api/openapi"
+)
+
+// codeKey is where the error handler leaves the code of a problem for the log.
+const codeKey = "anteroom.code"
+
+const importsPath = "/v1/imports"
+
+// requestID gives each request an id of the service's own: what a client sends could be anything.
+func (*Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		var id [12]byte
+		if _, err := rand.Read(id[:]); err != nil {
+			return fmt.Errorf("make request id: %w", err)
+		}
+		header := c.Response().Header()
+		header.Set(echo.HeaderXRequestID, hex.EncodeToString(id[:]))
+		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		header.Set("Cache-Control", "no-store")
+		return next(c)
+	}
+}
+
+// observe logs and measures each request by its route, never by its address or query.
+func (s *Server) observe(m *metrics) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			begin := time.Now()
+			m.running.Inc()
+			defer m.running.Dec()
+			if err := next(c); err != nil {
+				c.Error(err)
+			}
+			route, method, took := routeOf(c), methodOf(c.Request().Method), time.Since(begin)
+			status := c.Response().Status
+			m.requests.WithLabelValues(route, method, fmt.Sprintf("%dxx", status/100)).Inc()
+			m.seconds.WithLabelValues(route, method).Observe(took.Seconds())
+			code, _ := c.Get(codeKey).(string)
+			s.log.InfoContext(c.Request().Context(), "request", slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+				slog.String("method", method), slog.String("route", route), slog.Int("status", status), slog.String("code", code),
+				slog.Duration("took", took), slog.Int64("bytes", c.Response().Size))
+			return nil
+		}
+	}
+}
+
+// routeOf is the pattern of the request's route; "none" for an address that has none.
+func routeOf(c echo.Context) string {
+	for _, route := range c.Echo().Routes() {
+		if route.Path == c.Path() {
+			return route.Path
+		}
+	}
+	return "none"
+}
+
+// methodOf is the method, or "other": the label's values are a closed set.
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// recoverPanic makes a problem of a panic. What was said in panic stays here: it may quote data.
+func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if caught := recover(); caught != nil {
+				if caught == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+					panic(caught)
+				}
+				s.log.ErrorContext(c.Request().Context(), "handler panicked", slog.String("type", fmt.Sprintf("%T", caught)), slog.String("stack", string(debug.Stack())))
+				err = &Error{Code: CodeInternal}
+			}
+		}()
+		return next(c)
+	}
+}
+
+// guard refuses what a browser asks for on behalf of another site: by a name that was pointed here (DNS rebinding), or by a form or
+// script of another origin.
+func (s *Server) guard() echo.MiddlewareFunc {
+	protection := http.NewCrossOriginProtection()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if !s.hostAllowed(c.Request().Host) {
+				return &Error{Code: CodeHostNotAllowed}
+			}
+			if err := protection.Check(c.Request()); err != nil {
+				return &Error{Code: CodeCrossOrigin}
+			}
+			return next(c)
+		}
+	}
+}
+
+func (s *Server) hostAllowed(hostPort string) bool {
+	host := hostPort
+	if h, _, err := net.SplitHostPort(hostPort); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.Unmap().IsLoopback()
+	}
+	return host == "localhost" || slices.ContainsFunc(s.cfg.AllowedHosts, func(allowed string) bool { return strings.EqualFold(allowed, host) })
+}
+
+// limitBody bounds the body, and gives an import the time that its upload takes.
+func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		request := c.Request()
+		most := int64(64 << 10) // Nothing else takes a body.
+		if c.Path() == importsPath && request.Method == http.MethodPost {
+			most = s.cfg.MaxImportBytes
+			control := http.NewResponseController(c.Response())
+			until := time.Now().Add(s.cfg.ImportTimeout + time.Minute)
+			if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return fmt.Errorf("give import its time: %w", err)
+			}
+		}
+		if request.ContentLength > most {
+			return &Error{Code: CodeBodyTooLarge, Detail: fmt.Sprintf("The body has %d bytes; at most %d are taken.", request.ContentLength, most)}
+		}
+		request.Body = http.MaxBytesReader(c.Response(), request.Body, most)
+		return next(c)
+	}
+}
+
+// fingerprintKey is the context's key for what readCursor compares.
+type fingerprintKey struct{}
+
+// withFingerprint hands the generated handlers, which see no request, what stands for the list that is asked for.
+func withFingerprint(next openapi.StrictHandlerFunc, _ string) openapi.StrictHandlerFunc {
+	return func(c echo.Context, request any) (any, error) {
+		r := c.Request()
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), fingerprintKey{}, fingerprint(r))))
+		return next(c, request)
+	}
+}
+
+func fingerprintOf(ctx context.Context) string {
+	f, _ := ctx.Value(fingerprintKey{}).(string)
+	return f
+}

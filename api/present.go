@@ -1,0 +1,195 @@
+package api
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
+)
+
+func (j *judgedCall) present() openapi.Call {
+	a := &j.CallAssessment
+	out := openapi.Call{
+		CallId: j.CallID, Org: j.Org, Region: j.Region, Source: openapi.CallSource(j.Source.String()), Kind: openapi.CallKind(j.Kind),
+		MeetingId: textOrNil(j.MeetingID), FirstSeenAt: j.FirstSeen, StartedAt: j.StartedAt, EndedAt: j.EndedAt,
+		DurationMs: between(j.StartedAt, j.EndedAt), EndReason: textOrNil(j.EndReason), Participants: len(j.Participants),
+		Streams: openapi.StreamCounts{
+			Total: a.GoodStreams + a.PoorStreams + a.UnknownStreams, Good: a.GoodStreams, Poor: a.PoorStreams, Unknown: a.UnknownStreams,
+		},
+		Profile: j.profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: presentReasons(j.worst()),
+		NetworkDiagnostics: append([]string{}, a.NetworkDiagnostics...),
+		Rating:             openapi.CallRating(j.rating), RatingScore: j.score.Ptr(),
+	}
+	out.Issues.Total, out.Issues.BadOperations = a.Issues.Total, a.Issues.BadOperations
+	out.Issues.UnexpectedEnds, out.Issues.PoorStreams = a.Issues.UnexpectedEnds, a.Issues.PoorStreams
+	out.Issues.ByOperation = make([]openapi.NamedCount, len(a.Issues.ByOperation))
+	for i, n := range a.Issues.ByOperation {
+		out.Issues.ByOperation[i] = openapi.NamedCount{Name: n.Name, Count: n.Count}
+	}
+	return out
+}
+
+// worst are the thresholds that streams of the call broke, once per metric, medium and direction with the worst value, in the order of
+// streams and rules.
+func (j *judgedCall) worst() []quality.Reason {
+	type broken struct {
+		metric    quality.Metric
+		media     quality.Media
+		direction quality.Direction
+	}
+	var out []quality.Reason
+	place := make(map[broken]int)
+	for i := range j.streams {
+		if !j.streams[i].Counted {
+			continue
+		}
+		for _, r := range j.streams[i].Reasons {
+			key := broken{r.Metric, r.Media, r.Direction}
+			at, seen := place[key]
+			high := r.Comparison == quality.Above || r.Comparison == quality.AtLeast
+			switch {
+			case !seen:
+				place[key] = len(out)
+				out = append(out, r)
+			case high && r.Value > out[at].Value, !high && r.Value < out[at].Value:
+				out[at] = r
+			}
+		}
+	}
+	return out
+}
+
+func presentReasons(reasons []quality.Reason) []openapi.Reason {
+	out := make([]openapi.Reason, len(reasons))
+	for i, r := range reasons {
+		out[i] = openapi.Reason{
+			Metric: string(r.Metric), Value: r.Value, Comparison: openapi.ReasonComparison(r.Comparison), Threshold: r.Threshold, Unit: r.Unit,
+			Source: r.Source, Media: string(r.Media), Direction: string(r.Direction), Text: r.String(),
+		}
+	}
+	return out
+}
+
+func joinReasons(reasons []quality.Reason) string {
+	texts := make([]string, len(reasons))
+	for i, r := range reasons {
+		texts[i] = r.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func presentParticipant(callID string, p *store.ParticipantFacts) openapi.Participant {
+	kind := openapi.ParticipantKindUnknown
+	switch p.Identity {
+	case store.OrgUser:
+		kind = openapi.ParticipantKindOrgUser
+	case store.Guest:
+		kind = openapi.ParticipantKindGuest
+	case store.Service:
+		kind = openapi.ParticipantKindService
+	}
+	return openapi.Participant{
+		ParticipantId: p.ID, CallId: callID, Label: labelOf(p), Kind: kind, EndpointType: textOrNil(p.EndpointType),
+		Client: textOrNil(p.ClientFamily), ClientVersion: textOrNil(p.ClientVersion), Os: textOrNil(p.OSFamily),
+		JoinedAt: p.JoinedAt, LeftAt: p.LeftAt, DurationMs: between(p.JoinedAt, p.LeftAt),
+		EndCode: textOrNil(p.EndCode), EndSubCode: textOrNil(p.EndSubCode), ResultCategory: textOrNil(p.ResultCategory),
+	}
+}
+
+func (j *judgedCall) presentStream(s *judgedStream) openapi.Stream {
+	out := openapi.Stream{
+		StreamId: s.ID, CallId: j.CallID, ParticipantId: s.ParticipantID, ParticipantLabel: value(j.labelFor(s.ParticipantID)),
+		Direction: openapi.StreamDirection(s.Direction), Media: openapi.StreamMedia(s.Media), Codec: textOrNil(s.Codec),
+		StartedAt: s.StartedAt, EndedAt: s.EndedAt, Packets: whole(s.Packets), PacketsLost: s.PacketsLost, Bytes: whole(s.Bytes),
+		LossRatio: finite(s.LossRatio), LossRatioMax: finite(s.LossRatioMax), JitterMsAvg: finite(s.JitterMsAvg), JitterMsMax: finite(s.JitterMsMax),
+		RttMsAvg: finite(s.RTTMsAvg), RttMsMax: finite(s.RTTMsMax), JitterBufferMsAvg: finite(s.JitterBufferMsAvg),
+		JitterBufferMsMax: finite(s.JitterBufferMsMax), HealedRatio: finite(s.HealedRatio), HealedRatioMax: finite(s.HealedRatioMax),
+		FrameRateAvg: finite(s.FrameRateAvg), HeightAvg: finite(s.HeightAvg), FreezeMsPerMin: finite(s.FreezeMsPerMin),
+		BitrateAvg: finite(s.BitrateAvg), BitrateMax: finite(s.BitrateMax), LocalCandidateType: textOrNil(s.LocalCandidateType),
+		RemoteCandidateType: textOrNil(s.RemoteCandidateType), Transport: textOrNil(s.Transport), ObservedBy: textOrNil(s.ObservedBy),
+		Partial: s.Partial, Counted: s.Counted, Profile: s.Profile, Verdict: openapi.Verdict(s.Verdict),
+		UnknownCause: textOrNil(s.Cause.Text()), Reasons: presentReasons(s.Reasons),
+	}
+	if s.SSRC != 0 {
+		ssrc := int64(s.SSRC)
+		out.Ssrc = &ssrc
+	}
+	if s.mos != nil {
+		out.MosEstimate = &s.mos.MOS
+		out.MosBasis = &openapi.MosBasis{
+			Formula: s.mos.Formula, FormulaText: quality.MOSFormulaText, R: s.mos.R, Assumptions: s.mos.Assumptions.Texts(),
+		}
+	}
+	return out
+}
+
+func presentSample(p *store.SamplePoint) openapi.Sample {
+	return openapi.Sample{
+		ObservedAt: p.ObservedAt, IntervalMs: int64(p.IntervalMs), Direction: openapi.SampleDirection(p.Direction),
+		Packets: clip(p.Packets), PacketsLost: p.PacketsLost, Bytes: clip(p.Bytes), PacketsDiscarded: clip(p.PacketsDiscarded),
+		RetransmittedPackets: clip(p.RetransmittedPackets), Frames: clip(p.Frames), FramesDropped: clip(p.FramesDropped),
+		Freezes: clip(p.Freezes), Nacks: int64(p.NACKs), Plis: int64(p.PLIs), Firs: int64(p.FIRs),
+		JitterMs: finite(p.JitterMs), RttMs: finite(p.RTTMs), JitterBufferMs: finite(p.JitterBufferMs), HealedRatio: finite(p.HealedRatio),
+		FrameRate: finite(p.FrameRate), FrameHeight: finite(p.FrameHeight), FreezeMs: finite(p.FreezeMs), BitrateBps: finite(p.BitrateBps),
+		AvailableBitrateBps: finite(p.AvailableBitrateBps), LossRatio: finite(p.LossRatio),
+	}
+}
+
+func (j *judgedCall) presentEntry(e *store.TimelineEntry) openapi.TimelineEntry {
+	out := openapi.TimelineEntry{
+		ObservedAt: e.ObservedAt, ParticipantId: idOrNil(e.ParticipantID), ParticipantLabel: j.labelFor(e.ParticipantID),
+		Lane: openapi.TimelineEntryLane(e.Lane), Kind: openapi.TimelineEntryKind(e.Kind), Name: e.Name, Value: textOrNil(e.Value),
+		OperationId: idOrNil(e.OperationID), Result: textOrNil(e.Result), Attributes: map[string]string{},
+	}
+	if e.ResultCode != 0 {
+		code := int(e.ResultCode)
+		out.ResultCode = &code
+	}
+	if e.DurationMs != 0 {
+		out.DurationMs = &e.DurationMs
+	}
+	for k, v := range e.Attributes {
+		out.Attributes[k] = v
+	}
+	return out
+}
+
+// between is the time from one instant to the next, ms; nil unless both are known and in order.
+func between(from, to *time.Time) *int64 {
+	if from == nil || to == nil || to.Before(*from) {
+		return nil
+	}
+	ms := to.Sub(*from).Milliseconds()
+	return &ms
+}
+
+func idOrNil(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}
+
+// finite drops what JSON can't write.
+func finite[F float32 | float64](f *F) *F {
+	if f == nil || math.IsNaN(float64(*f)) || math.IsInf(float64(*f), 0) {
+		return nil
+	}
+	return f
+}
+
+// clip brings a counter into what clients can read.
+func clip(n uint64) int64 { return int64(min(n, math.MaxInt64)) } //nolint:gosec // clipped
+
+func whole(n *uint64) *int64 {
+	if n == nil {
+		return nil
+	}
+	out := clip(*n)
+	return &out
+}

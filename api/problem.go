@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/store"
+)
+
+// Code is the stable name of a kind of error.
+type Code string
+
+// The kinds of errors.
+const (
+	CodeInvalidParameter  Code = "invalid_parameter"
+	CodeUnknownParameter  Code = "unknown_parameter"
+	CodeInvalidPageToken  Code = "invalid_page_token"
+	CodeInvalidRequest    Code = "invalid_request"
+	CodeCrossOrigin       Code = "cross_origin"
+	CodeNotFound          Code = "not_found"
+	CodeCallNotFound      Code = "call_not_found"
+	CodeStreamNotFound    Code = "stream_not_found"
+	CodeMethodNotAllowed  Code = "method_not_allowed"
+	CodeCallAmbiguous     Code = "call_ambiguous"
+	CodeBodyTooLarge      Code = "body_too_large"
+	CodeUnsupportedMedia  Code = "unsupported_media_type"
+	CodeHostNotAllowed    Code = "host_not_allowed"
+	CodeInvalidFile       Code = "invalid_file"
+	CodeInternal          Code = "internal"
+	CodeQueryTooLarge     Code = "query_too_large"
+	CodeStoreUnavailable  Code = "store_unavailable"
+	CodeImportUnavailable Code = "import_unavailable"
+	CodeQueryTimeout      Code = "query_timeout"
+	CodeImportTimeout     Code = "import_timeout"
+)
+
+// kind is what all problems of one code have in common. Detail is said where the place of the error has nothing better to say.
+type kind struct {
+	status int
+	title  string
+	detail string
+}
+
+// kindOf is the one table from code to HTTP status.
+func kindOf(code Code) kind {
+	switch code {
+	case CodeInvalidParameter:
+		return kind{http.StatusBadRequest, "Invalid parameter", "A parameter has a value that it can't have."}
+	case CodeUnknownParameter:
+		return kind{http.StatusBadRequest, "Unknown parameter", "There is no such parameter here; see /openapi.json."}
+	case CodeInvalidPageToken:
+		return kind{
+			http.StatusBadRequest, "Invalid page token",
+			"Hand over next_page_token of the page before as it was, with the other parameters unchanged, or leave page_token out to begin again.",
+		}
+	case CodeInvalidRequest:
+		return kind{http.StatusBadRequest, "Invalid request", "The request can't be read; see /openapi.json."}
+	case CodeCrossOrigin:
+		return kind{http.StatusForbidden, "Request from another site", "A page of another site may not ask for this."}
+	case CodeNotFound:
+		return kind{http.StatusNotFound, "Not found", "There is nothing at this address; see /openapi.json."}
+	case CodeCallNotFound:
+		return kind{http.StatusNotFound, "Call not found", "No call of this id is known. It may not have been ingested yet."}
+	case CodeStreamNotFound:
+		return kind{http.StatusNotFound, "Stream not found", "The call has no stream of this id."}
+	case CodeMethodNotAllowed:
+		return kind{http.StatusMethodNotAllowed, "Method not allowed", "The address does not take this method; the Allow header has those it takes."}
+	case CodeCallAmbiguous:
+		return kind{http.StatusConflict, "Ambiguous call id", "Several organisations have a call of this id; say which one with the parameter org."}
+	case CodeBodyTooLarge:
+		return kind{http.StatusRequestEntityTooLarge, "Body too large", "The body is larger than this service takes."}
+	case CodeUnsupportedMedia:
+		return kind{http.StatusUnsupportedMediaType, "Unsupported media type", "Send the file as it is, as application/octet-stream."}
+	case CodeHostNotAllowed:
+		return kind{http.StatusMisdirectedRequest, "Host not allowed", "Address the service by a loopback address, by localhost, or by a name in allowed_hosts."}
+	case CodeInvalidFile:
+		return kind{http.StatusUnprocessableEntity, "Invalid file", "The file can't be imported. Nothing of it was kept."}
+	case CodeQueryTooLarge:
+		return kind{http.StatusServiceUnavailable, "Query too large", "The answer needs too much memory; ask for less, such as a shorter time."}
+	case CodeStoreUnavailable:
+		return kind{http.StatusServiceUnavailable, "Store unavailable", "The database does not answer just now; try again."}
+	case CodeImportUnavailable:
+		return kind{http.StatusServiceUnavailable, "Import unavailable", "This process does not import; ask one that has the role."}
+	case CodeQueryTimeout:
+		return kind{http.StatusGatewayTimeout, "Query timeout", "The answer takes too long; ask for less, such as a shorter time."}
+	case CodeImportTimeout:
+		return kind{
+			http.StatusGatewayTimeout, "Import timeout",
+			"The import took too long. Import the same file again: what is there already is not doubled.",
+		}
+	default:
+		return kind{http.StatusInternalServerError, "Internal error", "Something went wrong here. The log has more under the request id."}
+	}
+}
+
+// Error is an error that has its problem.
+type Error struct {
+	Code Code
+	// Parameter that is wrong, if one is.
+	Parameter string
+	// Detail, unless that of the code will do.
+	Detail string
+	// Line and Field of an imported file; 0 and "" for none.
+	Line  int
+	Field string
+}
+
+func (e *Error) Error() string { return string(e.Code) }
+
+func invalidParameter(name, detail string) error {
+	return &Error{Code: CodeInvalidParameter, Parameter: name, Detail: detail}
+}
+
+// asError finds the problem of any error.
+func asError(err error) *Error {
+	var known *Error
+	var bad *BadInput
+	var tooLarge *http.MaxBytesError
+	var framework *echo.HTTPError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &tooLarge):
+		return &Error{Code: CodeBodyTooLarge}
+	case errors.As(err, &bad):
+		return &Error{Code: CodeInvalidFile, Detail: bad.Error(), Line: bad.Line, Field: bad.Field}
+	case errors.Is(err, store.ErrQueryTimeout):
+		return &Error{Code: CodeQueryTimeout}
+	case errors.Is(err, store.ErrQueryTooLarge):
+		return &Error{Code: CodeQueryTooLarge}
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrTooManyParts):
+		return &Error{Code: CodeStoreUnavailable}
+	case errors.As(err, &framework):
+		return asFrameworkError(framework)
+	}
+	return &Error{Code: CodeInternal}
+}
+
+// asFrameworkError translates what echo and the generated code refuse by themselves.
+func asFrameworkError(err *echo.HTTPError) *Error {
+	switch err.Code {
+	case http.StatusNotFound:
+		return &Error{Code: CodeNotFound}
+	case http.StatusMethodNotAllowed:
+		return &Error{Code: CodeMethodNotAllowed}
+	case http.StatusRequestEntityTooLarge:
+		return &Error{Code: CodeBodyTooLarge}
+	case http.StatusUnsupportedMediaType:
+		return &Error{Code: CodeUnsupportedMedia}
+	case http.StatusBadRequest:
+		return &Error{Code: CodeInvalidRequest}
+	}
+	return &Error{Code: CodeInternal}
+}
+
+// problem is the answer that an error gets.
+func (e *Error) problem(requestID string) openapi.Problem {
+	k := kindOf(e.Code)
+	p := openapi.Problem{
+		Type: "urn:anteroom:problem:" + string(e.Code), Title: k.title, Status: k.status, Detail: e.Detail, Code: string(e.Code),
+		Parameter: textOrNil(e.Parameter), Field: textOrNil(e.Field), RequestId: textOrNil(requestID),
+	}
+	if p.Detail == "" {
+		p.Detail = k.detail
+	}
+	if e.Line > 0 {
+		p.Line = &e.Line
+	}
+	return p
+}
+
+// writeError is echo's error handler: every error of every route ends here.
+func (s *Server) writeError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	known := asError(err)
+	requestID := c.Response().Header().Get(echo.HeaderXRequestID)
+	p := known.problem(requestID)
+	ctx := c.Request().Context()
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.log.ErrorContext(ctx, "request failed", slog.String("request_id", requestID), slog.String("code", p.Code), slog.String("error", err.Error()))
+	}
+	c.Set(codeKey, p.Code)
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	if p.Status == http.StatusServiceUnavailable {
+		header.Set(echo.HeaderRetryAfter, "5")
+	}
+	c.Response().WriteHeader(p.Status)
+	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+		s.log.DebugContext(ctx, "write problem", slog.String("request_id", requestID))
+	}
+}
+
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

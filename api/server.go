@@ -1,0 +1,206 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	_ "embed" // for openapi.yaml
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
+)
+
+//go:embed openapi.yaml
+var document []byte
+
+// Check is one thing that the service needs to do its work.
+type Check struct {
+	Name string
+	OK   bool
+	// Reason why it is not, in plain English; empty when it is.
+	Reason string
+}
+
+// Deps are what the API works with.
+type Deps struct {
+	// Store is where calls are read. Required.
+	Store *store.Store
+	// Profiles are the thresholds to judge by. Default: the published ones.
+	Profiles *quality.Profiles
+	// Importer takes files in. Without one, imports are refused.
+	Importer Importer
+	// Ready makes the checks of /readyz; it is asked per request and should answer within seconds. Without it the service is always
+	// ready.
+	Ready func(context.Context) []Check
+	// Registry is what /metrics shows, and where the API registers its own. Default: a new one.
+	Registry *prometheus.Registry
+	// Logger. Default: none.
+	Logger *slog.Logger
+	// Version is what /version shows.
+	Version string
+}
+
+// Server is the HTTP service.
+type Server struct {
+	cfg  Config
+	log  *slog.Logger
+	echo *echo.Echo
+	http *http.Server
+}
+
+// handlers answer the operations of the document.
+type handlers struct {
+	cfg      Config
+	reader   *store.Reader
+	profiles *quality.Profiles
+	importer Importer
+	ready    func(context.Context) []Check
+	registry *prometheus.Registry
+	version  string
+	document map[string]any
+	// imports has a place for each import that may run.
+	imports chan struct{}
+}
+
+// New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("make API: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	if deps.Store == nil {
+		return nil, errors.New("make API: no store")
+	}
+	if deps.Logger == nil {
+		deps.Logger = slog.New(slog.DiscardHandler)
+	}
+	if deps.Registry == nil {
+		deps.Registry = prometheus.NewRegistry()
+	}
+	if deps.Profiles == nil {
+		profiles, err := quality.NewProfiles(quality.DefaultConfig())
+		if err != nil {
+			return nil, fmt.Errorf("make API: %w", err)
+		}
+		deps.Profiles = profiles
+	}
+	doc, asJSON, err := readDocument()
+	if err != nil {
+		return nil, fmt.Errorf("make API: %w", err)
+	}
+	m, err := newMetrics(deps.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("make API: %w", err)
+	}
+	s := &Server{cfg: cfg, log: deps.Logger, echo: echo.New()}
+	h := &handlers{
+		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
+		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
+	}
+	s.route(h, doc, m)
+	s.http = &http.Server{
+		Handler: s.echo, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		WriteTimeout: 6*cfg.Query.Timeout + 30*time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(quietHandler{deps.Logger.Handler()}, slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// route sets up the routes and what comes before them, from the outside in.
+func (s *Server) route(h *handlers, doc *openapi3.T, m *metrics) {
+	e := s.echo
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.writeError
+	e.Pre(s.requestID, s.observe(m), s.recoverPanic, s.guard())
+	e.Use(s.limitBody, s.checkParameters(doc))
+	strict := openapi.NewStrictHandler(h, []openapi.StrictMiddlewareFunc{withFingerprint})
+	openapi.RegisterHandlers(e, strict)
+}
+
+// readDocument reads the embedded document, as the library's type and as plain values.
+func readDocument() (*openapi3.T, map[string]any, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(document)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read OpenAPI document: %w", err)
+	}
+	asJSON, err := plain(doc)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	return doc, asJSON, nil
+}
+
+// ServeHTTP answers one request; for tests and for whoever brings a listener of their own.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Listen binds the configured address. It fails with ErrNotLoopback for one that other machines can reach.
+func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
+	address, err := resolveListen(ctx, s.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", address.String())
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
+}
+
+// Serve answers on a listener until the context ends, then lets requests finish for StopTimeout. It closes the listener. A listener
+// that is not on a loopback address is refused. It is called once.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	defer listener.Close() //nolint:errcheck // it is closed twice, which is the error
+	if address, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !address.Addr().Unmap().IsLoopback() {
+		return fmt.Errorf("serve: %q %w", listener.Addr(), ErrNotLoopback)
+	}
+	// Requests end with the service, not with ctx: that one only says when to stop.
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	s.http.BaseContext = func(net.Listener) context.Context { return requests }
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(listener) }()
+	s.log.InfoContext(ctx, "API listens", slog.String("url", "http://"+listener.Addr().String()))
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(requests, s.cfg.StopTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(grace); err != nil {
+		s.log.WarnContext(requests, "requests were cut off at stop")
+		cut()
+		if err := s.http.Close(); err != nil {
+			return fmt.Errorf("stop serving: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run listens and serves until the context ends.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := s.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx, listener)
+}
+
+// quietHandler passes on that net/http had something to say, without the words, which have addresses in them.
+type quietHandler struct{ slog.Handler }
+
+func (h quietHandler) Handle(ctx context.Context, record slog.Record) error {
+	return h.Handler.Handle(ctx, slog.NewRecord(record.Time, record.Level, "HTTP connection failed", record.PC)) //nolint:wrapcheck // passed through
+}
