@@ -14,7 +14,7 @@ import (
 
 // issues lists what the call's counts of issues are made of, in order of time; what has no time is last.
 func (j *judgedCall) issues() []openapi.Issue {
-	out := slices.Concat([]openapi.Issue{}, j.poorStreams(), j.badDiagnostics(), j.badOperations(), j.unexpectedEnds())
+	out := append([]openapi.Issue{}, slices.Concat(j.poorStreams(), j.badDiagnostics(), j.badOperations(), j.unexpectedEnds())...)
 	for i := range out {
 		if out[i].Reasons == nil {
 			out[i].Reasons = []openapi.Reason{}
