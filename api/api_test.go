@@ -110,7 +110,7 @@ func (s *service) do(request *http.Request, pattern string) answer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		s.t.Fatal(err)

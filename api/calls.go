@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/quality"
@@ -11,7 +12,8 @@ import (
 const (
 	// maxChunk is how many calls are judged at once.
 	maxChunk = 100
-	// maxLooked is how many calls one request looks at when it filters by what only judging tells. Then the page ends, full or not.
+	// maxLooked is how many calls one request looks at when it filters by what only judging tells. Then, or when it has taken as long as
+	// one query may, the page ends, full or not.
 	maxLooked = 2000
 )
 
@@ -84,6 +86,7 @@ func (h *handlers) callQuery(p openapi.ListCallsParams, list string) (callQuery,
 // page that filters by verdict costs what it takes to fill it.
 func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*judgedCall, *store.CallAt, error) {
 	var page []*judgedCall
+	begin := time.Now()
 	for looked := 0; ; {
 		chunk := maxChunk
 		if !q.picks() {
@@ -122,7 +125,7 @@ func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*judgedCall,
 		if looked += len(records); !more {
 			return page, nil, nil
 		}
-		if looked >= maxLooked {
+		if looked >= maxLooked || time.Since(begin) > h.cfg.Query.Timeout {
 			return page, q.after, nil
 		}
 	}

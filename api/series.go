@@ -28,11 +28,13 @@ func (h *handlers) ListSamples(ctx context.Context, request openapi.ListSamplesR
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(j.Streams, func(s store.StreamFacts) bool { return s.ID == request.StreamId }) {
+	at := slices.IndexFunc(j.Streams, func(s store.StreamFacts) bool { return s.ID == request.StreamId })
+	if at < 0 {
 		return nil, &Error{Code: CodeStreamNotFound}
 	}
+	streams := append([]uuid.UUID{request.StreamId}, j.Streams[at].Series...)
 	size := pageSize(params.PageSize)
-	f := store.SampleFilter{Call: j.CallKey, Stream: request.StreamId, From: from, To: to, Limit: size + 1}
+	f := store.SampleFilter{Call: j.CallKey, Streams: streams, From: from, To: to, Limit: size + 1}
 	if place != nil {
 		if place.Tie > 2 {
 			return nil, &Error{Code: CodeInvalidPageToken, Parameter: "page_token"}

@@ -161,7 +161,7 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 // Serve answers on a listener until the context ends, then lets requests finish for StopTimeout. It closes the listener. A listener
 // that is not on a loopback address is refused. It is called once.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	defer listener.Close() //nolint:errcheck // it is closed twice, which is the error
+	defer listener.Close() // Serve has closed it already, mostly.
 	if address, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !address.Addr().Unmap().IsLoopback() {
 		return fmt.Errorf("serve: %q %w", listener.Addr(), ErrNotLoopback)
 	}

@@ -1,13 +1,13 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/anteroom/anteroom/api/openapi"
 )
@@ -43,18 +43,23 @@ func (h *handlers) GetVersion(context.Context, openapi.GetVersionRequestObject) 
 }
 
 // GetMetrics writes the registry's metrics as text.
-func (h *handlers) GetMetrics(context.Context, openapi.GetMetricsRequestObject) (openapi.GetMetricsResponseObject, error) {
-	families, err := h.registry.Gather()
+func (h *handlers) GetMetrics(ctx context.Context, _ openapi.GetMetricsRequestObject) (openapi.GetMetricsResponseObject, error) {
+	return exposition{ctx, promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{DisableCompression: true})}, nil
+}
+
+// exposition is the answer that the metrics library writes by itself.
+type exposition struct {
+	ctx     context.Context //nolint:containedctx // the generated interface hands over none
+	handler http.Handler
+}
+
+func (e exposition) VisitGetMetricsResponse(w http.ResponseWriter) error {
+	request, err := http.NewRequestWithContext(e.ctx, http.MethodGet, "/metrics", http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("gather metrics: %w", err)
+		return fmt.Errorf("write metrics: %w", err)
 	}
-	var out bytes.Buffer
-	for _, family := range families {
-		if _, err := expfmt.MetricFamilyToText(&out, family); err != nil {
-			return nil, fmt.Errorf("write metrics: %w", err)
-		}
-	}
-	return openapi.GetMetrics200TextResponse(out.String()), nil
+	e.handler.ServeHTTP(w, request)
+	return nil
 }
 
 // GetDocument shows the document.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/anteroom/anteroom/event/eventpb"
@@ -22,7 +23,7 @@ func TestShardedStoreAnswersAlike(t *testing.T) {
 		r := newRows(t, s)
 		for i := range calls {
 			env := r.env
-			env.CallID, env.SourceKind = fmt.Sprintf("call-%02d", i), 4
+			env.CallID = fmt.Sprintf("call-%02d", i)
 			env.ObservedAt = noon().Add(time.Duration(i) * time.Minute)
 			r.Calls.AddStarted(r.origin(), env, &eventpb.CallStarted{StartedAtUs: env.ObservedAt.UnixMicro(), MeetingId: "m"})
 			r.Participants.AddJoined(r.origin(), env, store.Who{Identity: store.OrgUser, DisplayName: "Ada"}, &eventpb.ParticipantJoined{ParticipantId: id(1)})
@@ -87,7 +88,7 @@ func describe(t *testing.T, s *store.Store, calls int) string {
 		}
 	}
 	check(reader.FindCall(t.Context(), keys[3].CallID, ""))
-	samples, err := reader.Samples(t.Context(), store.SampleFilter{Call: keys[3], Stream: records[3].Streams[1].ID, Limit: 10})
+	samples, err := reader.Samples(t.Context(), store.SampleFilter{Call: keys[3], Streams: []uuid.UUID{records[3].Streams[1].ID}, Limit: 10})
 	check(len(samples), err)
 	check(reader.Timeline(t.Context(), store.TimelineFilter{Call: keys[3], MeetingID: "m", Limit: 10}))
 	return out

@@ -61,22 +61,38 @@ func (r *Record) addParticipants() {
 }
 
 // countStreams says which streams count. Azure keeps a series of samples per participant, medium and direction beside its summaries,
-// and nothing ties the one to the other: such a series counts only where there is no summary of what it shows.
+// and nothing ties the one to the other. Where there is one of each, the series is taken for the summary's samples; where there
+// are more, it stays apart and does not count; where there is no summary, it counts.
 func (r *Record) countStreams() {
 	type shown struct {
 		participant uuid.UUID
 		media       string
 		direction   string
 	}
-	summarised := make(map[shown]bool)
-	for i := range r.Streams {
-		if s := &r.Streams[i]; !s.Partial {
-			summarised[shown{s.ParticipantID, s.Media, s.Direction}] = true
-		}
-	}
+	of := func(s *StreamFacts) shown { return shown{s.ParticipantID, s.Media, s.Direction} }
+	series, summaries := make(map[shown][]uuid.UUID), make(map[shown]int)
 	for i := range r.Streams {
 		s := &r.Streams[i]
-		s.Counted = !s.Partial || s.Source != sourceACS || !summarised[shown{s.ParticipantID, s.Media, s.Direction}]
+		s.Counted = true
+		switch {
+		case s.Source != sourceACS:
+		case s.Partial:
+			series[of(s)] = append(series[of(s)], s.ID)
+		default:
+			summaries[of(s)]++
+		}
+	}
+	one := func(s *StreamFacts) bool { return len(series[of(s)]) == 1 && summaries[of(s)] == 1 }
+	r.Streams = slices.DeleteFunc(r.Streams, func(s StreamFacts) bool { return s.Source == sourceACS && s.Partial && one(&s) })
+	for i := range r.Streams {
+		s := &r.Streams[i]
+		switch {
+		case s.Source != sourceACS:
+		case s.Partial:
+			s.Counted = summaries[of(s)] == 0
+		case one(s):
+			s.Series = series[of(s)]
+		}
 	}
 }
 

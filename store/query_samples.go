@@ -44,8 +44,9 @@ type SamplePoint struct {
 
 // SampleFilter says which samples are listed.
 type SampleFilter struct {
-	Call   CallKey
-	Stream uuid.UUID
+	Call CallKey
+	// Streams are the id of the stream and of the series that show it (StreamFacts.Series).
+	Streams []uuid.UUID
 	// From and To bound ObservedAt: not before From, before To; zero does not bound.
 	From, To time.Time
 	After    *SampleAt
@@ -72,9 +73,13 @@ const mergedSample = `max(samples.interval_ms) AS interval_ms, max(samples.packe
 
 // Samples lists the samples of a stream, oldest first.
 func (r *Reader) Samples(ctx context.Context, f SampleFilter) ([]SamplePoint, error) {
-	where := []string{"org = {org:String}", "call_id = {call:String}", "stream_id = {stream:UUID}"}
+	streams := make([]string, len(f.Streams))
+	for i, id := range f.Streams {
+		streams[i] = id.String()
+	}
+	where := []string{"org = {org:String}", "call_id = {call:String}", "stream_id IN {streams:Array(UUID)}"}
 	args := []any{
-		clickhouse.Named("org", f.Call.Org), clickhouse.Named("call", f.Call.CallID), clickhouse.Named("stream", f.Stream.String()),
+		clickhouse.Named("org", f.Call.Org), clickhouse.Named("call", f.Call.CallID), clickhouse.Named("streams", streams),
 		clickhouse.Named("limit", uint64(max(f.Limit, 0))),
 	}
 	bound := func(condition, parameter string, t time.Time) {

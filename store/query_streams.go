@@ -48,6 +48,8 @@ type StreamFacts struct {
 	Transport           string
 	// Partial: no summary has arrived, the figures are those of the samples.
 	Partial bool
+	// Series are the ids of series of samples that show this stream, besides those under its own id.
+	Series []uuid.UUID
 	// Counted tells whether the stream counts in the verdict of the call; see Record.countStreams.
 	Counted bool
 

@@ -663,8 +663,8 @@ type Stream struct {
 	CallId     string   `json:"call_id"`
 	Codec      *string  `json:"codec"`
 
-	// Counted Whether the stream counts in the call's verdict. False for a series of samples that another system keeps apart from its
-	// summary of the same stream.
+	// Counted Whether the stream counts in the call's verdict. False for a series of samples of which it is not told which of several streams
+	// it shows.
 	Counted bool `json:"counted"`
 
 	// Direction As the client sees it.
