@@ -36,6 +36,8 @@ type service struct {
 	store *store.Store
 	log   *lockedBuffer
 	ops   map[string]operation
+	// stop tells the service to stop; the test's end waits for it.
+	stop context.CancelFunc
 }
 
 // lockedBuffer collects the log.
@@ -80,6 +82,7 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 	}
 	out.url = "http://" + listener.Addr().String()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	out.stop = stop
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, listener) }()
 	t.Cleanup(func() {

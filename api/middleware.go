@@ -133,6 +133,9 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		request := c.Request()
 		most := int64(64 << 10) // Nothing else takes a body.
 		if c.Path() == importsPath && request.Method == http.MethodPost {
+			if strings.HasPrefix(strings.ToLower(request.Header.Get(echo.HeaderContentType)), "multipart/") {
+				return &Error{Code: CodeUnsupportedMedia}
+			}
 			most = s.cfg.MaxImportBytes
 			control := http.NewResponseController(c.Response())
 			until := time.Now().Add(s.cfg.ImportTimeout + time.Minute)

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -87,6 +89,14 @@ func TestImports(t *testing.T) {
 			t.Errorf("%s: %s %s", query, code, name)
 		}
 	}
+	form, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+importsPath+"?"+ok, strings.NewReader("--x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	if code, _ := s.problem(s.do(form, importsPath)); code != "unsupported_media_type" {
+		t.Errorf("a form: %s", code)
+	}
 	none := start(t, nil)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, none.url+importsPath+"?"+ok, strings.NewReader("one"))
 	if err != nil {
@@ -94,6 +104,47 @@ func TestImports(t *testing.T) {
 	}
 	if code, _ := none.problem(none.do(request, importsPath)); code != "import_unavailable" {
 		t.Errorf("without importer: %s", code)
+	}
+}
+
+// waits is an importer that tells when it begins and ends when it is told to.
+type waits struct{ begun, end chan struct{} }
+
+func (w waits) Import(ctx context.Context, _ ImportRequest) (ImportResult, error) {
+	close(w.begun)
+	select {
+	case <-w.end:
+		return ImportResult{}, nil
+	case <-ctx.Done():
+		return ImportResult{}, ctx.Err()
+	}
+}
+
+func TestStopLetsRequestsFinish(t *testing.T) {
+	importer := waits{make(chan struct{}), make(chan struct{})}
+	s := start(t, func(c *Config, d *Deps) {
+		c.StopTimeout = time.Minute
+		d.Importer = importer
+	})
+	go func() {
+		<-importer.begun
+		s.stop()
+		// The listener is closed before requests are waited for.
+		for {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
+				break
+			}
+			_ = conn.Close()
+		}
+		close(importer.end)
+	}()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+importsPath+"?format=acs&org=contoso", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.do(request, importsPath); got.status != http.StatusOK {
+		t.Errorf("the request that ran at the stop: %d %s", got.status, got.body)
 	}
 }
 

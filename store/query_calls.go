@@ -153,7 +153,7 @@ func (f CallFilter) sql() string {
 		having = append(having, "(positionCaseInsensitiveUTF8(call_id, {text:String}) > 0 OR max(hit))")
 	}
 	if f.Label != "" {
-		having = append(having, `(org, call_id) IN (SELECT org, call_id FROM participants WHERE identity = 'org_user'
+		having = append(having, `(org, call_id) IN (SELECT org, call_id FROM participants WHERE `+strings.Join(where, " AND ")+` AND identity = 'org_user'
 			AND (positionCaseInsensitiveUTF8(display_name, {label:String}) > 0 OR positionCaseInsensitiveUTF8(user_id, {label:String}) > 0))`)
 	}
 	// The first sample says when a call began only where nothing else speaks of the call.
