@@ -54,6 +54,10 @@ type ImportResult struct {
 	AlreadyImported bool
 }
 
+// ErrNotStoredYet says that a file's events are published, but whoever ingests them has not stored them in time. They will be
+// stored; importing the file again is harmless and waits again.
+var ErrNotStoredYet = errors.New("the file is taken but its calls can't be queried yet")
+
 // Importer publishes the events of files and waits until their rows can be queried. It is safe for concurrent use.
 type Importer struct {
 	cfg      Config
@@ -163,12 +167,17 @@ func sources(events []*eventpb.Event) []string {
 	return list
 }
 
+// importPatience is how long an import waits for its rows. The events are safe in Kafka by then.
+const importPatience = 2 * time.Minute
+
 // await returns when the group has committed beyond the positions, which it does after the rows are stored.
 func (i *Importer) await(ctx context.Context, positions kafka.Positions) error {
 	topics := map[string][]int{}
 	for p := range positions {
 		topics[p.Topic] = append(topics[p.Topic], p.ID)
 	}
+	ctx, cancel := context.WithTimeout(ctx, importPatience)
+	defer cancel()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		resp, err := i.kafka.API().OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: i.cfg.Group, Topics: topics})
 		if err == nil && resp.Error == nil {
@@ -187,7 +196,7 @@ func (i *Importer) await(ctx context.Context, positions kafka.Positions) error {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return fmt.Errorf("the events are published but their rows are not stored yet: %w", errors.Join(ctx.Err(), err))
+			return fmt.Errorf("%w: %w", ErrNotStoredYet, errors.Join(ctx.Err(), err))
 		}
 	}
 }
