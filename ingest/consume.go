@@ -34,10 +34,10 @@ func (s *Service) runFeed(ctx context.Context, f *feed) error {
 		if err != nil {
 			return fmt.Errorf("join group %s: %w", f.group, err)
 		}
-		err = s.generations(ctx, f, group)
+		err = s.generations(ctx, f, group, wait)
 		_ = group.Close() // leaves the group; returns no error
 		if ctx.Err() == nil {
-			s.troubled(ctx, f, err)
+			s.troubled(ctx, f, wait, err)
 			wait.sleep(ctx)
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Service) groupConfig(f *feed) kafkago.ConsumerGroupConfig {
 }
 
 // generations works for one generation of the group after another.
-func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.ConsumerGroup) error {
+func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.ConsumerGroup, wait *backoff) error {
 	working := make(chan struct{}) // closed when the generation that was started last has ended
 	close(working)
 	for {
@@ -64,10 +64,11 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 			return nil
 		}
 		if err != nil {
-			s.troubled(ctx, f, err)
+			s.troubled(ctx, f, wait, err)
 			continue // kafka-go has waited
 		}
 		s.health.set(checkKafka, f.name, nil)
+		wait.reset()
 		// All partitions in one function: the generation ends when a function returns, and a partition that has drained must not
 		// take the generation from those that have not.
 		done := make(chan struct{})
@@ -79,13 +80,13 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 	}
 }
 
-func (s *Service) troubled(ctx context.Context, f *feed, err error) {
+func (s *Service) troubled(ctx context.Context, f *feed, wait *backoff, err error) {
 	if err == nil {
 		return
 	}
 	s.health.set(checkKafka, f.name, err)
 	s.metrics.retries.WithLabelValues("join group").Inc()
-	s.deps.Log.WarnContext(ctx, "group is not joined, trying again", "feed", f.name, "group", f.group, "error", err)
+	s.deps.Log.Log(ctx, wait.level(), "group is not joined, trying again until it works", "feed", f.name, "group", f.group, "error", err)
 }
 
 // runGeneration ingests the assigned partitions until the generation ends, or until the service stops and all is drained.

@@ -48,7 +48,7 @@ func (f *fetcher) run(ctx context.Context, offset int64, out chan<- chunk) {
 		}
 		f.health.set(checkKafka, part, err)
 		f.metrics.retries.WithLabelValues("fetch").Inc()
-		f.log.WarnContext(ctx, "fetch failed, trying again", "error", err)
+		f.log.Log(ctx, wait.level(), "fetch failed, trying again until it works", "error", err)
 		wait.sleep(ctx)
 	}
 }

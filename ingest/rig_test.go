@@ -95,6 +95,13 @@ func brokerConfig(t *testing.T) kafka.Config {
 // start runs the service until the returned function is called, which waits for its end.
 func (r *rig) start(t *testing.T) (stop func()) {
 	t.Helper()
+	_, stop = r.startService(t)
+	return stop
+}
+
+// startService is start that also gives the service.
+func (r *rig) startService(t *testing.T) (*ingest.Service, func()) {
+	t.Helper()
 	service, err := ingest.New(r.cfg, r.deps)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +110,7 @@ func (r *rig) start(t *testing.T) (stop func()) {
 	ended := make(chan error, 1)
 	go func() { ended <- service.Run(ctx) }()
 	stopped := false
-	stop = func() {
+	stop := func() {
 		if stopped {
 			return
 		}
@@ -112,11 +119,16 @@ func (r *rig) start(t *testing.T) (stop func()) {
 		if err := <-ended; err != nil {
 			t.Errorf("service ended with: %v", err)
 		}
-		r.metrics = prometheus.NewRegistry()
-		r.deps.Metrics = r.metrics
+		r.forgetMetrics()
 	}
 	t.Cleanup(stop)
-	return stop
+	return service, stop
+}
+
+// forgetMetrics makes room for the metrics of another service.
+func (r *rig) forgetMetrics() {
+	r.metrics = prometheus.NewRegistry()
+	r.deps.Metrics = r.metrics
 }
 
 func (r *rig) produce(t *testing.T, events ...*eventpb.Event) {

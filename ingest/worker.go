@@ -100,7 +100,7 @@ func (w *worker) retry(ctx context.Context, check, operation string, try func() 
 		}
 		w.health.set(check, part(w.topic, w.partition), err)
 		w.metrics.retries.WithLabelValues(operation).Inc()
-		w.log.WarnContext(ctx, "failed, trying again", "operation", operation, "error", err)
+		w.log.Log(ctx, wait.level(), "failed, trying again until it works", "operation", operation, "error", err)
 		wait.sleep(ctx)
 	}
 }

@@ -70,6 +70,10 @@ func New(ctx context.Context, dir string, opts ...Option) (*Cluster, error) {
 
 func (c *Cluster) secure() bool { return c.opts.username != "" }
 
+// CAFile is a PEM file whose certificate authority a client has to trust, with [WithSASLPlain]. (It is the broker's keystore: the key in it
+// is skipped by who looks for certificates.)
+func (c *Cluster) CAFile() string { return c.file(keystoreFile) }
+
 // pickPorts takes ports that are free now. All are held until all are chosen, so that they differ.
 func (c *Cluster) pickPorts() error {
 	for _, port := range []*int{&c.ports.plain, &c.ports.controller, &c.ports.secure} {
