@@ -27,8 +27,6 @@ type Config struct {
 	Partitions  int           `koanf:"partitions"`
 	Replication int           `koanf:"replication"`
 	Retention   time.Duration `koanf:"retention"`
-	// RollupInterval is how often closed hours whose samples changed are rolled up. Default 1m.
-	RollupInterval time.Duration `koanf:"rollup_interval"`
 	// Sources are topics of other systems. Default none.
 	Sources []SourceConfig `koanf:"sources"`
 }
@@ -52,15 +50,14 @@ type SourceConfig struct {
 // DefaultConfig ingests region emea.
 func DefaultConfig() Config {
 	return Config{
-		Region:         "emea",
-		Group:          "anteroom-ingest",
-		FlushRows:      100_000,
-		FlushBytes:     8 << 20,
-		FlushInterval:  500 * time.Millisecond,
-		MemoryBytes:    64 << 20,
-		Partitions:     4,
-		Retention:      7 * 24 * time.Hour,
-		RollupInterval: time.Minute,
+		Region:        "emea",
+		Group:         "anteroom-ingest",
+		FlushRows:     100_000,
+		FlushBytes:    8 << 20,
+		FlushInterval: 500 * time.Millisecond,
+		MemoryBytes:   64 << 20,
+		Partitions:    4,
+		Retention:     7 * 24 * time.Hour,
 	}
 }
 
@@ -81,7 +78,6 @@ func (c Config) Validate() error {
 		{"flush_interval", int64(c.FlushInterval)},
 		{"memory_bytes", int64(c.MemoryBytes)},
 		{"partitions", int64(c.Partitions)},
-		{"rollup_interval", int64(c.RollupInterval)},
 	} {
 		if f.value <= 0 {
 			return fmt.Errorf("%s: must be above zero", f.name)

@@ -31,7 +31,7 @@ func rooms() []Room {
 		{Path: "ingest/rtcstats", May: with("quality", "ingest/label", "ingest/decode", "ingest/webrtcstats"), Why: decoder},
 		{Path: "ingest/webrtcinternals", May: with("quality", "ingest/label", "ingest/decode", "ingest/webrtcstats"), Why: decoder},
 
-		{Path: "store", May: contract, Why: "the store knows rows and queries, not who writes or reads them"},
+		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
 		{Path: "retention", May: with("policy", "store"), Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP"},
 		{
 			Path: "api", May: with("api/openapi", "policy", "quality", "store", "retention", "web"),
