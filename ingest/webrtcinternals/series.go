@@ -17,6 +17,8 @@ const (
 	periodMs    = 1000
 	minPeriodMs = 200
 	maxPeriodMs = 60_000
+	// A far end reports every few seconds; a series that ends much earlier ended with its stream.
+	staleMs = 30_000
 	// A dump holds the newest thousand values of a series; no call is a fortnight long.
 	maxTicks = 1 << 20
 )
@@ -37,6 +39,8 @@ type track struct {
 	values       []json.RawMessage
 	start, end   float64 // ms
 	first, last  int     // ticks of the first and the last value; first >= last
+	// remote: the times are those of the far end's reports, which may be seconds older than the sampling.
+	remote bool
 }
 
 // replay is the statistics of one peer connection, tick by tick.
@@ -68,6 +72,10 @@ func newReplay(stats map[string]series) (*replay, error) {
 		}
 		r.types[id] = s.StatsType
 		r.tracks = append(r.tracks, t)
+		if t.remote = strings.HasPrefix(s.StatsType, "remote-"); t.remote && strings.HasSuffix(s.StatsType, "-rtp") {
+			continue
+		}
+		t.remote = false
 		if r.start == 0 || t.start < r.start {
 			r.start = t.start
 		}
@@ -132,7 +140,13 @@ func instant(raw json.RawMessage) float64 {
 
 func (r *replay) align() error {
 	for _, t := range r.tracks {
-		behind := math.Round((r.end - t.end) / r.period)
+		if r.end == 0 {
+			r.start, r.end = t.start, t.end
+		}
+		behind := math.Round(max(r.end-t.end, 0) / r.period)
+		if t.remote && r.end-t.end < staleMs {
+			behind = 0
+		}
 		if behind+float64(len(t.values)) > maxTicks {
 			return errors.New("the series of a peer connection lie too far apart in time")
 		}

@@ -11,9 +11,10 @@ import (
 
 // update is one event of a peer connection.
 type update struct {
-	Time  json.RawMessage `json:"time"`
-	Type  string          `json:"type"`
-	Value json.RawMessage `json:"value"`
+	Timestamp json.RawMessage `json:"timestamp"` // ms since the epoch
+	Time      json.RawMessage `json:"time"`      // older versions
+	Type      string          `json:"type"`
+	Value     json.RawMessage `json:"value"`
 }
 
 // Older versions of the page wrote times as the browser shows them, in the language and the time zone of the user. The
@@ -31,7 +32,7 @@ func (u update) shown() (time.Time, bool) {
 func updates(call *webrtcstats.Call, pc string, log []update, statsStart float64) error {
 	zone := zoneOf(log, statsStart)
 	for i, u := range log {
-		at := instant(u.Time)
+		at := max(instant(u.Timestamp), instant(u.Time))
 		if t, ok := u.shown(); ok {
 			at = float64(t.UnixMilli()) + zone
 		}
@@ -63,7 +64,7 @@ func zoneOf(log []update, statsStart float64) float64 {
 }
 
 func apply(call *webrtcstats.Call, pc string, u update, at float64) error {
-	switch kind := strings.ToLower(u.Type); kind {
+	switch strings.TrimPrefix(strings.ToLower(u.Type), "on") {
 	case "iceconnectionstatechange":
 		return call.ICEState(pc, str(u.Value), at)
 	case "connectionstatechange":
@@ -123,15 +124,22 @@ func captures(call *webrtcstats.Call, list []capture) error {
 	return nil
 }
 
-// wanted: constraints are written as text ("", "{…}"), older as a boolean.
+// wanted: constraints are written as text, which is empty for a device without any; what is not asked for is left out.
 func wanted(raw json.RawMessage) bool {
 	s := string(raw)
-	return s != "" && s != `""` && s != "null" && s != "false" && s != `"false"`
+	return s != "" && s != "null" && s != "false" && s != `"false"`
 }
 
-// trackID is the id in "id:… label:…".
+// trackID is the id in {"id":…,"label":…}, older "id:… label:…", both as text.
 func trackID(raw json.RawMessage) string {
-	s, _, _ := strings.Cut(strings.TrimPrefix(str(raw), "id:"), " label:")
+	s := str(raw)
+	var in struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal([]byte(s), &in) == nil {
+		return in.ID
+	}
+	s, _, _ = strings.Cut(strings.TrimPrefix(s, "id:"), " label:")
 	return strings.TrimSpace(s)
 }
 
