@@ -38,7 +38,9 @@ func TestForeignMetadataIsNothingPending(t *testing.T) {
 
 func TestMadeAnewTellsAnotherTopic(t *testing.T) {
 	p := pending{first: 10, last: 20, firstTime: 1000}
-	at := func(offset, ms int64) kafkago.Message { return kafkago.Message{Offset: offset, Time: time.UnixMilli(ms)} }
+	at := func(offset, ms int64) kafkago.Message {
+		return kafkago.Message{Offset: offset, Time: time.UnixMilli(ms)}
+	}
 	for name, tc := range map[string]struct {
 		first kafkago.Message
 		want  bool
@@ -56,12 +58,15 @@ func TestMadeAnewTellsAnotherTopic(t *testing.T) {
 
 func TestContentIsTakenFromOneRecordOnly(t *testing.T) {
 	c := newContentMarks()
+	if !c.take(content{"acs/sha256:x", 2}, origin{"a", 2, 7}) {
+		t.Error("another event of the same content must be taken from another record")
+	}
 	first, copied := origin{"a", 0, 5}, origin{"a", 1, 9}
 	for i, step := range []struct {
 		from origin
 		want bool
 	}{{first, true}, {copied, false}, {first, true}, {copied, false}} {
-		if got := c.take("acs/sha256:x", step.from); got != step.want {
+		if got := c.take(content{"acs/sha256:x", 1}, step.from); got != step.want {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}

@@ -91,7 +91,7 @@ func (m *marks) take(e *eventpb.Event, offset int64) bool {
 	if e.Sequence <= mark {
 		return false
 	}
-	if namesContent(e.Source) && !m.content.take(e.Source, origin{m.topic, m.partition, offset}) {
+	if namesContent(e.Source) && !m.content.take(content{e.Source, e.Sequence}, origin{m.topic, m.partition, offset}) {
 		return false
 	}
 	m.set(e.Source, e.Sequence)
@@ -116,6 +116,12 @@ func (b *batchMarks) raise(source string, before, now uint64) {
 	b.marks = append(b.marks, store.Mark{Source: source, Previous: before, Sequence: now})
 }
 
+// content is one event of a record that its source names by digest: in a file's import each event is a record of its own.
+type content struct {
+	source   string
+	sequence uint64
+}
+
 type origin struct {
 	topic     string
 	partition int32
@@ -126,25 +132,25 @@ type origin struct {
 // partition that is being ingested at the same time is told. Only that record may bring it, also when it is fetched again.
 type contentMarks struct {
 	mu    sync.Mutex
-	young map[string]origin // guarded by mu
-	old   map[string]origin // guarded by mu
+	young map[content]origin // guarded by mu
+	old   map[content]origin // guarded by mu
 }
 
-func newContentMarks() *contentMarks { return &contentMarks{young: map[string]origin{}} }
+func newContentMarks() *contentMarks { return &contentMarks{young: map[content]origin{}} }
 
-func (c *contentMarks) take(source string, from origin) bool {
+func (c *contentMarks) take(what content, from origin) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first, ok := c.young[source]
+	first, ok := c.young[what]
 	if !ok {
-		first, ok = c.old[source]
+		first, ok = c.old[what]
 	}
 	if ok {
 		return first == from
 	}
 	if len(c.young) >= cacheSize {
-		c.old, c.young = c.young, map[string]origin{}
+		c.old, c.young = c.young, map[content]origin{}
 	}
-	c.young[source] = from
+	c.young[what] = from
 	return true
 }

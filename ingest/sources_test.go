@@ -98,3 +98,22 @@ func TestAzureRecordsFromATopic(t *testing.T) {
 		r.eventually(t, 1, "SELECT count() FROM dead_letters FINAL WHERE record = -1")
 	})
 }
+
+func TestAzureRecordsFromAFile(t *testing.T) {
+	r := newRig(t)
+	stop := r.start(t)
+	importer := ingest.NewImporter(r.cfg, r.deps)
+	defer importer.Close() //nolint:errcheck // its writes are waited for
+	for _, already := range []bool{false, true} {
+		result, err := importer.Import(t.Context(), ingest.ImportRequest{Format: ingest.FormatACS, Org: "clinic", Body: bytes.NewReader(azureMessage(t))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.AlreadyImported != already {
+			t.Errorf("already imported: %v, want %v", result.AlreadyImported, already)
+		}
+		r.wantRows(t, sampleRows)
+		stop()
+		stop = r.start(t)
+	}
+}
