@@ -1,0 +1,100 @@
+// Command bench measures ingest beside what else could do its work: raw inserts by clickhouse-go, and ClickHouse's own Kafka table
+// engine with a materialized view. All of them, in turns and in one run, take the same records from the same Apache Kafka to the same
+// table of the same ClickHouse, in a fresh database each time; and what they stored is compared.
+//
+// It starts its own engines on loopback and stops them; it needs Java and Maven for Apache Kafka. Figures of one run on one machine
+// can be compared with each other and with nothing else: other work on the machine moves all of them. So contenders take turns, and
+// what counts are ratios within a round.
+//
+// Each contender that is a process of ours runs in a process of its own, which is a second run of this binary (child.go).
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/anteroom/anteroom/internal/embedded"
+)
+
+// options are the flags.
+type options struct {
+	Rows   int // stream samples, streamsPerReport in each record
+	Rounds int
+	JSON   bool
+	// Latency is how long the produce-to-query time is measured; 0 for not at all. LoadRows is the load meanwhile, rows per
+	// second; 0 for half of what ingest did in this run.
+	Latency  time.Duration
+	LoadRows int
+	// Limit is after which no further round is begun.
+	Limit   time.Duration
+	Docs    string
+	Profile string
+	// Only are the contenders to measure, separated by commas; all of them if empty.
+	Only   string
+	Tables kafkaTable
+}
+
+func defaultOptions() options {
+	return options{
+		Rows: 3_000_000, Rounds: 3, JSON: true, Latency: 20 * time.Second, Limit: 7 * time.Minute,
+		Tables: kafkaTable{Consumers: 4, BlockSize: 524_288, FlushInterval: 7500 * time.Millisecond},
+	}
+}
+
+func main() {
+	embedded.ChildMain()
+	childMain()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o := defaultOptions()
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.Rows, "rows", o.Rows, "rows that each contender stores")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "how often each contender's turn comes")
+	flags.BoolVar(&o.JSON, "json", o.JSON, "let the Kafka table engine also read the rows as JSONEachRow, one per record, once")
+	flags.DurationVar(&o.Latency, "latency", o.Latency, "how long to measure the time from produce to query; 0 for not at all")
+	flags.IntVar(&o.LoadRows, "load", o.LoadRows, "rows per second meanwhile; 0 for half of what ingest did in this run")
+	flags.DurationVar(&o.Limit, "limit", o.Limit, "begin no further round after this long")
+	flags.StringVar(&o.Docs, "docs", "docs/benchmarks.md", `file to write the result into, between its markers; "" for none`)
+	flags.StringVar(&o.Profile, "profile", "", "write a CPU profile of ingest's first turn to this file")
+	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas; all if empty (then there are no ratios, and nothing is written)")
+	flags.IntVar(&o.Tables.Consumers, "engine-consumers", o.Tables.Consumers, "kafka_num_consumers of the Kafka table engine")
+	flags.IntVar(&o.Tables.BlockSize, "engine-block", o.Tables.BlockSize, "kafka_max_block_size of the Kafka table engine")
+	flags.DurationVar(&o.Tables.FlushInterval, "engine-flush", o.Tables.FlushInterval, "kafka_flush_interval_ms of the Kafka table engine")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.Rows < streamsPerReport || o.Rounds < 1 {
+		return fmt.Errorf("-rows must be at least %d and -rounds at least 1", streamsPerReport)
+	}
+	// Whatever hangs, the run ends.
+	ctx, cancel := context.WithTimeout(ctx, o.Limit+5*time.Minute)
+	defer cancel()
+	result, err := measure(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	if o.Only != "" {
+		return nil
+	}
+	text := result.markdown()
+	fmt.Fprintln(stdout, text)
+	if o.Docs == "" {
+		return nil
+	}
+	return writeBetweenMarkers(o.Docs, text)
+}
