@@ -72,6 +72,7 @@ bench: build ## measure ingest beside raw inserts and ClickHouse's Kafka engine 
 	@go run ./bench $(ARGS)
 
 torture: build ## kill the ingest at random moments, for long (TORTURE_ARGS='…')
+	@git grep -q --untracked '^func TestTorture' -- '*_test.go' || { echo "There is no test named TestTorture…" >&2; exit 1; }
 	@ANTEROOM_TORTURE=1 go test -count=1 -timeout 2h -v -run '^TestTorture' ./... $(TORTURE_ARGS)
 
 demo-record: deps ## record the demonstration calls again (needs Chromium)
