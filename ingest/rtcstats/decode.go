@@ -20,8 +20,8 @@ import (
 	"github.com/anteroom/anteroom/ingest/webrtcstats"
 )
 
-// MaxLine bounds the bytes of one line. Lines of real dumps have some ten thousand.
-const MaxLine = 64 << 20
+// MaxLine bounds the bytes of one line. Lines of real dumps have some ten thousand, of the largest meetings some million.
+const MaxLine = 8 << 20
 
 var (
 	gzipMagic      = []byte{0x1f, 0x8b}
@@ -68,7 +68,7 @@ func eachLine(body []byte, f func(line []byte, last bool) error) error {
 			continue
 		}
 		if len(line) > MaxLine {
-			return decode.Errorf(n, "the line is longer than 64 MiB")
+			return decode.Errorf(n, "the line is longer than 8 MiB")
 		}
 		if err := f(line, !terminated); err != nil {
 			var placed *decode.Error
@@ -87,6 +87,8 @@ type reader struct {
 	call  *webrtcstats.Call
 	peers map[string]*webrtcstats.Peer
 	delta webrtcstats.Delta
+	// Reports that all peer connections have at this time.
+	reports int
 	// keep: the importer vouches for an org user, so that their identity is read at all.
 	keep bool
 	// The successor's format: lines read so far, and the time of the last.

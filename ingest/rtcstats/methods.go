@@ -58,8 +58,12 @@ func (r *reader) statistics(e entry) error {
 		p = new(webrtcstats.Peer)
 		r.peers[e.pc] = p
 	}
+	r.reports -= len(p.Reports())
 	if err := p.Apply(e.value, e.at, r.delta); err != nil {
 		return err
+	}
+	if r.reports += len(p.Reports()); r.reports > webrtcstats.MaxAllReports {
+		return webrtcstats.ErrTooManyReports
 	}
 	return r.call.Snapshot(e.pc, p.Reports(), e.at)
 }

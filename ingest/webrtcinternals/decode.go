@@ -22,15 +22,15 @@ import (
 
 // dump is the file.
 type dump struct {
-	GetUserMedia    []capture                  `json:"getUserMedia"`
-	PeerConnections map[string]json.RawMessage `json:"PeerConnections"`
-	UserAgent       string                     `json:"UserAgent"`
+	GetUserMedia    json.RawMessage `json:"getUserMedia"`
+	PeerConnections json.RawMessage `json:"PeerConnections"`
+	UserAgent       string          `json:"UserAgent"`
 }
 
 // connection is one peer connection of it.
 type connection struct {
-	Stats     map[string]series `json:"stats"`
-	UpdateLog []update          `json:"updateLog"`
+	Stats     json.RawMessage `json:"stats"`
+	UpdateLog json.RawMessage `json:"updateLog"`
 }
 
 // Decode makes the events of a dump: one call, as the participant saw it whose browser saved the dump.
@@ -42,12 +42,26 @@ func Decode(data []byte, opt decode.Options) (*decode.Result, error) {
 	}
 	call := webrtcstats.NewCall(opt, decode.Digest("file", data), eventpb.SourceKind_SOURCE_KIND_WEBRTC_INTERNALS)
 	call.Client(d.UserAgent)
-	for _, id := range slices.Sorted(maps.Keys(d.PeerConnections)) {
-		if err := decodeConnection(call, id, d.PeerConnections[id]); err != nil {
+	peers := map[string]json.RawMessage{}
+	err = members(d.PeerConnections, func(id string, raw json.RawMessage) error {
+		if peers[id] = bytes.Clone(raw); len(peers) > webrtcstats.MaxPeers {
+			return webrtcstats.ErrTooManyPeers
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, asError("PeerConnections", err)
+	}
+	for _, id := range slices.Sorted(maps.Keys(peers)) {
+		if err := decodeConnection(call, id, peers[id]); err != nil {
 			return nil, asError("PeerConnections", err)
 		}
 	}
-	if err := captures(call, d.GetUserMedia); err != nil {
+	asked, err := elements[capture](d.GetUserMedia, maxCaptures)
+	if err == nil {
+		err = captures(call, asked)
+	}
+	if err != nil {
 		return nil, asError("getUserMedia", err)
 	}
 	result, err := call.Result()
@@ -71,7 +85,7 @@ func parse(data []byte) (*dump, error) {
 	if err := json.Unmarshal(body, d); err != nil {
 		return nil, jsonError(body, err)
 	}
-	if d.PeerConnections == nil {
+	if absent(d.PeerConnections) {
 		return nil, &decode.Error{Field: "PeerConnections", Reason: "is missing; this is not a dump of webrtc-internals"}
 	}
 	return d, nil
@@ -109,14 +123,18 @@ func asError(field string, err error) *decode.Error {
 
 func decodeConnection(call *webrtcstats.Call, id string, raw json.RawMessage) error {
 	var c connection
-	if json.Unmarshal(raw, &c) != nil {
-		return errors.New("a peer connection is not of the shape that webrtc-internals writes")
+	if raw[0] != '{' || json.Unmarshal(raw, &c) != nil {
+		return errShape
 	}
 	replay, err := newReplay(c.Stats)
 	if err != nil {
 		return err
 	}
-	if err := updates(call, id, c.UpdateLog, replay.start); err != nil {
+	log, err := elements[update](c.UpdateLog, maxUpdates)
+	if err != nil {
+		return err
+	}
+	if err := updates(call, id, log, replay.start); err != nil {
 		return err
 	}
 	return replay.run(func(reports map[string]*webrtcstats.Report, at float64) error {

@@ -1,6 +1,7 @@
 package webrtcinternals
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -51,31 +52,53 @@ type replay struct {
 	period     float64
 }
 
-func newReplay(stats map[string]series) (*replay, error) {
+func newReplay(stats json.RawMessage) (*replay, error) {
 	r := &replay{types: map[string]string{}, period: periodMs}
 	legacy, standard := false, false
-	longest := 1
-	for _, name := range slices.Sorted(maps.Keys(stats)) {
-		s := stats[name]
+	values := 0
+	err := members(stats, func(name string, raw json.RawMessage) error {
+		var s series
+		if raw[0] != '{' || json.Unmarshal(raw, &s) != nil {
+			return errShape
+		}
 		legacy = legacy || webrtcstats.LegacyType(s.StatsType)
 		id, property, ok := split(name)
 		if !ok {
-			continue
+			return nil
 		}
 		standard = standard || strings.HasSuffix(s.StatsType, "bound-rtp")
 		t, err := newTrack(id, property, s)
-		if err != nil {
-			return nil, err
-		}
-		if t == nil {
-			continue
+		if err != nil || t == nil {
+			return err
 		}
 		r.types[id] = s.StatsType
 		r.tracks = append(r.tracks, t)
-		if t.remote = strings.HasPrefix(s.StatsType, "remote-"); t.remote && strings.HasSuffix(s.StatsType, "-rtp") {
+		if values += len(t.values); values > maxValues || len(r.tracks) > maxSeries {
+			return errTooMany
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if legacy && !standard {
+		return nil, webrtcstats.ErrLegacy
+	}
+	slices.SortStableFunc(r.tracks, func(a, b *track) int {
+		return cmp.Or(strings.Compare(a.id, b.id), strings.Compare(a.property, b.property))
+	})
+	r.measure()
+	return r, r.align()
+}
+
+// measure finds when the page sampled: from the first to the last time of what the client itself counted, and how often.
+func (r *replay) measure() {
+	longest := 1
+	for _, t := range r.tracks {
+		kind := r.types[t.id]
+		if t.remote = strings.HasPrefix(kind, "remote-") && strings.HasSuffix(kind, "-rtp"); t.remote {
 			continue
 		}
-		t.remote = false
 		if r.start == 0 || t.start < r.start {
 			r.start = t.start
 		}
@@ -86,10 +109,15 @@ func newReplay(stats map[string]series) (*replay, error) {
 			}
 		}
 	}
-	if legacy && !standard {
-		return nil, webrtcstats.ErrLegacy
+	if r.end > 0 {
+		return
 	}
-	return r, r.align()
+	for _, t := range r.tracks { // the far end's only
+		if r.start == 0 || t.start < r.start {
+			r.start = t.start
+		}
+		r.end = max(r.end, t.end)
+	}
 }
 
 // split takes a series' name apart. Computed rates, "<id>-[bytesReceived_in_bits/s]", are not statistics, and properties
@@ -104,6 +132,9 @@ func split(name string) (id, property string, ok bool) {
 
 func newTrack(id, property string, s series) (*track, error) {
 	raw := s.Values
+	if len(raw) > maxSeriesText {
+		return nil, errLongSeries
+	}
 	var text string
 	if len(raw) > 0 && raw[0] == '"' {
 		if json.Unmarshal(raw, &text) != nil {
@@ -140,9 +171,6 @@ func instant(raw json.RawMessage) float64 {
 
 func (r *replay) align() error {
 	for _, t := range r.tracks {
-		if r.end == 0 {
-			r.start, r.end = t.start, t.end
-		}
 		behind := math.Round(max(r.end-t.end, 0) / r.period)
 		if t.remote && r.end-t.end < staleMs {
 			behind = 0

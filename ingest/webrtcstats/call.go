@@ -33,6 +33,7 @@ type Call struct {
 	start, end float64 // of everything that belongs to a peer connection, ms
 	snapshots  int
 	samples    int
+	readings   int
 	sfu, p2p   bool
 
 	peers        map[string]*peerState

@@ -17,16 +17,19 @@ const (
 	MaxPeers   = 1024
 	MaxSamples = 1 << 19
 	MaxNotes   = 1 << 17
+	// Reports looked at, over all times: a day at one a second with three thousand reports.
+	MaxReadings = 1 << 28
 )
 
 // What cannot be read on.
 var (
-	ErrTooManyStreams = errors.New("more than 4096 streams in one file")
-	ErrTooManyPeers   = errors.New("more than 1024 peer connections in one file")
-	ErrTooManySamples = errors.New("more than 524288 stream samples of ten seconds in one file")
-	ErrTooManyNotes   = errors.New("more than 131072 state changes in one file")
-	ErrTime           = errors.New("the time does not lie in the years 2000 to 2099")
-	ErrTimeJump       = errors.New("the time differs by days from that of the statistics before")
+	ErrTooManyStreams  = errors.New("more than 4096 streams in one file")
+	ErrTooManyPeers    = errors.New("more than 1024 peer connections in one file")
+	ErrTooManySamples  = errors.New("more than 524288 stream samples of ten seconds in one file")
+	ErrTooManyReadings = errors.New("more than 268435456 readings of reports in one file")
+	ErrTooManyNotes    = errors.New("more than 131072 state changes in one file")
+	ErrTime            = errors.New("the time does not lie in the years 2000 to 2099")
+	ErrTimeJump        = errors.New("the time differs by days from that of the statistics before")
 )
 
 const (
@@ -60,6 +63,12 @@ func (c *Call) Snapshot(pc string, reports map[string]*Report, at float64) error
 		p.offset = p.statsAt + 1000 - at
 	}
 	shifted := at + p.offset
+	if !ValidMs(shifted) {
+		return ErrTimeJump // set back again and again
+	}
+	if c.readings += len(reports); c.readings > MaxReadings {
+		return ErrTooManyReadings
+	}
 	if p.statsAt != 0 && shifted <= p.statsAt {
 		return nil
 	}
@@ -135,7 +144,9 @@ func (c *Call) observe(pc string, p *peerState, v *view, id string, far farRepor
 	if t, ok := r.num(numTimestamp); ok && math.Abs(epochMs(t)-at) <= clockToleranceMs {
 		in.at = epochMs(t)
 	}
-	in.at += p.offset
+	if in.at += p.offset; !ValidMs(in.at) {
+		in.at = at + p.offset
+	}
 	in.codec = codecName(v.reports[r.text(textCodecID)].text(textMimeType))
 	pair := v.pair(r.text(textTransportID))
 	in.path = v.path(pair)

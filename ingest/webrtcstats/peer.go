@@ -9,14 +9,18 @@ import (
 	"github.com/anteroom/anteroom/event"
 )
 
-// MaxReports bounds the reports that a peer connection may have at one time. Real ones have at most some hundred.
-const MaxReports = 20000
+// Bounds of the reports that a peer connection, and all of a file together, may have at one time. Real ones have at most some
+// hundred.
+const (
+	MaxReports    = 20000
+	MaxAllReports = 100000
+)
 
 var (
 	// ErrShape is returned for statistics that are not an object of reports.
 	ErrShape = errors.New("the statistics are not an object of reports")
-	// ErrTooManyReports is returned when a peer connection has more than MaxReports at one time.
-	ErrTooManyReports = errors.New("one peer connection has more than 20000 reports at one time")
+	// ErrTooManyReports is returned above MaxReports and MaxAllReports.
+	ErrTooManyReports = errors.New("more than 20000 reports of one peer connection, or 100000 of all, at one time")
 	// ErrLegacy is returned for statistics in the format that browsers had before the standard.
 	ErrLegacy = errors.New("unsupported format: legacy goog* statistics; record with a browser and client that use standard statistics")
 )

@@ -20,13 +20,13 @@ func (s *stream) summary() *eventpb.StreamEnded {
 		LocalCandidateType: s.path.local, RemoteCandidateType: s.path.remote, Transport: s.path.transport,
 	}
 	if v, ok := s.total.get(cPackets); ok {
-		out.Packets = proto.Uint64(uint64(v))
+		out.Packets = proto.Uint64(whole(v))
 	}
 	if v, ok := s.total.get(cBytes); ok {
-		out.Bytes = proto.Uint64(uint64(v))
+		out.Bytes = proto.Uint64(whole(v))
 	}
 	if v, ok := s.total.get(cLost); ok && s.lossKnown {
-		out.PacketsLost = proto.Int64(int64(v))
+		out.PacketsLost = proto.Int64(signed(v))
 		if ratio, ok := lossRatio(&s.total, s.key.direction); ok {
 			out.LossRatio = proto.Float64(ratio)
 		}

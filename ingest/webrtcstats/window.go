@@ -103,11 +103,11 @@ func healedRatio(c *counters) (float64, bool) {
 }
 
 func (s *stream) sampleOf(w *window) *eventpb.StreamSample {
-	u := func(id counterID) uint64 { v, _ := w.counters.get(id); return uint64(max(v, 0)) }
+	u := func(id counterID) uint64 { v, _ := w.counters.get(id); return whole(v) }
 	lost, _ := w.counters.get(cLost)
 	out := &eventpb.StreamSample{
 		Direction: s.key.direction, Ssrc: s.key.ssrc, Codec: s.codec,
-		Packets: u(cPackets), PacketsLost: int64(lost), Bytes: u(cBytes),
+		Packets: u(cPackets), PacketsLost: signed(lost), Bytes: u(cBytes),
 		PacketsDiscarded: u(cDiscarded), RetransmittedPackets: u(cRetransmitted),
 		Frames: u(cFrames), FramesDropped: u(cFramesDropped), Freezes: u(cFreezes),
 		Nacks: clamp32(u(cNacks)), Plis: clamp32(u(cPlis)), Firs: clamp32(u(cFirs)),
@@ -135,5 +135,11 @@ func (s *stream) sampleOf(w *window) *eventpb.StreamSample {
 	set(&out.BitrateBps, g.coveredBytes*8/g.covered, g.covered > 0)
 	return out
 }
+
+// whole and signed are counts as events carry them. Readings are below 2^53; only endless restarts could add up to more than
+// fits.
+func whole(v float64) uint64 { return uint64(min(max(v, 0), 1<<62)) }
+
+func signed(v float64) int64 { return int64(min(max(v, -1<<62), 1<<62)) }
 
 func clamp32(v uint64) uint32 { return uint32(min(v, math.MaxUint32)) } //nolint:gosec // bounded
