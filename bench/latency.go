@@ -184,7 +184,7 @@ func latencies(ctx context.Context, conn driver.Conn, seen map[int32][]sighting,
 	if err != nil {
 		return latency{}, fmt.Errorf("query times: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	var all []time.Duration
 	for rows.Next() {
 		var partition int32

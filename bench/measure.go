@@ -63,7 +63,7 @@ func measure(ctx context.Context, o options, log io.Writer) (*result, error) {
 			if (c.once && round > 0) || (o.Only != "" && !slices.Contains(strings.Split(o.Only, ","), c.name)) {
 				continue
 			}
-			out, err := rig.turn(ctx, c, rows, round == 0, &digests)
+			out, err := rig.turn(ctx, c, round == 0, &digests)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -140,7 +140,7 @@ func (r *rig) contenders(o options, rows int) []contender {
 }
 
 // turn is one contender's, in a database of its own; in the first round its rows are compared with the others'.
-func (r *rig) turn(ctx context.Context, c contender, rows int, compare bool, digests *digestCheck) (outcome, error) {
+func (r *rig) turn(ctx context.Context, c contender, compare bool, digests *digestCheck) (outcome, error) {
 	t, drop, err := r.database(ctx)
 	if err != nil {
 		return outcome{}, err

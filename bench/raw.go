@@ -34,7 +34,7 @@ func (p plan) raw(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	defer storage.Close() //nolint:errcheck // the process ends
+	defer storage.Close()
 	topic := event.Topic(p.Region, event.Lossy)
 	partitions := make([][][]record, topicPartitions)
 	for partition := range partitions {
@@ -50,7 +50,7 @@ func (p plan) raw(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	out := outcome{}
 	runtime.GC() // what preparing left behind is not the insert's
 	meter := startMeter(p.ClickHousePid, p.KafkaPid)
@@ -145,7 +145,7 @@ func readBatches(ctx context.Context, broker, topic string, partition int) ([][]
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	end, err := conn.ReadLastOffset()
 	if err != nil {
 		return nil, fmt.Errorf("read offsets: %w", err)

@@ -34,12 +34,8 @@ func (s *Service) runFeed(ctx context.Context, f *feed) error {
 		if err != nil {
 			return fmt.Errorf("join group %s: %w", f.group, err)
 		}
-		err = s.generations(ctx, f, group, wait)
+		s.generations(ctx, f, group, wait)
 		_ = group.Close() // leaves the group; returns no error
-		if ctx.Err() == nil {
-			s.troubled(ctx, f, wait, err)
-			wait.sleep(ctx)
-		}
 	}
 	return nil
 }
@@ -54,14 +50,14 @@ func (s *Service) groupConfig(f *feed) kafkago.ConsumerGroupConfig {
 }
 
 // generations works for one generation of the group after another.
-func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.ConsumerGroup, wait *backoff) error {
+func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.ConsumerGroup, wait *backoff) {
 	working := make(chan struct{}) // closed when the generation that was started last has ended
 	close(working)
 	for {
 		generation, err := group.Next(ctx)
 		if errors.Is(err, kafkago.ErrGroupClosed) || (ctx.Err() != nil && generation == nil) {
 			<-working // partitions drain before the group is left
-			return nil
+			return
 		}
 		if err != nil {
 			s.troubled(ctx, f, wait, err)

@@ -71,8 +71,8 @@ func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (
 		}
 		batch := conn.ReadBatchWith(kafkago.ReadBatchConfig{MinBytes: 1, MaxBytes: fetchBytes, MaxWait: fetchWait})
 		offset, err = f.drain(ctx, batch, offset, out)
-		if closeErr := batch.Close(); err == nil {
-			err = closeErr
+		if closeErr := batch.Close(); errors.Is(err, io.EOF) {
+			err = closeErr // io.EOF is the end of the answer; what was wrong with it comes with the close
 		}
 		switch {
 		case err == nil, errors.Is(err, io.EOF), errors.Is(err, kafkago.RequestTimedOut):
@@ -89,7 +89,7 @@ func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (
 	return offset, nil
 }
 
-// drain hands over the records of one answer and tells the next offset.
+// drain hands over the records of one answer and tells the next offset. It ends with an error, io.EOF when the answer is read.
 func (f *fetcher) drain(ctx context.Context, batch *kafkago.Batch, offset int64, out chan<- chunk) (int64, error) {
 	var records []kafkago.Message
 	var weight int64

@@ -67,7 +67,7 @@ func (v *victim) rollUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer storage.Close() //nolint:errcheck // nothing is written by it
+	defer storage.Close()
 	hours, err := storage.DirtyHours(t.Context(), time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -103,7 +103,7 @@ func TestAzureRecordsFromAFile(t *testing.T) {
 	r := newRig(t)
 	stop := r.start(t)
 	importer := ingest.NewImporter(r.cfg, r.deps)
-	defer importer.Close() //nolint:errcheck // its writes are waited for
+	defer func() { _ = importer.Close() }()
 	for _, already := range []bool{false, true} {
 		result, err := importer.Import(t.Context(), ingest.ImportRequest{Format: ingest.FormatACS, Org: "clinic", Body: bytes.NewReader(azureMessage(t))})
 		if err != nil {

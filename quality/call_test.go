@@ -153,9 +153,18 @@ func TestBadDiagnosticValue(t *testing.T) {
 		value      string
 		bad, known bool
 	}{
-		{"True", true, true}, {"true", true, true}, {"Poor", true, true}, {"BAD", true, true}, {" Bad ", true, true},
-		{"False", false, true}, {"Good", false, true}, {"good", false, true},
-		{"", false, false}, {"null", false, false}, {"1", false, false}, {"Terrible", false, false},
+		{"True", true, true},
+		{"true", true, true},
+		{"Poor", true, true},
+		{"BAD", true, true},
+		{" Bad ", true, true},
+		{"False", false, true},
+		{"Good", false, true},
+		{"good", false, true},
+		{"", false, false},
+		{"null", false, false},
+		{"1", false, false},
+		{"Terrible", false, false},
 	} {
 		if bad, known := BadDiagnosticValue(c.value); bad != c.bad || known != c.known {
 			t.Errorf("BadDiagnosticValue(%q) = %v, %v, want %v, %v", c.value, bad, known, c.bad, c.known)
@@ -168,10 +177,17 @@ func TestBadOperation(t *testing.T) {
 		name, result string
 		want         bool
 	}{
-		{"Join", "Succeeded", false}, {"Join", "success", false}, {"Join", "ExpectedError", false},
-		{"Join", "ExpectedClientError", false}, {"Join", "", false}, {"Join", "null", false},
-		{"Join", "UnexpectedClientError", true}, {"StartVideo", "UnexpectedServerError", true}, {"Hangup", "Failed", true},
-		{"UserFacingDiagnostics", "Failed", false}, {"RoleChanged", "Failed", false},
+		{"Join", "Succeeded", false},
+		{"Join", "success", false},
+		{"Join", "ExpectedError", false},
+		{"Join", "ExpectedClientError", false},
+		{"Join", "", false},
+		{"Join", "null", false},
+		{"Join", "UnexpectedClientError", true},
+		{"StartVideo", "UnexpectedServerError", true},
+		{"Hangup", "Failed", true},
+		{"UserFacingDiagnostics", "Failed", false},
+		{"RoleChanged", "Failed", false},
 	} {
 		if got := BadOperation(c.name, c.result); got != c.want {
 			t.Errorf("BadOperation(%q, %q) = %v", c.name, c.result, got)

@@ -291,11 +291,18 @@ func TestRealTimeFrameRateByHeight(t *testing.T) {
 		fps    float64
 		want   Verdict
 	}{
-		{Of(720), 25, Good}, {Of(720), 24.9, Poor}, {Of(720), 31, Good},
-		{Of(360), 24, Poor}, {Of(359.9), 24, Good},
-		{Of(300), 7, Good}, {Of(300), 6.9, Poor},
-		{Of(270), 7, Good}, {Of(180), 6, Poor}, {Of(180), 16, Good},
-		{Value{}, 7, Good}, {Value{}, 6, Poor},
+		{Of(720), 25, Good},
+		{Of(720), 24.9, Poor},
+		{Of(720), 31, Good},
+		{Of(360), 24, Poor},
+		{Of(359.9), 24, Good},
+		{Of(300), 7, Good},
+		{Of(300), 6.9, Poor},
+		{Of(270), 7, Good},
+		{Of(180), 6, Poor},
+		{Of(180), 16, Good},
+		{Value{}, 7, Good},
+		{Value{}, 6, Poor},
 	} {
 		got := Judge(profile(t, RealTime), Measures{Media: Video, ReceivedHeightPx: c.height, FrameRate: Of(c.fps)})
 		if got.Verdict != c.want || len(got.Reasons) > 1 {

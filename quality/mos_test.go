@@ -30,7 +30,8 @@ func TestEstimateMOS(t *testing.T) {
 		"late": {with(func(m *MOSInput) { m.RTTMs = Of(400); m.JitterBufferMs = Of(100) }), 60.8230, 3.1425, 0},
 		"DTX":  {with(func(m *MOSInput) { m.DTX = true; m.BitrateBps = Value{} }), 84.7200, 4.1892, 0},
 		"nothing but loss": {
-			MOSInput{Media: Audio, LossRatio: Of(0)}, 86.7200, 4.2506,
+			MOSInput{Media: Audio, LossRatio: Of(0)},
+			86.7200, 4.2506,
 			AssumedNoRTT | AssumedNoBuffer | AssumedBitrate | AssumedOpus,
 		},
 		// d = 20 + 60: Id = 1.92

@@ -25,7 +25,7 @@ func (v *vec[T]) len() int           { return len(v.values) }
 func (v *vec[T]) appendTo(c driver.BatchColumn) error { return c.Append(v.values) }
 
 func (v *vec[T]) pick(dst column, keep []bool) {
-	to := dst.(*vec[T]) //nolint:forcetypeassert,errcheck // both are the same column of two tables of one shape
+	to := dst.(*vec[T]) // both are the same column of two tables of one shape
 	for i, x := range v.values {
 		if keep[i] {
 			to.add(x)

@@ -39,7 +39,7 @@ func (s *Store) Marks(ctx context.Context, topic string, partition int32, first 
 	if err != nil {
 		return nil, wrap("read source marks", err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	for rows.Next() {
 		var source string
 		var mark uint64

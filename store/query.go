@@ -63,7 +63,7 @@ func (r *Reader) query(ctx context.Context, action, sql string, args []any, scan
 	if err != nil {
 		return wrapQuery(limited, action, err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has what matters
+	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return fmt.Errorf("%s: read row: %w", action, err)

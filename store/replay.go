@@ -57,7 +57,7 @@ func (s *Store) storedOrigins(ctx context.Context, t *Rows, first, last int64) (
 	if err != nil {
 		return nil, wrap("look for stored rows of "+t.table, err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	stored := make(map[Origin]bool, t.Len())
 	for rows.Next() {
 		var o Origin

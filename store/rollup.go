@@ -88,8 +88,13 @@ func rollupMeasures() [][2]string {
 			"toFloat64(s.packets) + " + lost + "), 0)))"
 	)
 	for _, gauge := range [][2]string{
-		{"jitter_ms", "s.jitter_ms"}, {"rtt_ms", "s.rtt_ms"}, {"loss_ratio", loss}, {"jitter_buffer_ms", "s.jitter_buffer_ms"},
-		{"healed_ratio", "s.healed_ratio"}, {"frame_rate", "s.frame_rate"}, {"bitrate_bps", "s.bitrate_bps"},
+		{"jitter_ms", "s.jitter_ms"},
+		{"rtt_ms", "s.rtt_ms"},
+		{"loss_ratio", loss},
+		{"jitter_buffer_ms", "s.jitter_buffer_ms"},
+		{"healed_ratio", "s.healed_ratio"},
+		{"frame_rate", "s.frame_rate"},
+		{"bitrate_bps", "s.bitrate_bps"},
 	} {
 		out = append(out, [2]string{gauge[0], "quantilesTDigestState(0.5, 0.75, 0.9, 0.95, 0.99)(" + gauge[1] + ")"})
 	}

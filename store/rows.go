@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +37,7 @@ func (r *Rows) Table() string { return r.table }
 func (r *Rows) init(table string, times *vec[time.Time], columns ...column) {
 	r.table, r.times = table, times
 	r.topics.name, r.parts.name, r.offsets.name, r.indexes.name = "_topic", "_partition", "_offset", "_index"
-	r.columns = append(columns, &r.topics, &r.parts, &r.offsets, &r.indexes)
+	r.columns = append(slices.Clip(columns), &r.topics, &r.parts, &r.offsets, &r.indexes)
 }
 
 func (r *Rows) begin(o Origin) {

@@ -1,6 +1,7 @@
 package acs
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -107,8 +108,7 @@ func isDecimal(s string) bool {
 }
 
 func isRange(err error) bool {
-	numErr, ok := err.(*strconv.NumError) //nolint:errorlint // ParseFloat promises this type
-	return ok && numErr.Err == strconv.ErrRange
+	return errors.Is(err, strconv.ErrRange)
 }
 
 // count is a whole number; nil when not known.

@@ -226,7 +226,7 @@ func prefixed(name string, err error) []error {
 		return nil
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		joined, ok := e.(interface{ Unwrap() []error }) //nolint:errorlint // the loop does the unwrapping
+		joined, ok := e.(interface{ Unwrap() []error }) // the loop does the unwrapping
 		if !ok {
 			continue
 		}

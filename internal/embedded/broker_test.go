@@ -124,8 +124,10 @@ func (k kafkaClient) readAll(t *testing.T, topic string) []string {
 
 func (k kafkaClient) commit(t *testing.T, group, topic string, offset int64, metadata string) {
 	t.Helper()
-	got, err := k.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1,
-		Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: offset, Metadata: metadata}}}})
+	got, err := k.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{
+		GroupID: group, GenerationID: -1,
+		Topics: map[string][]kafka.OffsetCommit{topic: {{Partition: 0, Offset: offset, Metadata: metadata}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

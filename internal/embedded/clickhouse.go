@@ -132,7 +132,7 @@ var (
 func (c *ClickHouseConfig) complete() error {
 	def := DefaultClickHouseConfig(c.Dir)
 	if c.Dir == "" {
-		return errors.New("Dir is empty")
+		return errors.New("field Dir is empty")
 	}
 	if c.MemoryRatio == 0 {
 		c.MemoryRatio = def.MemoryRatio
@@ -145,11 +145,11 @@ func (c *ClickHouseConfig) complete() error {
 	}
 	switch {
 	case c.MemoryRatio < 0 || c.MemoryRatio > 1:
-		return fmt.Errorf("MemoryRatio is %v: give a number above 0 and up to 1", c.MemoryRatio)
+		return fmt.Errorf("field MemoryRatio is %v: give a number above 0 and up to 1", c.MemoryRatio)
 	case c.Pool < 1:
-		return fmt.Errorf("Pool is %d: give 1 or more", c.Pool)
+		return fmt.Errorf("field Pool is %d: give 1 or more", c.Pool)
 	case c.LogDays < 1:
-		return fmt.Errorf("LogDays is %d: give 1 or more", c.LogDays)
+		return fmt.Errorf("field LogDays is %d: give 1 or more", c.LogDays)
 	}
 	if c.Cluster == nil {
 		return nil

@@ -35,8 +35,8 @@ func findLibrary(configured string) (string, error) {
 		return filepath.Abs(named.path)
 	}
 	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
+		if target, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = target
 		}
 		if lib := filepath.Join(filepath.Dir(exe), "lib", libraryFile); isFile(lib) {
 			return lib, nil

@@ -22,7 +22,7 @@ func FreePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find free port: %w", err)
 		}
-		defer l.Close() // all are held until the end, so that they differ
+		defer l.Close() //nolint:gocritic // all are held until the end, so that they differ
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

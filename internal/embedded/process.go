@@ -71,7 +71,7 @@ func (p *process) close(patience time.Duration) error {
 	p.closing = true
 	ownEnd := p.err
 	p.mu.Unlock()
-	p.stdin.Close()
+	_ = p.stdin.Close()
 	if p.term != nil {
 		if err := p.term(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("stop ClickHouse: %w", err)

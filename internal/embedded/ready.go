@@ -43,7 +43,7 @@ func (c *ClickHouse) awaitReady(ctx context.Context, nonce string) error {
 func (c *ClickHouse) ready(ctx context.Context, client *http.Client, nonce string) (bool, error) {
 	body, _, err := c.get(ctx, client, "/", false)
 	if err != nil {
-		return false, nil // not listening yet
+		return false, nil //nolint:nilerr // not listening yet
 	}
 	if strings.TrimSpace(body) != nonce {
 		return false, fmt.Errorf("%s: %w", c.HTTPAddr(), errPortTaken)
@@ -51,7 +51,7 @@ func (c *ClickHouse) ready(ctx context.Context, client *http.Client, nonce strin
 	var status int
 	body, status, err = c.get(ctx, client, "/?query=SELECT+1", true)
 	if err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // not answering yet
 	}
 	if status == http.StatusOK && strings.TrimSpace(body) == "1" {
 		return true, nil

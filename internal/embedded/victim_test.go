@@ -23,12 +23,10 @@ const victimEnv = "ANTEROOM_TEST_VICTIM"
 // victimMain starts both engines, prints what the test needs and waits.
 func victimMain() {
 	dir := os.Getenv(victimEnv)
-	lock, err := embedded.AcquireLock(dir)
-	if err != nil {
+	if _, err := embedded.AcquireLock(dir); err != nil { // held until the process is killed
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
-	defer lock.Close()
 	server, err := embedded.StartClickHouse(context.Background(), embedded.DefaultClickHouseConfig(dir+"/clickhouse"))
 	if err != nil {
 		fmt.Println("error:", err)
@@ -62,7 +60,7 @@ func startVictim(t *testing.T, dir string) victim {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +87,7 @@ func (v victim) kill(t *testing.T, group bool) {
 	if err := syscall.Kill(target, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	v.cmd.Wait()
+	_ = v.cmd.Wait()
 	for !errors.Is(syscall.Kill(v.pid, 0), syscall.ESRCH) {
 		if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.pid)); err == nil && strings.Contains(string(state), ") Z ") {
 			return // ended; whoever adopted it has not reaped it

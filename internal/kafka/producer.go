@@ -26,7 +26,7 @@ func (c *Client) NewProducer() *Producer {
 		BatchTimeout: 5 * time.Millisecond,
 		BatchSize:    1000,
 		BatchBytes:   900 << 10, // a broker's default limit of a message is 1,048,588 bytes
-		MaxAttempts:  10, // some seconds: connections of the pool that a restarted broker has forgotten fail one by one
+		MaxAttempts:  10,        // some seconds: connections of the pool that a restarted broker has forgotten fail one by one
 		Completion:   completed,
 		ReadTimeout:  c.cfg.Timeout,
 		WriteTimeout: c.cfg.Timeout,

@@ -62,8 +62,10 @@ func TestBroker_WriteAndRead(t *testing.T) {
 	if err := made.Errors[topic]; err != nil {
 		t.Fatal(err)
 	}
-	writer := &kafka.Writer{Addr: kafka.TCP(broker.Addr), Topic: topic, RequiredAcks: kafka.RequireAll,
-		Transport: transport, BatchTimeout: time.Millisecond}
+	writer := &kafka.Writer{
+		Addr: kafka.TCP(broker.Addr), Topic: topic, RequiredAcks: kafka.RequireAll,
+		Transport: transport, BatchTimeout: time.Millisecond,
+	}
 	defer writer.Close()
 	if err := writer.WriteMessages(ctx, kafka.Message{Value: []byte("hello")}); err != nil {
 		t.Fatal(err)
