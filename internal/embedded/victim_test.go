@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,7 +24,8 @@ const victimEnv = "ANTEROOM_TEST_VICTIM"
 // victimMain starts both engines, prints what the test needs and waits.
 func victimMain() {
 	dir := os.Getenv(victimEnv)
-	if _, err := embedded.AcquireLock(dir); err != nil { // held until the process is killed
+	lock, err := embedded.AcquireLock(dir)
+	if err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
@@ -38,7 +40,10 @@ func victimMain() {
 		os.Exit(1)
 	}
 	fmt.Println(server.Pid(), server.Addr(), server.Password(), broker.Addr(), broker.Password())
-	select {}
+	for { // until the process is killed
+		time.Sleep(time.Hour)
+		runtime.KeepAlive(lock) // an unreachable file is closed, and the lock with it
+	}
 }
 
 type victim struct {
