@@ -20,11 +20,7 @@ import (
 // and fails in CI.
 func fixtures(t testing.TB) string {
 	t.Helper()
-	root := os.Getenv("ANTEROOM_FIXTURES")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	dir := filepath.Join(root, "rtcstats")
+	dir := fixtureDir()
 	if _, err := os.Stat(dir); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no recorded dumps in %s; set ANTEROOM_FIXTURES", dir)
@@ -32,6 +28,14 @@ func fixtures(t testing.TB) string {
 		t.Skip("no recorded dumps; set ANTEROOM_FIXTURES")
 	}
 	return dir
+}
+
+func fixtureDir() string {
+	root := os.Getenv("ANTEROOM_FIXTURES")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "fixtures")
+	}
+	return filepath.Join(root, "rtcstats")
 }
 
 func dumps(t testing.TB) map[string][]byte {

@@ -88,7 +88,10 @@ func newReplay(stats json.RawMessage) (*replay, error) {
 		return cmp.Or(strings.Compare(a.id, b.id), strings.Compare(a.property, b.property))
 	})
 	r.measure()
-	return r, r.align()
+	if err := r.align(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // measure finds when the page sampled: from the first to the last time of what the client itself counted, and how often.
