@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -10,6 +9,9 @@ import (
 
 // Conn lets tests run statements of their own.
 func (s *Store) Conn() driver.Conn { return s.conn }
+
+// Local is local.
+func (s *Store) Local(table string) string { return s.local(table) }
 
 // EachShard is eachShard.
 func (s *Store) EachShard(ctx context.Context, do func(ctx context.Context, conn driver.Conn) error) error {
@@ -20,5 +22,3 @@ func (s *Store) EachShard(ctx context.Context, do func(ctx context.Context, conn
 func WithToken(ctx context.Context, token string) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
 }
-
-var _ = time.Second
