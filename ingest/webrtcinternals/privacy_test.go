@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,10 +22,7 @@ var (
 
 func TestPrivacy(t *testing.T) {
 	data := recorded(t)
-	secrets := told
-	for _, s := range append(literals.FindAllString(string(data), -1), uuids.FindAllString(string(data), -1)...) {
-		secrets = append(secrets, s)
-	}
+	secrets := slices.Concat(told, literals.FindAllString(string(data), -1), uuids.FindAllString(string(data), -1))
 	var d struct {
 		PeerConnections map[string]struct{ Stats map[string]json.RawMessage }
 	}

@@ -215,8 +215,11 @@ func measure(g *gauges, d counters, in sample, seconds float64) {
 		m *mean
 		v optional
 	}{
-		{&g.jitterMs, in.jitterMs}, {&g.rttMs, in.rttMs}, {&g.height, in.height},
-		{&g.fps, in.fps}, {&g.available, in.available},
+		{&g.jitterMs, in.jitterMs},
+		{&g.rttMs, in.rttMs},
+		{&g.height, in.height},
+		{&g.fps, in.fps},
+		{&g.available, in.available},
 	} {
 		if o.v.ok {
 			o.m.observe(o.v.v, seconds)
