@@ -1,0 +1,316 @@
+-- 00001_calls.sql
+CREATE TABLE IF NOT EXISTS calls (
+    org             LowCardinality(String),
+    region          LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    source_kind     Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    revision        UInt32,
+    observed_at     DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    kind            Enum8('unknown' = 0, 'group' = 1, 'p2p' = 2, 'meeting' = 3),
+    meeting_id      String CODEC(ZSTD(1)),
+    started_at      Nullable(DateTime64(6, 'UTC')),
+    ended_at        Nullable(DateTime64(6, 'UTC')),
+    end_reason      LowCardinality(String),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(observed_at)
+ORDER BY (org, call_id, observed_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00003_participants.sql
+CREATE TABLE IF NOT EXISTS participants (
+    org             LowCardinality(String),
+    region          LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID,
+    source_kind     Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    revision        UInt32,
+    observed_at     DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    identity        Nullable(Enum8('guest' = 1, 'org_user' = 2, 'service' = 3)),
+    user_id         String CODEC(ZSTD(1)),
+    display_name    String CODEC(ZSTD(1)),
+    endpoint_type   LowCardinality(String),
+    client_family   LowCardinality(String),
+    client_version  LowCardinality(String),
+    os_family       LowCardinality(String),
+    joined_at       Nullable(DateTime64(6, 'UTC')),
+    left_at         Nullable(DateTime64(6, 'UTC')),
+    end_code        LowCardinality(String),
+    end_sub_code    LowCardinality(String),
+    result_category LowCardinality(String),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(observed_at)
+ORDER BY (org, call_id, participant_id, observed_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00005_streams.sql
+CREATE TABLE IF NOT EXISTS streams (
+    org                     LowCardinality(String),
+    region                  LowCardinality(String),
+    call_id                 String CODEC(ZSTD(1)),
+    participant_id          UUID,
+    stream_id               UUID,
+    source_kind             Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    revision                UInt32,
+    observed_at             DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    observed_by             LowCardinality(String),
+    direction               Enum8('unknown' = 0, 'inbound' = 1, 'outbound' = 2),
+    media                   Enum8('unknown' = 0, 'audio' = 1, 'video' = 2, 'screen' = 3),
+    ssrc                    UInt32,
+    codec                   LowCardinality(String),
+    started_at              Nullable(DateTime64(6, 'UTC')),
+    ended_at                Nullable(DateTime64(6, 'UTC')),
+    packets                 Nullable(UInt64),
+    packets_lost            Nullable(Int64),
+    bytes                   Nullable(UInt64),
+    loss_ratio              Nullable(Float64),
+    loss_ratio_max          Nullable(Float64),
+    jitter_ms_avg           Nullable(Float64),
+    jitter_ms_max           Nullable(Float64),
+    rtt_ms_avg              Nullable(Float64),
+    rtt_ms_max              Nullable(Float64),
+    jitter_buffer_ms_avg    Nullable(Float64),
+    jitter_buffer_ms_max    Nullable(Float64),
+    healed_ratio            Nullable(Float64),
+    healed_ratio_max        Nullable(Float64),
+    frame_rate_avg          Nullable(Float64),
+    height_avg              Nullable(Float64),
+    freeze_ms_per_min       Nullable(Float64),
+    bitrate_avg             Nullable(Float64),
+    bitrate_max             Nullable(Float64),
+    local_candidate_type    LowCardinality(String),
+    remote_candidate_type   LowCardinality(String),
+    transport               LowCardinality(String),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(observed_at)
+ORDER BY (org, call_id, participant_id, stream_id, observed_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00007_samples.sql
+CREATE TABLE IF NOT EXISTS samples (
+    org                     LowCardinality(String),
+    region                  LowCardinality(String),
+    call_id                 String CODEC(ZSTD(1)),
+    participant_id          UUID CODEC(ZSTD(1)),
+    stream_id               UUID CODEC(ZSTD(1)),
+    observed_at             DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    interval_ms             UInt32 CODEC(T64, ZSTD(1)),
+    source_kind             Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    direction               Enum8('unknown' = 0, 'inbound' = 1, 'outbound' = 2),
+    media                   Enum8('unknown' = 0, 'audio' = 1, 'video' = 2, 'screen' = 3),
+    ssrc                    UInt32 CODEC(ZSTD(1)),
+    codec                   LowCardinality(String),
+    packets                 UInt64 CODEC(T64, ZSTD(1)),
+    packets_lost            Int64 CODEC(T64, ZSTD(1)),
+    bytes                   UInt64 CODEC(T64, ZSTD(1)),
+    packets_discarded       UInt64 CODEC(T64, ZSTD(1)),
+    retransmitted_packets   UInt64 CODEC(T64, ZSTD(1)),
+    frames                  UInt64 CODEC(T64, ZSTD(1)),
+    frames_dropped          UInt64 CODEC(T64, ZSTD(1)),
+    freezes                 UInt64 CODEC(T64, ZSTD(1)),
+    nacks                   UInt32 CODEC(T64, ZSTD(1)),
+    plis                    UInt32 CODEC(T64, ZSTD(1)),
+    firs                    UInt32 CODEC(T64, ZSTD(1)),
+    jitter_ms               Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    rtt_ms                  Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    jitter_buffer_ms        Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    healed_ratio            Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    frame_rate              Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    frame_height            Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    freeze_ms               Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    bitrate_bps             Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    available_bitrate_bps   Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    loss_ratio              Nullable(Float32) CODEC(Gorilla, ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX observed_at_range observed_at TYPE minmax GRANULARITY 1,
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(observed_at)
+ORDER BY (org, call_id, participant_id, stream_id, observed_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00009_timeline.sql
+CREATE TABLE IF NOT EXISTS timeline (
+    org             LowCardinality(String),
+    region          LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    observed_at     DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    source_kind     Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    revision        UInt32,
+    lane            Enum8('unknown' = 0, 'call' = 1, 'audio' = 2, 'video' = 3, 'screen' = 4, 'network' = 5),
+    kind            Enum8('diagnostic' = 1, 'operation' = 2, 'survey' = 3, 'recording' = 4, 'chat' = 5, 'notice' = 6, 'decision' = 7),
+    name            LowCardinality(String),
+    value           LowCardinality(String),
+    operation_id    UUID CODEC(ZSTD(1)),
+    result          LowCardinality(String),
+    result_code     Int32 CODEC(T64, ZSTD(1)),
+    duration_ms     Int64 CODEC(T64, ZSTD(1)),
+    attributes      Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(observed_at)
+ORDER BY (org, call_id, participant_id, observed_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00011_source_marks.sql
+CREATE TABLE IF NOT EXISTS source_marks (
+    source              String CODEC(ZSTD(1)),
+    topic               LowCardinality(String),
+    partition           Int32,
+    sequence            UInt64,
+    last_offset         Int64,
+    previous_sequence   UInt64,
+    inserted_at         DateTime('UTC') DEFAULT now()
+) ENGINE = ReplacingMergeTree(last_offset)
+ORDER BY (source, topic, partition)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00012_ingest_batches.sql
+CREATE TABLE IF NOT EXISTS ingest_batches (
+    topic           LowCardinality(String),
+    partition       Int32,
+    first_offset    Int64 CODEC(Delta, ZSTD(1)),
+    last_offset     Int64 CODEC(Delta, ZSTD(1)),
+    hour            DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    samples         UInt64 CODEC(T64, ZSTD(1)),
+    inserted_at     DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD(1)),
+    INDEX inserted_at_range inserted_at TYPE minmax GRANULARITY 1
+) ENGINE = ReplacingMergeTree()
+ORDER BY (hour, topic, partition, first_offset)
+TTL inserted_at + INTERVAL 2 YEAR
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00013_dead_letters.sql
+CREATE TABLE IF NOT EXISTS dead_letters (
+    region          LowCardinality(String),
+    topic           LowCardinality(String),
+    partition       Int32,
+    offset          Int64,
+    record          Int32,
+    reason          String,
+    size            UInt32,
+    observed_at     DateTime64(3, 'UTC')
+) ENGINE = ReplacingMergeTree()
+ORDER BY (topic, partition, offset, record)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00017_control.sql
+CREATE TABLE IF NOT EXISTS control (
+    kind            LowCardinality(String),
+    org             String CODEC(ZSTD(1)),
+    id              String CODEC(ZSTD(1)),
+    version         UInt64,
+    value           String CODEC(ZSTD(3)),
+    deleted         Bool,
+    author          String CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC'),
+    write_id        UUID,
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = MergeTree()
+ORDER BY (kind, org, id, version)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00019_rollup_minute.sql
+CREATE TABLE IF NOT EXISTS rollup_minute (
+    org                     LowCardinality(String),
+    region                  LowCardinality(String),
+    source_kind             Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    media                   Enum8('unknown' = 0, 'audio' = 1, 'video' = 2, 'screen' = 3),
+    direction               Enum8('unknown' = 0, 'inbound' = 1, 'outbound' = 2),
+    minute                  DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    rebuilt_at              SimpleAggregateFunction(max, DateTime('UTC')) CODEC(ZSTD(1)),
+    samples                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    interval_ms             SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets_lost            SimpleAggregateFunction(sum, Int64) CODEC(T64, ZSTD(1)),
+    bytes                   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets_discarded       SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    retransmitted_packets   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    frames                  SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    frames_dropped          SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    freezes                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    nacks                   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    plis                    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    firs                    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    calls                   AggregateFunction(uniqCombined(12), String) CODEC(ZSTD(1)),
+    streams                 AggregateFunction(uniqCombined(12), UUID) CODEC(ZSTD(1)),
+    jitter_ms               AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    rtt_ms                  AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    loss_ratio              AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    jitter_buffer_ms        AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    healed_ratio            AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    frame_rate              AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    bitrate_bps             AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1))
+) ENGINE = AggregatingMergeTree()
+PARTITION BY toStartOfHour(minute)
+ORDER BY (org, minute, media, direction, source_kind, region)
+TTL rebuilt_at + INTERVAL 31 DAY
+SETTINGS ttl_only_drop_parts = 1;
+
+-- 00021_rollup_hour.sql
+CREATE TABLE IF NOT EXISTS rollup_hour (
+    org                     LowCardinality(String),
+    region                  LowCardinality(String),
+    source_kind             Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    media                   Enum8('unknown' = 0, 'audio' = 1, 'video' = 2, 'screen' = 3),
+    direction               Enum8('unknown' = 0, 'inbound' = 1, 'outbound' = 2),
+    hour                    DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    rebuilt_at              SimpleAggregateFunction(max, DateTime('UTC')) CODEC(ZSTD(1)),
+    samples                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    interval_ms             SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets_lost            SimpleAggregateFunction(sum, Int64) CODEC(T64, ZSTD(1)),
+    bytes                   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets_discarded       SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    retransmitted_packets   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    frames                  SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    frames_dropped          SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    freezes                 SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    nacks                   SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    plis                    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    firs                    SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    calls                   AggregateFunction(uniqCombined(12), String) CODEC(ZSTD(1)),
+    streams                 AggregateFunction(uniqCombined(12), UUID) CODEC(ZSTD(1)),
+    jitter_ms               AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    rtt_ms                  AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    loss_ratio              AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    jitter_buffer_ms        AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    healed_ratio            AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    frame_rate              AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1)),
+    bitrate_bps             AggregateFunction(quantilesTDigest(0.5, 0.75, 0.9, 0.95, 0.99), Nullable(Float32)) CODEC(ZSTD(1))
+) ENGINE = AggregatingMergeTree()
+PARTITION BY toYYYYMMDD(hour)
+ORDER BY (org, hour, media, direction, source_kind, region);
+
+-- 00023_rollup_hours.sql
+CREATE TABLE IF NOT EXISTS rollup_hours (
+    hour            DateTime('UTC'),
+    batch_samples   UInt64,
+    samples         UInt64,
+    rebuilt_at      DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(rebuilt_at)
+ORDER BY hour
+SETTINGS non_replicated_deduplication_window = 10000;
+
