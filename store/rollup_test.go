@@ -90,8 +90,10 @@ func TestRollupsAddUpToTheBaseRows(t *testing.T) {
 			storeSamples(t, s, firstHour.Add(50*time.Minute), 1, 60) // late rows
 			pass(t, later, 1)
 			wantRolledUp(t, s, now.Add(time.Hour))
-			storeSamples(t, s, firstHour.Add(50*time.Minute), 1, 60) // a replay of them
-			pass(t, later, 1)
+			storeSamples(t, s, firstHour.Add(50*time.Minute), 1, 60) // a replay of them; whether it costs a rebuild is open
+			if _, err := later.Pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			wantRolledUp(t, s, now.Add(time.Hour))
 			pass(t, newRollups(t, s, now.Add(time.Hour)), 0) // another that begins at the beginning
 		})
