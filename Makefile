@@ -71,9 +71,8 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: build ## measure ingest beside raw inserts and ClickHouse's Kafka engine (needs Java)
 	@go run ./bench $(ARGS)
 
-torture: build ## kill the ingest at random moments, for long (TORTURE_ARGS='…')
-	@git grep -q --untracked '^func TestTorture' -- '*_test.go' || { echo "There is no test named TestTorture…" >&2; exit 1; }
-	@ANTEROOM_TORTURE=1 go test -count=1 -timeout 2h -v -run '^TestTorture' ./... $(TORTURE_ARGS)
+torture: deps ## kill broker, ClickHouse and ingest together at random moments, KILLS=150 times
+	@ANTEROOM_TEST_KILLS=$(or $(KILLS),150) go test -count=1 -timeout 2h -v -run Killed ./ingest
 
 demo-record: deps ## record the demonstration calls again (needs Chromium)
 	@cd $(RECORD) && npm run --silent record

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,6 +19,13 @@ func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	kills, plan := 5, victimPlan{Dir: t.TempDir(), Reports: 40_000, Streams: 2}
 	if os.Getenv("CI") == "true" {
 		kills, plan.Reports = 50, 200_000
+	}
+	if n := os.Getenv("ANTEROOM_TEST_KILLS"); n != "" { // make torture
+		var err error
+		if kills, err = strconv.Atoi(n); err != nil {
+			t.Fatalf("ANTEROOM_TEST_KILLS: %v", err)
+		}
+		plan.Reports = 4000 * kills
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
