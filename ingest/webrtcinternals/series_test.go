@@ -188,3 +188,45 @@ func TestUnreadableLogTimes(t *testing.T) {
 		}
 	}
 }
+
+// What became of requests for camera, microphone and screen.
+func TestCaptures(t *testing.T) {
+	m := made{series: inbound(count(100, 10, 20), repeat(0, 20))}
+	var d map[string]any
+	if err := json.Unmarshal(m.bytes(t), &d); err != nil {
+		t.Fatal(err)
+	}
+	request := func(second int, id int, members map[string]any) any {
+		members["timestamp"], members["request_id"] = begin.Add(time.Duration(second)*time.Second).UnixMilli(), id
+		return members
+	}
+	d["getUserMedia"] = []any{
+		request(1, 0, map[string]any{"request_type": "getUserMedia", "audio": "", "video": "{}"}),
+		request(2, 0, map[string]any{"request_type": "getUserMedia", "error": "NotAllowedError", "error_message": "Permission denied"}),
+		request(3, 1, map[string]any{"request_type": "getUserMedia", "audio": ""}),
+		request(4, 1, map[string]any{"request_type": "getUserMedia", "stream_id": "s", "audio_track_info": `{"id":"a","label":"Dana's Headset"}`}),
+		request(5, 2, map[string]any{"request_type": "getDisplayMedia", "stream_id": "d", "video_track_info": "id:x label:DANA-LAPTOP"}),
+		request(6, 3, map[string]any{"request_type": "getDisplayMedia", "error": "AbortError"}),
+		map[string]any{"request_type": "getUserMedia", "error": "NotAllowedError"}, // no time: left out
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range mustDecode(t, data).Events {
+		if p := e.GetClientDiagnostic(); p != nil {
+			got = append(got, second(e.ObservedAtUs)+" "+p.Name+" "+p.Value)
+		}
+		if op := e.GetClientOperation(); op != nil {
+			got = append(got, second(e.ObservedAtUs)+" "+op.Name+" "+op.Result)
+		}
+	}
+	want := []string{
+		"10:00:02 cameraPermissionDenied True", "10:00:02 microphonePermissionDenied True", "10:00:04 microphonePermissionDenied False",
+		"10:00:05 startScreenShare Succeeded", "10:00:06 startScreenShare ExpectedError",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -17,8 +17,8 @@ const (
 	MaxPeers   = 1024
 	MaxSamples = 1 << 19
 	MaxNotes   = 1 << 17
-	// Reports looked at, over all times: a day at one a second with three thousand reports.
-	MaxReadings = 1 << 28
+	// Streams read, over all times: a day at one a second with three hundred. Other reports cost an eighth.
+	MaxReadings = 1 << 25
 )
 
 // What cannot be read on.
@@ -26,7 +26,7 @@ var (
 	ErrTooManyStreams  = errors.New("more than 4096 streams in one file")
 	ErrTooManyPeers    = errors.New("more than 1024 peer connections in one file")
 	ErrTooManySamples  = errors.New("more than 524288 stream samples of ten seconds in one file")
-	ErrTooManyReadings = errors.New("more than 268435456 readings of reports in one file")
+	ErrTooManyReadings = errors.New("more than 33554432 readings of streams in one file")
 	ErrTooManyNotes    = errors.New("more than 131072 state changes in one file")
 	ErrTime            = errors.New("the time does not lie in the years 2000 to 2099")
 	ErrTimeJump        = errors.New("the time differs by days from that of the statistics before")
@@ -58,6 +58,9 @@ func (c *Call) Snapshot(pc string, reports map[string]*Report, at float64) error
 		return ErrTimeJump
 	}
 	c.snapshots++
+	if c.readings += len(reports) / 8; c.readings > MaxReadings {
+		return ErrTooManyReadings
+	}
 	p.statsRaw = at
 	if p.statsAt != 0 && at+p.offset < p.statsAt-lateMs {
 		p.offset = p.statsAt + 1000 - at
@@ -66,15 +69,13 @@ func (c *Call) Snapshot(pc string, reports map[string]*Report, at float64) error
 	if !ValidMs(shifted) {
 		return ErrTimeJump // set back again and again
 	}
-	if c.readings += len(reports); c.readings > MaxReadings {
-		return ErrTooManyReadings
-	}
 	if p.statsAt != 0 && shifted <= p.statsAt {
 		return nil
 	}
 	c.touch(shifted)
 	v := &view{reports: reports}
 	ids, far := v.streams()
+	c.readings += len(ids)
 	for _, id := range ids {
 		if err := c.observe(pc, p, v, id, far, at); err != nil {
 			return err
