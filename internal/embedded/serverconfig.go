@@ -168,9 +168,6 @@ const configTemplate = `<clickhouse>
   <background_fetches_pool_size>1</background_fetches_pool_size>
   <background_common_pool_size>{{.Pool}}</background_common_pool_size>
   <background_schedule_pool_size>16</background_schedule_pool_size>
-  <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
-  <background_message_broker_schedule_pool_size>2</background_message_broker_schedule_pool_size>
-  <background_distributed_schedule_pool_size>2</background_distributed_schedule_pool_size>
   <tables_loader_foreground_pool_size>2</tables_loader_foreground_pool_size>
   <tables_loader_background_pool_size>2</tables_loader_background_pool_size>
   <merge_tree>
