@@ -51,6 +51,7 @@ type assembler struct {
 
 	current []decoded
 	rows    int
+	samples int // of rows
 	weight  int64
 	timer   *time.Timer
 	behind  int64
@@ -104,7 +105,9 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 		a.weight += recordWeight(m)
 		a.behind = c.highWater - m.Offset - 1
 		for _, e := range d.events {
-			a.rows += max(1, len(e.GetStreamReport().GetStreams()))
+			streams := len(e.GetStreamReport().GetStreams())
+			a.samples += streams
+			a.rows += max(1, streams)
 		}
 		full := a.rows >= a.cfg.FlushRows || a.weight >= int64(a.cfg.FlushBytes)
 		if (a.replay == nil && full) || (a.replay != nil && m.Offset >= a.replay.last) {
@@ -147,7 +150,7 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 	a.build(b)
 	a.next = b.pending.last + 1
 	clear(a.current) // the events belong to the batch now
-	a.current, a.rows, a.weight = a.current[:0], 0, 0
+	a.current, a.rows, a.samples, a.weight = a.current[:0], 0, 0, 0
 	select {
 	case out <- b:
 		return nil
@@ -158,9 +161,9 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 
 // build makes the rows of a batch of what was collected.
 func (a *assembler) build(b *batch) {
-	b.rows = a.spare()
-	b.rows.Reset(a.topic, a.partition)
+	b.rows = a.spares.take(a.topic, a.partition)
 	b.finish = store.Finish{Topic: a.topic, Partition: a.partition, First: b.pending.first, Last: b.pending.last}
+	b.rows.Samples.Grow(a.samples)
 	var raised batchMarks
 	for _, d := range a.current {
 		for _, r := range d.refusals {

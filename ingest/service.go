@@ -38,6 +38,7 @@ type Service struct {
 	budget  *semaphore.Weighted
 	// content are the sequences of sources that name content, over all partitions.
 	content *contentMarks
+	spares  spares
 }
 
 // New checks the configuration and starts nothing.

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/anteroom/anteroom/store"
 )
 
 // worker ingests one partition for as long as it is assigned: it fetches, assembles and writes at the same time.
@@ -23,10 +20,6 @@ type worker struct {
 	log       *slog.Logger
 	committer committer
 	memory    *share
-
-	mu sync.Mutex
-	// spares are batches to use again, guarded by mu: one is being built while another is written.
-	spares []*store.Batch
 }
 
 // graceAfterLoss is how long an insert that is under way may go on after the partition was lost. What it stores is not lost work: the
@@ -103,26 +96,6 @@ func (w *worker) retry(ctx context.Context, check, operation string, try func() 
 		w.log.Log(ctx, wait.level(), "failed, trying again until it works", "operation", operation, "error", err)
 		wait.sleep(ctx)
 	}
-}
-
-// spare gives a batch to build in.
-func (w *worker) spare() *store.Batch {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if n := len(w.spares); n > 0 {
-		b := w.spares[n-1]
-		w.spares = w.spares[:n-1]
-		return b
-	}
-	return store.NewBatch()
-}
-
-// recycle takes back a batch that is written. What its rows point to is let go at once.
-func (w *worker) recycle(b *store.Batch) {
-	b.Reset(w.topic, w.partition)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.spares = append(w.spares, b)
 }
 
 // share is what one partition holds of the memory budget.

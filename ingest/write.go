@@ -42,7 +42,7 @@ func (w *worker) write(ctx context.Context, batches <-chan *batch) error {
 		if err := w.storeBatch(ctx, b); err != nil {
 			return err
 		}
-		w.recycle(b.rows)
+		w.spares.put(b.rows)
 		w.memory.release(b.weight)
 		select {
 		case ready = <-batches:

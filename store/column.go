@@ -1,6 +1,10 @@
 package store
 
-import "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+import (
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
 
 // column is one column of rows that wait for their insert. Columns are reused from batch to batch.
 type column interface {
@@ -10,6 +14,8 @@ type column interface {
 	// pick appends to dst, a column of the same type, the rows for which keep is true.
 	pick(dst column, keep []bool)
 	reset()
+	// grow makes room for n more values at once.
+	grow(n int)
 }
 
 // vec is a column of values of type T; *X for a Nullable(X), nil being NULL.
@@ -21,6 +27,8 @@ type vec[T any] struct {
 func (v *vec[T]) add(x T)            { v.values = append(v.values, x) }
 func (v *vec[T]) columnName() string { return v.name }
 func (v *vec[T]) len() int           { return len(v.values) }
+
+func (v *vec[T]) grow(n int) { v.values = slices.Grow(v.values, n) }
 
 func (v *vec[T]) appendTo(c driver.BatchColumn) error { return c.Append(v.values) }
 

@@ -47,6 +47,13 @@ func (r *Rows) begin(o Origin) {
 	r.indexes.add(o.Index)
 }
 
+// Grow makes room for n more rows at once. Rows can be added without it, at the cost of copying what is there again and again.
+func (r *Rows) Grow(n int) {
+	for _, c := range r.columns {
+		c.grow(n)
+	}
+}
+
 func (r *Rows) reset(topic string, partition int32) {
 	r.topic, r.partition = topic, partition
 	for _, c := range r.columns {

@@ -1,0 +1,36 @@
+package ingest
+
+import (
+	"sync"
+
+	"github.com/anteroom/anteroom/store"
+)
+
+// spares are batches to use again: their columns keep the memory that they have grown to. All partitions share them, since few
+// write at a time.
+type spares struct {
+	mu   sync.Mutex
+	free []*store.Batch // guarded by mu
+}
+
+// take gives a batch for rows of a partition.
+func (s *spares) take(topic string, partition int32) *store.Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := (*store.Batch)(nil)
+	if n := len(s.free); n > 0 {
+		b, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		b = store.NewBatch()
+	}
+	b.Reset(topic, partition)
+	return b
+}
+
+// put takes a batch back that is written. What its rows point to is let go at once.
+func (s *spares) put(b *store.Batch) {
+	b.Reset("", 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, b)
+}
