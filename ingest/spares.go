@@ -17,12 +17,12 @@ type spares struct {
 func (s *spares) take(topic string, partition int32) *store.Batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := (*store.Batch)(nil)
-	if n := len(s.free); n > 0 {
-		b, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		b = store.NewBatch()
+	if len(s.free) == 0 {
+		s.free = append(s.free, store.NewBatch())
 	}
+	last := len(s.free) - 1
+	b := s.free[last]
+	s.free = s.free[:last]
 	b.Reset(topic, partition)
 	return b
 }
