@@ -44,7 +44,6 @@ func TestWriteTellsWhereItWrote(t *testing.T) {
 	}
 	producer := client.NewProducer()
 	defer func() { _ = producer.Close() }()
-	total := int64(0)
 	for round := range 3 {
 		var records []event.Record
 		for i := range 50 {
@@ -54,7 +53,7 @@ func TestWriteTellsWhereItWrote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total = 0
+		total := int64(0)
 		for p, offset := range positions {
 			if p.Topic != topic {
 				t.Errorf("wrote to %s", p.Topic)
