@@ -58,7 +58,7 @@ func (r *rig) measureLatency(ctx context.Context, rowsPerSecond int, length time
 	defer conn.Close()
 	produced := make(chan error, 1)
 	var records int
-	start := time.Now().Add(time.Second)
+	start := time.Now().Truncate(time.Millisecond).Add(time.Second) // what is stored has microseconds
 	go func() {
 		var err error
 		records, err = r.load(ctx, start, rowsPerSecond/streamsPerReport, warmUp+length)
