@@ -26,7 +26,7 @@ type Config struct {
 	ImportTimeout time.Duration `koanf:"import_timeout"`
 	// MaxImports is how many imports run at once; more wait. Default 2.
 	MaxImports int `koanf:"max_imports"`
-	// StopTimeout is how long requests may go on after the service was told to stop. Default 5s.
+	// StopTimeout is how long requests may go on after the service was told to stop. Default 3s.
 	StopTimeout time.Duration `koanf:"stop_timeout"`
 	// Query bounds each query.
 	Query store.QueryLimits `koanf:"query"`
@@ -39,7 +39,7 @@ func DefaultConfig() Config {
 		MaxImportBytes: 256 << 20,
 		ImportTimeout:  15 * time.Minute,
 		MaxImports:     2,
-		StopTimeout:    5 * time.Second,
+		StopTimeout:    3 * time.Second,
 		Query:          store.DefaultQueryLimits(),
 	}
 }

@@ -174,12 +174,13 @@ func (a *assembler) build(b *batch) {
 		}
 		rows := recordRows{batch: b.rows, offset: d.offset}
 		for _, e := range d.events {
-			before, _ := a.marks.get(e.Source)
+			source := markOf(e)
+			before, _ := a.marks.get(source)
 			if !a.marks.take(e, d.offset) {
 				b.doubles++
 				continue
 			}
-			raised.raise(e.Source, before, e.Sequence)
+			raised.raise(source, before, e.Sequence)
 			rows.add(e)
 		}
 	}

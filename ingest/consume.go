@@ -14,7 +14,7 @@ import (
 )
 
 // drainTime is how long a stop may take to store what was fetched. What is not stored by then stays in Kafka.
-const drainTime = 7 * time.Second
+const drainTime = 4 * time.Second
 
 // feed are topics of one cluster that are read as one group with one decoder.
 type feed struct {

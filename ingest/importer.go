@@ -159,9 +159,9 @@ func sources(events []*eventpb.Event) []string {
 	seen := map[string]bool{}
 	var list []string
 	for _, e := range events {
-		if !seen[e.Source] {
-			seen[e.Source] = true
-			list = append(list, e.Source)
+		if source := markOf(e); !seen[source] {
+			seen[source] = true
+			list = append(list, source)
 		}
 	}
 	return list

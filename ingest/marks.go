@@ -28,7 +28,10 @@ func newMarks(s *store.Store, topic string, partition int32, content *contentMar
 }
 
 // namesContent tells sources that are the digest of one record: a second copy may come by another partition or topic.
-func namesContent(source string) bool { return strings.HasPrefix(source, "acs/") }
+func namesContent(e *eventpb.Event) bool { return strings.HasPrefix(e.Source, "acs/") }
+
+// markOf names an event's source for its mark. The organisation is part of it: two organisations may import the same file.
+func markOf(e *eventpb.Event) string { return e.Org + " " + e.Source }
 
 // load fetches the marks of the sources that are not known yet, as they were before the batch that starts at offset first.
 func (m *marks) load(ctx context.Context, records []decoded, first int64) error {
@@ -40,17 +43,18 @@ func (m *marks) load(ctx context.Context, records []decoded, first int64) error 
 	asked := map[string]bool{}
 	for _, r := range records {
 		for _, e := range r.events {
-			if asked[e.Source] {
+			source := markOf(e)
+			if asked[source] {
 				continue
 			}
-			asked[e.Source] = true
-			if _, known := m.get(e.Source); known {
+			asked[source] = true
+			if _, known := m.get(source); known {
 				continue
 			}
-			if namesContent(e.Source) {
-				content = append(content, e.Source)
+			if namesContent(e) {
+				content = append(content, source)
 			} else {
-				own = append(own, e.Source)
+				own = append(own, source)
 			}
 		}
 	}
@@ -87,14 +91,15 @@ func (m *marks) set(source string, mark uint64) { m.young[source] = mark }
 
 // take tells whether an event at an offset is new, and if so raises its source's mark.
 func (m *marks) take(e *eventpb.Event, offset int64) bool {
-	mark, _ := m.get(e.Source)
+	source := markOf(e)
+	mark, _ := m.get(source)
 	if e.Sequence <= mark {
 		return false
 	}
-	if namesContent(e.Source) && !m.content.take(content{e.Source, e.Sequence}, origin{m.topic, m.partition, offset}) {
+	if namesContent(e) && !m.content.take(content{source, e.Sequence}, origin{m.topic, m.partition, offset}) {
 		return false
 	}
-	m.set(e.Source, e.Sequence)
+	m.set(source, e.Sequence)
 	return true
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/ingest"
+	"github.com/anteroom/anteroom/internal/demo"
 	"github.com/anteroom/anteroom/internal/kafka"
 )
 
@@ -115,5 +116,35 @@ func TestAzureRecordsFromAFile(t *testing.T) {
 		r.wantRows(t, sampleRows)
 		stop()
 		stop = r.start(t)
+	}
+}
+
+// TestOneFileForTwoOrganisations shows that what one organisation imported is not a repetition for another.
+func TestOneFileForTwoOrganisations(t *testing.T) {
+	r := newRig(t)
+	r.cfg.Partitions = 1 // whatever their keys are, they share it
+	r.cfg.Region += "x"
+	if err := ingest.EnsureTopics(t.Context(), r.deps.Kafka, r.cfg); err != nil {
+		t.Fatal(err)
+	}
+	r.start(t)
+	importer := ingest.NewImporter(r.cfg, r.deps)
+	defer func() { _ = importer.Close() }()
+	dump := demo.Files()[0].Data
+	for n, org := range []string{"clinic", "court", "school"} {
+		for _, request := range []ingest.ImportRequest{
+			{Format: ingest.FormatACS, Org: org, Body: bytes.NewReader(azureMessage(t))},
+			{Format: ingest.FormatRTCStats, Org: org, Body: bytes.NewReader(dump)},
+		} {
+			result, err := importer.Import(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.AlreadyImported {
+				t.Errorf("%s: the %s file counts as imported already", org, request.Format)
+			}
+		}
+		r.eventually(t, uint64(n+1)*4, "SELECT count() FROM calls")
+		r.eventually(t, uint64(n+1)*8, "SELECT count() FROM streams")
 	}
 }

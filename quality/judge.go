@@ -1,5 +1,7 @@
 package quality
 
+import "math"
+
 // Verdict is the judgement of a stream or a call.
 type Verdict string
 
@@ -50,7 +52,12 @@ type Reason struct {
 
 // String is the reason as shown to people, such as "jitter_ms_avg 34 > 30 ms".
 func (r Reason) String() string {
-	return string(r.Metric) + " " + formatNumber(r.Value) + " " + string(r.Comparison) + " " + formatNumber(r.Threshold) + " " + r.Unit
+	const thousandths = 1000 // finer than that nobody reads; Value has it all
+	value := math.Round(r.Value*thousandths) / thousandths
+	if value == r.Threshold {
+		value = r.Value // or it would read as not beyond the threshold
+	}
+	return string(r.Metric) + " " + formatNumber(value) + " " + string(r.Comparison) + " " + formatNumber(r.Threshold) + " " + r.Unit
 }
 
 // Assessment is the judgement of one stream under one profile.

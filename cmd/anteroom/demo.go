@@ -13,11 +13,12 @@ import (
 // demoOrg is the organisation that hosted the demonstration calls.
 const demoOrg = "demo"
 
-// loadDemo imports the demonstration calls if there are no calls, the same way as any file: over Kafka.
+// loadDemo imports the demonstration calls if there are no others, the same way as any file: over Kafka. What an earlier run was
+// cut off from is made up for.
 func (s *service) loadDemo(ctx context.Context) error {
 	defer s.loading.Store(false)
-	empty, err := s.hasNoCalls(ctx)
-	if err != nil || !empty {
+	wanted, err := s.lacksDemo(ctx)
+	if err != nil || !wanted {
 		return err
 	}
 	defer s.cli.progress("Loading the demonstration calls")()
@@ -31,10 +32,17 @@ func (s *service) loadDemo(ctx context.Context) error {
 	return nil
 }
 
-func (s *service) hasNoCalls(ctx context.Context) (bool, error) {
-	calls, err := store.NewReader(s.store, store.QueryLimits{}).Calls(ctx, store.CallFilter{}, nil, 1)
+// lacksDemo tells whether there are no calls but some of the demonstration's.
+func (s *service) lacksDemo(ctx context.Context) (bool, error) {
+	all := len(demo.Files())
+	calls, err := store.NewReader(s.store, store.QueryLimits{}).Calls(ctx, store.CallFilter{}, nil, all)
 	if err != nil {
 		return false, fmt.Errorf("look for calls: %w", err)
 	}
-	return len(calls) == 0, nil
+	for _, call := range calls {
+		if call.Org != demoOrg {
+			return false, nil
+		}
+	}
+	return len(calls) < all, nil
 }
