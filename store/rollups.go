@@ -51,8 +51,9 @@ type Rollups struct {
 	dirty           prometheus.Gauge
 }
 
-// lookback is by how much a pass looks further back than the one before began: clocks of servers differ.
-const lookback = time.Hour
+// lookback is by how much a pass looks further back than the one before began: an hour that was open then may have had its
+// batches up to an hour before, and clocks of servers differ.
+const lookback = 2 * time.Hour
 
 // stagingAge is how old a staging table is that nobody fills any more.
 const stagingAge = time.Hour
@@ -104,6 +105,15 @@ func (r *Rollups) Run(ctx context.Context) error {
 	}
 }
 
+// since is the time from which on a pass looks for batches.
+func (r *Rollups) since() time.Time {
+	epoch := time.Unix(0, 0)
+	if since := r.looked.Add(-lookback - r.cfg.Grace); since.After(epoch) {
+		return since
+	}
+	return epoch
+}
+
 func (r *Rollups) report(ctx context.Context, action string, err error) {
 	if err == nil || ctx.Err() != nil {
 		return
@@ -116,7 +126,7 @@ func (r *Rollups) report(ctx context.Context, action string, err error) {
 // ones at those that batches came for since. Not for concurrent use.
 func (r *Rollups) Pass(ctx context.Context) (int, error) {
 	began := r.now()
-	hours, err := r.store.dirtyHours(ctx, began.Add(-r.cfg.Grace), r.looked.Add(-lookback))
+	hours, err := r.store.dirtyHours(ctx, began.Add(-r.cfg.Grace), r.since())
 	if err != nil {
 		return 0, err
 	}
