@@ -15,37 +15,54 @@ import (
 // startCluster starts two engines as two shards of one replica each and returns a migrated store on the first.
 func startCluster(t *testing.T) *store.Store {
 	t.Helper()
+	s, _ := startShards(t)
+	return s
+}
+
+// shard is an engine of a test's cluster that can be killed and come back.
+type shard struct {
+	cfg    embedded.ClickHouseConfig
+	engine *embedded.ClickHouse
+}
+
+func (s *shard) start(t *testing.T) {
+	t.Helper()
+	engine, err := embedded.StartClickHouse(t.Context(), s.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.engine = engine
+}
+
+func startShards(t *testing.T) (*store.Store, [2]*shard) {
+	t.Helper()
 	ports, err := embedded.FreePorts(4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const password = "of-the-test-cluster"
-	var shards [][]embedded.Node
+	var nodes [][]embedded.Node
 	for i := range 2 {
-		shards = append(shards, []embedded.Node{{Host: "127.0.0.1", Port: ports[2*i], User: "anteroom", Password: password}})
+		nodes = append(nodes, []embedded.Node{{Host: "127.0.0.1", Port: ports[2*i], User: "anteroom", Password: password}})
 	}
-	var first *embedded.ClickHouse
-	for i := range 2 {
+	var shards [2]*shard
+	for i := range shards {
 		cfg := embedded.DefaultClickHouseConfig(t.TempDir())
 		cfg.NativePort, cfg.HTTPPort, cfg.Password, cfg.Unsynced = ports[2*i], ports[2*i+1], password, true
 		cfg.MemoryRatio = 0.25
 		cfg.Cluster = &embedded.Cluster{
-			Name: "test", Shards: shards,
+			Name: "test", Shards: nodes,
 			Macros: map[string]string{"shard": fmt.Sprint(i + 1), "replica": "1"},
 		}
-		engine, err := embedded.StartClickHouse(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
+		shards[i] = &shard{cfg: cfg}
+		shards[i].start(t)
 		t.Cleanup(func() {
-			if err := engine.Close(); err != nil {
+			if err := shards[i].engine.Close(); err != nil {
 				t.Error(err)
 			}
 		})
-		if i == 0 {
-			first = engine
-		}
 	}
+	first := shards[0].engine
 	cfg := store.DefaultConfig()
 	cfg.Addresses, cfg.Username, cfg.Password = []string{first.Addr()}, first.User(), first.Password()
 	cfg.Cluster, cfg.Replicated = "test", false
@@ -61,7 +78,7 @@ func startCluster(t *testing.T) *store.Store {
 			t.Error(err)
 		}
 	})
-	return s
+	return s, shards
 }
 
 func count(t *testing.T, ctx context.Context, conn driver.Conn, query string, args ...any) uint64 {
@@ -89,19 +106,24 @@ func perShard(t *testing.T, s *store.Store, query string) []uint64 {
 // insertCalls inserts rows of the calls c<from> to c<to - 1> as one batch under a token.
 func insertCalls(t *testing.T, s *store.Store, token string, from, to int) {
 	t.Helper()
+	if err := tryInsertCalls(t, s, token, from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryInsertCalls(t *testing.T, s *store.Store, token string, from, to int) error {
+	t.Helper()
 	batch, err := s.Conn().PrepareBatch(store.WithToken(t.Context(), token),
 		"INSERT INTO calls (org, call_id, _topic, _offset)")
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for i := from; i < to; i++ {
 		if err := batch.Append("o", fmt.Sprintf("c%d", i), "t", int64(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := batch.Send(); err != nil {
-		t.Fatal(err)
-	}
+	return batch.Send()
 }
 
 func TestClusterKeepsDeduplicationTokens(t *testing.T) {
@@ -124,5 +146,28 @@ func TestClusterKeepsDeduplicationTokens(t *testing.T) {
 	// A shard that lost its half gets it back when the batch is repeated under a new token, see Missing.
 	if got := count(t, t.Context(), s.Conn(), "SELECT uniqExact(call_id) FROM calls"); got != 100 {
 		t.Errorf("%d calls through the Distributed table, want 100", got)
+	}
+}
+
+// TestABatchSurvivesALostShard: the shard that has its half keeps it, once; the other gets it with the same token later.
+func TestABatchSurvivesALostShard(t *testing.T) {
+	s, shards := startShards(t)
+	insertCalls(t, s, "token-1", 0, 10)
+	kill(t, shards[1].engine)
+	if err := tryInsertCalls(t, s, "token-2", 10, 110); err == nil {
+		t.Fatal("an insert succeeded of which one shard could not know")
+	}
+	var missing uint64
+	if err := s.Conn().QueryRow(t.Context(), "SELECT count() FROM calls").Scan(&missing); err == nil {
+		t.Error("half of the rows were answered as if they were all")
+	}
+	shards[1].start(t)
+	insertCalls(t, s, "token-2", 10, 110)
+	got := perShard(t, s, "SELECT count() FROM calls_local")
+	if got[0] == 0 || got[1] == 0 || got[0]+got[1] != 110 {
+		t.Errorf("rows per shard %v; want 110 over both", got)
+	}
+	if n := count(t, t.Context(), s.Conn(), "SELECT uniqExact(call_id) FROM calls"); n != 110 {
+		t.Errorf("%d calls, want 110", n)
 	}
 }
