@@ -102,7 +102,7 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 			a.timer.Reset(a.cfg.FlushInterval)
 		}
 		a.current = append(a.current, d)
-		a.weight += recordWeight(m)
+		a.weight += a.weigh(m)
 		a.behind = c.highWater - m.Offset - 1
 		for _, e := range d.events {
 			streams := len(e.GetStreamReport().GetStreams())
@@ -119,9 +119,18 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 	return nil
 }
 
-func (a *assembler) decode(m kafkago.Message) decoded {
-	events, refusals := a.feed.decode(m.Value)
-	return decoded{offset: m.Offset, time: m.Time, size: len(m.Value), events: events, refusals: refusals}
+// decode makes events of a record. A record that a decoder does not survive is refused like any other that can't be read, or it would stop its
+// partition for ever.
+func (a *assembler) decode(m kafkago.Message) (d decoded) {
+	d = decoded{offset: m.Offset, time: m.Time, size: len(m.Value)}
+	defer func() {
+		if recover() != nil {
+			a.log.Error("decoder failed on a record", "offset", m.Offset)
+			d.events, d.refusals = nil, []refusal{{-1, "the decoder failed on it"}}
+		}
+	}()
+	d.events, d.refusals = a.feed.decode(m.Value)
+	return d
 }
 
 // cut makes a batch of what was collected and hands it over.
@@ -140,10 +149,12 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 	if a.next > 0 && b.pending.first > a.next {
 		b.pending.first = a.next // offsets that hold no record belong to the batch after them
 	}
+	replayed := int64(store.NoReplay)
 	if replay != nil {
 		b.pending, b.replayed = *replay, true
+		replayed = replay.last
 	}
-	err := a.retry(ctx, checkClickHouse, "read source marks", func() error { return a.marks.load(ctx, a.current, b.pending.first) })
+	err := a.retry(ctx, checkClickHouse, "read source marks", func() error { return a.marks.load(ctx, a.current, replayed) })
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 			s.troubled(ctx, f, wait, err)
 			continue // kafka-go has waited
 		}
-		s.health.set(checkKafka, f.name, nil)
+		s.health.set(checkKafka, f.name, "join group", nil)
 		wait.reset()
 		// All partitions in one function: the generation ends when a function returns, and a partition that has drained must not
 		// take the generation from those that have not.
@@ -77,10 +77,7 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 }
 
 func (s *Service) troubled(ctx context.Context, f *feed, wait *backoff, err error) {
-	if err == nil {
-		return
-	}
-	s.health.set(checkKafka, f.name, err)
+	s.health.set(checkKafka, f.name, "join group", err)
 	s.metrics.retries.WithLabelValues("join group").Inc()
 	s.deps.Log.Log(ctx, wait.level(), "group is not joined, trying again until it works", "feed", f.name, "group", f.group, "error", err)
 }
@@ -113,7 +110,7 @@ func (s *Service) runGeneration(stop, ended context.Context, f *feed, g *kafkago
 
 func (s *Service) newWorker(f *feed, g *kafkago.Generation, topic string, partition int32) *worker {
 	return &worker{
-		Service: s, feed: f, topic: topic, partition: partition,
+		Service: s, feed: f, topic: topic, partition: partition, memory: &share{budget: s.budget},
 		log: s.deps.Log.With(slog.String("topic", topic), slog.Int("partition", int(partition))),
 		committer: committer{
 			client: f.client, group: f.group, generation: int(g.ID), member: g.MemberID, topic: topic, partition: int(partition),

@@ -35,8 +35,6 @@ type fetcher struct{ *worker }
 
 // run reads records from an offset on and sends them until the context ends. It connects again for as long as it takes.
 func (f *fetcher) run(ctx context.Context, offset int64, out chan<- chunk) {
-	part := part(f.topic, f.partition)
-	defer f.health.set(checkKafka, part, nil)
 	for wait := newBackoff(); ctx.Err() == nil; {
 		next, err := f.session(ctx, offset, out)
 		if next > offset {
@@ -46,7 +44,7 @@ func (f *fetcher) run(ctx context.Context, offset int64, out chan<- chunk) {
 		if ctx.Err() != nil || err == nil {
 			continue
 		}
-		f.health.set(checkKafka, part, err)
+		f.trouble(checkKafka, "fetch", err)
 		f.metrics.retries.WithLabelValues("fetch").Inc()
 		f.log.Log(ctx, wait.level(), "fetch failed, trying again until it works", "error", err)
 		wait.sleep(ctx)
@@ -64,7 +62,6 @@ func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (
 	if offset, err = f.seek(ctx, conn, offset); err != nil {
 		return offset, err
 	}
-	part := part(f.topic, f.partition)
 	for ctx.Err() == nil {
 		if err := conn.SetDeadline(time.Now().Add(fetchWait + f.feed.client.Timeout())); err != nil {
 			return offset, fmt.Errorf("fetch: %w", err)
@@ -81,7 +78,7 @@ func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (
 		default:
 			return offset, fmt.Errorf("fetch: %w", err)
 		}
-		f.health.set(checkKafka, part, nil)
+		f.trouble(checkKafka, "fetch", nil)
 		if _, err := conn.Seek(offset, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
 			return offset, fmt.Errorf("fetch: %w", err)
 		}
@@ -122,7 +119,7 @@ func (f *fetcher) drain(ctx context.Context, batch *kafkago.Batch, offset int64,
 			continue
 		}
 		records = append(records, m)
-		weight += recordWeight(m)
+		weight += f.weigh(m)
 		offset = m.Offset + 1
 		if weight >= chunkBytes {
 			if err := send(); err != nil {
@@ -131,6 +128,15 @@ func (f *fetcher) drain(ctx context.Context, batch *kafkago.Batch, offset int64,
 			sent = offset
 		}
 	}
+}
+
+// weigh is recordWeight, but nothing for a record of the range that is replayed: that has to be in memory as a whole, so it is held beside the
+// budget, by one partition at a time.
+func (w *worker) weigh(m kafkago.Message) int64 {
+	if w.replaying != nil && m.Offset <= w.replaying.last {
+		return 0
+	}
+	return recordWeight(m)
 }
 
 // recordWeight is what a record takes of the budget, in bytes. A record larger than brokers take by default does not count for

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -15,51 +16,59 @@ type Check struct {
 	Reason string
 }
 
-// health remembers the last trouble per name and forgets it when it ends.
-type health struct {
-	mu sync.Mutex
-	// reasons by check and partition or feed, guarded by mu.
-	reasons map[string]map[string]string
-}
-
-func newHealth() *health {
-	return &health{reasons: map[string]map[string]string{"ingest from Kafka": {}, "ingest into ClickHouse": {}}}
-}
-
 const (
 	checkKafka      = "ingest from Kafka"
 	checkClickHouse = "ingest into ClickHouse"
 )
 
-// set notes trouble of a part with what a check is about; nil ends it.
-func (h *health) set(check, part string, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err == nil {
-		delete(h.reasons[check], part)
-		return
-	}
-	h.reasons[check][part] = err.Error()
+// concern is what waits: an operation of a part, which is a feed or a partition.
+type concern struct{ check, part, operation string }
+
+// health remembers the last trouble of each concern and forgets it when it ends.
+type health struct {
+	mu      sync.Mutex
+	reasons map[concern]string // guarded by mu
 }
 
+func newHealth() *health { return &health{reasons: map[concern]string{}} }
+
+// set notes what an operation waits for; nil ends it.
+func (h *health) set(check, part, operation string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := concern{check, part, operation}
+	if err == nil {
+		delete(h.reasons, c)
+		return
+	}
+	h.reasons[c] = err.Error()
+}
+
+// forget ends all trouble of a part: it is somebody else's now.
+func (h *health) forget(part string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.reasons, func(c concern, _ string) bool { return c.part == part })
+}
+
+// checks are always the same, in the same order.
 func (h *health) checks() []Check {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	concerns := slices.SortedFunc(maps.Keys(h.reasons), func(a, b concern) int {
+		return cmp.Or(strings.Compare(a.part, b.part), strings.Compare(a.operation, b.operation))
+	})
 	var checks []Check
-	for _, name := range slices.Sorted(maps.Keys(h.reasons)) {
-		parts := h.reasons[name]
-		c := Check{Name: name, OK: len(parts) == 0}
-		// Partitions that wait for the same thing say the same.
-		said := map[string]bool{}
+	for _, name := range []string{checkKafka, checkClickHouse} {
 		var reasons []string
-		for _, part := range slices.Sorted(maps.Keys(parts)) {
-			if !said[parts[part]] {
-				said[parts[part]] = true
-				reasons = append(reasons, part+": "+parts[part])
+		said := map[string]bool{} // partitions that wait for the same thing say the same
+		for _, c := range concerns {
+			if reason := h.reasons[c]; c.check == name && !said[reason] {
+				said[reason] = true
+				reasons = append(reasons, c.part+", "+c.operation+": "+reason)
 			}
 		}
-		c.Reason = strings.Join(reasons, "; ")
-		checks = append(checks, c)
+		checks = append(checks, Check{Name: name, OK: len(reasons) == 0, Reason: strings.Join(reasons, "; ")})
 	}
 	return checks
 }

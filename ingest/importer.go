@@ -87,7 +87,7 @@ func (i *Importer) Import(ctx context.Context, req ImportRequest) (ImportResult,
 	if err != nil {
 		return ImportResult{}, err
 	}
-	known, err := i.store.KnownSources(ctx, sources(decoded.Events))
+	known, err := i.known(ctx, decoded.Events)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -155,16 +155,37 @@ func readAll(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-func sources(events []*eventpb.Event) []string {
+// known tells whether all of the events are stored already.
+func (i *Importer) known(ctx context.Context, events []*eventpb.Event) (bool, error) {
+	last := map[store.SourceTopic]uint64{}
+	var sources []string
 	seen := map[string]bool{}
-	var list []string
 	for _, e := range events {
-		if source := markOf(e); !seen[source] {
+		source := markOf(e)
+		if !seen[source] {
 			seen[source] = true
-			list = append(list, source)
+			sources = append(sources, source)
+		}
+		at := store.SourceTopic{Source: source}
+		if !namesContent(e) { // content may have come from any topic
+			at.Topic = event.Topic(e.Region, event.ClassOf(e))
+		}
+		last[at] = max(last[at], e.Sequence)
+	}
+	reached, err := i.store.Reached(ctx, sources)
+	if err != nil {
+		return false, err
+	}
+	for at, sequence := range reached {
+		anywhere := store.SourceTopic{Source: at.Source}
+		reached[anywhere] = max(reached[anywhere], sequence)
+	}
+	for at, sequence := range last {
+		if reached[at] < sequence {
+			return false, nil
 		}
 	}
-	return list
+	return true, nil
 }
 
 // importPatience is how long an import waits for its rows. The events are safe in Kafka by then.

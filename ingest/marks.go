@@ -33,8 +33,8 @@ func namesContent(e *eventpb.Event) bool { return strings.HasPrefix(e.Source, "a
 // markOf names an event's source for its mark. The organisation is part of it: two organisations may import the same file.
 func markOf(e *eventpb.Event) string { return e.Org + " " + e.Source }
 
-// load fetches the marks of the sources that are not known yet, as they were before the batch that starts at offset first.
-func (m *marks) load(ctx context.Context, records []decoded, first int64) error {
+// load fetches the marks of the sources that are not known yet; for a batch that is replayed as they were before it.
+func (m *marks) load(ctx context.Context, records []decoded, replayed int64) error {
 	// Only between batches: all sources of the batch that is built and of the one that is written stay known.
 	if len(m.young) >= cacheSize {
 		m.old, m.young = m.young, make(map[string]uint64, cacheSize)
@@ -65,7 +65,7 @@ func (m *marks) load(ctx context.Context, records []decoded, first int64) error 
 		if len(ask.sources) == 0 {
 			continue
 		}
-		found, err := m.store.Marks(ctx, m.topic, m.partition, first, ask.sources, ask.anywhere)
+		found, err := m.store.Marks(ctx, m.topic, m.partition, replayed, ask.sources, ask.anywhere)
 		if err != nil {
 			return err
 		}

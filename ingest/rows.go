@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -161,6 +160,3 @@ func instant(us int64) string {
 	}
 	return time.UnixMicro(us).UTC().Format(time.RFC3339Nano)
 }
-
-// part names a partition in logs and health.
-func part(topic string, partition int32) string { return topic + "/" + strconv.Itoa(int(partition)) }

@@ -36,6 +36,8 @@ type Service struct {
 	clients []*kafka.Client
 	letters *kafka.Producer
 	budget  *semaphore.Weighted
+	// replays lets one partition at a time replay.
+	replays *semaphore.Weighted
 	// content are the sequences of sources that name content, over all partitions.
 	content *contentMarks
 	spares  spares
@@ -52,6 +54,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		health:  newHealth(),
 		letters: deps.Kafka.NewProducer(),
 		budget:  semaphore.NewWeighted(int64(cfg.MemoryBytes)),
+		replays: semaphore.NewWeighted(1),
 		content: newContentMarks(),
 	}
 	s.metrics = newMetrics(deps.Metrics)
@@ -71,8 +74,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		}
 		s.feeds = append(s.feeds, f)
 	}
+	for _, f := range s.feeds {
+		s.health.set(checkKafka, f.name, "join group", errNotJoined)
+	}
 	return s, nil
 }
+
+// errNotJoined is what a feed waits for at first.
+var errNotJoined = errors.New("the group has not been joined yet")
 
 func (s *Service) sourceFeed(source SourceConfig) (*feed, error) {
 	client := s.deps.Kafka

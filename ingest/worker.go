@@ -3,7 +3,9 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,19 +22,26 @@ type worker struct {
 	log       *slog.Logger
 	committer committer
 	memory    *share
+	// replaying is the range that was pending when the partition was assigned, nil for none. Set before anything is fetched.
+	replaying *pending
+	// replayed gives up the turn to replay, once.
+	replayed sync.Once
 }
 
 // graceAfterLoss is how long an insert that is under way may go on after the partition was lost. What it stores is not lost work: the
 // next owner replays the same range under the same token.
-const graceAfterLoss = 5 * time.Second
+const graceAfterLoss = 3 * time.Second
 
 // run ingests until stop ends, and then drains; or until alive ends, when the partition is no longer ours.
 func (w *worker) run(stop, alive context.Context) {
-	w.memory = &share{budget: w.budget}
 	defer w.memory.releaseAll()
-	next, replay, err := w.resume(stop, alive)
+	defer w.health.forget(w.name())
+	next, err := w.resume(stop, alive)
 	if err != nil {
 		return
+	}
+	if w.replaying != nil {
+		defer w.doneReplaying()
 	}
 	group, ctx := errgroup.WithContext(alive)
 	fetching, cancel := context.WithCancel(ctx)
@@ -47,33 +56,45 @@ func (w *worker) run(stop, alive context.Context) {
 	})
 	group.Go(func() error {
 		defer close(batches)
-		a := &assembler{worker: w, marks: newMarks(w.deps.Store, w.topic, w.partition, w.content), replay: replay, next: next}
+		a := &assembler{worker: w, marks: newMarks(w.deps.Store, w.topic, w.partition, w.content), replay: w.replaying, next: next}
 		return a.run(ctx, chunks, batches)
 	})
 	group.Go(func() error { return w.write(ctx, batches) })
 	err = group.Wait()
-	w.health.set(checkClickHouse, part(w.topic, w.partition), nil)
 	if err != nil && !errors.Is(err, errFenced) && !errors.Is(err, context.Canceled) {
 		w.log.ErrorContext(alive, "partition stopped", "error", err)
 	}
 }
 
-// resume reads where the group stands.
-func (w *worker) resume(stop, alive context.Context) (int64, *pending, error) {
+// name is the partition's in logs and checks.
+func (w *worker) name() string { return fmt.Sprintf("%s/%d", w.topic, w.partition) }
+
+// trouble notes what an operation waits for, and that it no longer does.
+func (w *worker) trouble(check, operation string, err error) {
+	w.health.set(check, w.name(), operation, err)
+}
+
+// doneReplaying lets the next partition replay. Calling it again does nothing.
+func (w *worker) doneReplaying() { w.replayed.Do(func() { w.replays.Release(1) }) }
+
+// resume reads where the group stands, and waits for its turn if there is a range to replay.
+func (w *worker) resume(stop, alive context.Context) (int64, error) {
 	ctx, cancel := context.WithCancel(alive)
 	defer cancel()
 	defer context.AfterFunc(stop, cancel)()
 	var next int64
-	var replay *pending
 	err := w.retry(ctx, checkKafka, "read committed offset", func() (err error) {
-		next, replay, err = w.committer.committed(ctx)
+		next, w.replaying, err = w.committer.committed(ctx)
 		return err
 	})
-	if replay != nil && err == nil {
+	if w.replaying != nil && err == nil {
 		w.metrics.replays.WithLabelValues(w.topic).Inc()
-		w.log.InfoContext(ctx, "replaying the range that was pending", "first", replay.first, "last", replay.last)
+		w.log.InfoContext(ctx, "replaying the range that was pending", "first", w.replaying.first, "last", w.replaying.last)
 	}
-	return next, replay, err
+	if w.replaying != nil && err == nil {
+		err = w.replays.Acquire(ctx, 1)
+	}
+	return next, err
 }
 
 // retry tries until it works, the context ends or the partition is found to be somebody else's. Meanwhile the check says why not.
@@ -82,7 +103,7 @@ func (w *worker) retry(ctx context.Context, check, operation string, try func() 
 	for {
 		err := try()
 		if err == nil {
-			w.health.set(check, part(w.topic, w.partition), nil)
+			w.trouble(check, operation, nil)
 			return nil
 		}
 		if errors.Is(err, errFenced) {
@@ -91,7 +112,7 @@ func (w *worker) retry(ctx context.Context, check, operation string, try func() 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.health.set(check, part(w.topic, w.partition), err)
+		w.trouble(check, operation, err)
 		w.metrics.retries.WithLabelValues(operation).Inc()
 		w.log.Log(ctx, wait.level(), "failed, trying again until it works", "operation", operation, "error", err)
 		wait.sleep(ctx)

@@ -44,6 +44,9 @@ func (w *worker) write(ctx context.Context, batches <-chan *batch) error {
 		}
 		w.spares.put(b.rows)
 		w.memory.release(b.weight)
+		if b.replayed {
+			w.doneReplaying()
+		}
 		select {
 		case ready = <-batches:
 		default:
@@ -59,19 +62,29 @@ func (w *worker) write(ctx context.Context, batches <-chan *batch) error {
 func (w *worker) commit(ctx context.Context, next int64, p *pending) error {
 	return w.retry(ctx, checkKafka, "commit offset", func() error {
 		// The partition may just have been lost while the batch was stored: then this tells, or still succeeds.
-		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.feed.client.Timeout())
+		outlasting, end := outlast(ctx)
+		defer end()
+		attempt, cancel := context.WithTimeout(outlasting, w.feed.client.Timeout())
 		defer cancel()
 		return w.committer.commit(attempt, next, p)
 	})
 }
 
+// outlast makes a context that goes on for a while after its parent ends: what is under way when the partition is lost may end in peace.
+func outlast(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() { time.AfterFunc(graceAfterLoss, cancel) })
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // storeBatch inserts a batch and what it leaves behind, as often as it takes.
 func (w *worker) storeBatch(ctx context.Context, b *batch) error {
 	began := time.Now()
-	// An insert that is under way when the partition is lost may end in peace, for a while.
-	insert, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceAfterLoss, cancel) })()
+	insert, end := outlast(ctx)
+	defer end()
 	again := b.replayed
 	err := w.retry(ctx, checkClickHouse, "insert", func() error {
 		attempt, cancel := context.WithTimeout(insert, insertTimeout)

@@ -232,19 +232,20 @@ func TestMarks(t *testing.T) {
 	save("u", 0, 0, 4, store.Mark{Source: "b", Sequence: 8})
 	for name, tc := range map[string]struct {
 		partition int32
-		first     int64
+		replayed  int64
 		anywhere  bool
 		want      map[string]uint64
 	}{
-		"before the next batch":               {0, 20, false, map[string]uint64{"a": 20, "b": 3}},
-		"replaying the last batch":            {0, 10, false, map[string]uint64{"a": 10, "b": 3}},
-		"another partition":                   {1, 5, false, map[string]uint64{"a": 5}},
-		"replaying the only batch":            {1, 0, false, map[string]uint64{}},
-		"anywhere":                            {1, 5, true, map[string]uint64{"a": 20, "b": 8}},
-		"anywhere, replaying the own batch":   {0, 10, true, map[string]uint64{"a": 10, "b": 8}},
-		"anywhere, from a partition unmarked": {9, 0, true, map[string]uint64{"a": 20, "b": 8}},
+		"before the next batch":               {0, store.NoReplay, false, map[string]uint64{"a": 20, "b": 3}},
+		"replaying the last batch":            {0, 19, false, map[string]uint64{"a": 10, "b": 3}},
+		"offsets were rewound":                {0, 12, false, map[string]uint64{"a": 20, "b": 3}},
+		"another partition":                   {1, store.NoReplay, false, map[string]uint64{"a": 5}},
+		"replaying the only batch":            {1, 4, false, map[string]uint64{}},
+		"anywhere":                            {1, store.NoReplay, true, map[string]uint64{"a": 20, "b": 8}},
+		"anywhere, replaying the own batch":   {0, 19, true, map[string]uint64{"a": 10, "b": 8}},
+		"anywhere, from a partition unmarked": {9, store.NoReplay, true, map[string]uint64{"a": 20, "b": 8}},
 	} {
-		got, err := s.Marks(t.Context(), "t", tc.partition, tc.first, []string{"a", "b", "c"}, tc.anywhere)
+		got, err := s.Marks(t.Context(), "t", tc.partition, tc.replayed, []string{"a", "b", "c"}, tc.anywhere)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,13 +253,18 @@ func TestMarks(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	for name, tc := range map[string]struct {
-		sources []string
-		want    bool
-	}{"all known": {[]string{"a", "b"}, true}, "one new": {[]string{"a", "c"}, false}, "none": {nil, false}} {
-		if got, err := s.KnownSources(t.Context(), tc.sources); err != nil || got != tc.want {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, tc.want)
-		}
+	got, err := s.Reached(t.Context(), []string{"a", "b", "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[store.SourceTopic]uint64{{Source: "a", Topic: "t"}: 20, {Source: "b", Topic: "t"}: 3, {Source: "b", Topic: "u"}: 8}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reached (-want +got):\n%s", diff)
+	}
+	// A topic that was made anew begins at offset 0 again.
+	save("t", 0, 0, 2, store.Mark{Source: "a", Previous: 20, Sequence: 23})
+	if got, err := s.Marks(t.Context(), "t", 0, store.NoReplay, []string{"a"}, false); err != nil || got["a"] != 23 {
+		t.Errorf("after the topic was made anew the mark is %v, %v, want 23", got, err)
 	}
 }
 

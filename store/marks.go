@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // Mark is how far a source has been ingested from one topic and partition.
@@ -14,28 +17,31 @@ type Mark struct {
 	Sequence, Previous uint64
 }
 
-// Marks reads the marks of sources as they were before the batch that starts at offset first of a topic and partition:
-// what that batch itself wrote in an earlier attempt does not count, so that its replay decides exactly as the first time.
-// Sources without a mark are not in the map.
+// NoReplay is for Marks where nothing is replayed.
+const NoReplay = -1
+
+// Marks reads the marks of sources. With replayed, the last offset of a batch of the topic and partition that is being replayed, they are as
+// they were before that batch: what the batch itself wrote in an earlier attempt does not count, so that its replay decides exactly as the
+// first time. Sources without a mark are not in the map.
 //
 // With anywhere, marks of all topics and partitions count: for sources that name content, of which a second copy may arrive by
 // any way.
-func (s *Store) Marks(ctx context.Context, topic string, partition int32, first int64, sources []string, anywhere bool) (map[string]uint64, error) {
+func (s *Store) Marks(ctx context.Context, topic string, partition int32, replayed int64, sources []string, anywhere bool) (map[string]uint64, error) {
 	marks := make(map[string]uint64, len(sources))
 	if len(sources) == 0 {
 		return marks, nil
 	}
 	rows, err := s.conn.Query(ctx, `SELECT source,
-			max(if(topic = $1 AND partition = $2 AND last >= $3, previous, reached)) AS mark
+			max(if(topic = $1 AND partition = $2 AND last = $3, previous, reached)) AS mark
 		FROM (
-			SELECT source, topic, partition, max(last_offset) AS last,
-				argMax(sequence, last_offset) AS reached, argMax(previous_sequence, last_offset) AS previous
+			SELECT source, topic, partition, argMax(last_offset, sequence) AS last,
+				max(sequence) AS reached, argMax(previous_sequence, sequence) AS previous
 			FROM source_marks
 			WHERE source IN ($4) AND ($5 OR (topic = $1 AND partition = $2))
 			GROUP BY source, topic, partition
 		)
 		GROUP BY source HAVING mark > 0`,
-		topic, partition, first, sources, anywhere)
+		topic, partition, replayed, sources, anywhere)
 	if err != nil {
 		return nil, wrap("read source marks", err)
 	}
@@ -77,6 +83,7 @@ func (s *Store) saveMarks(ctx context.Context, f Finish) error {
 	if len(f.Marks) == 0 {
 		return nil
 	}
+	ctx = withoutDeduplication(ctx)
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO source_marks (source, topic, partition, sequence, last_offset, previous_sequence)")
 	if err != nil {
 		return wrap("save source marks", err)
@@ -93,6 +100,7 @@ func (s *Store) saveHours(ctx context.Context, f Finish) error {
 	if len(f.Hours) == 0 {
 		return nil
 	}
+	ctx = withoutDeduplication(ctx)
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO ingest_batches (topic, partition, first_offset, last_offset, hour, samples)")
 	if err != nil {
 		return wrap("save ingest batch", err)
@@ -109,6 +117,7 @@ func (s *Store) saveDeadLetters(ctx context.Context, f Finish) error {
 	if len(f.DeadLetters) == 0 {
 		return nil
 	}
+	ctx = withoutDeduplication(ctx)
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO dead_letters (region, topic, partition, offset, record, reason, size, observed_at)")
 	if err != nil {
 		return wrap("save dead letters", err)
@@ -121,17 +130,33 @@ func (s *Store) saveDeadLetters(ctx context.Context, f Finish) error {
 	return wrap("save dead letters", batch.Send())
 }
 
-// KnownSources tells whether something of each of the sources is stored already, from whichever topic.
-func (s *Store) KnownSources(ctx context.Context, sources []string) (bool, error) {
+// withoutDeduplication is for tables whose engine replaces equal rows: there a repeated insert does no harm, while one that is taken for
+// a repetition of what a crash lost would.
+func withoutDeduplication(ctx context.Context) context.Context {
+	set := settings()
+	set["insert_deduplicate"] = 0
+	return clickhouse.Context(ctx, clickhouse.WithSettings(set))
+}
+
+// SourceTopic is a source in a topic.
+type SourceTopic struct{ Source, Topic string }
+
+// Reached reads how far sources are stored, by the topic that their events came from. What is not stored is not in the map.
+func (s *Store) Reached(ctx context.Context, sources []string) (map[SourceTopic]uint64, error) {
 	const atOnce = 10_000 // bounds the query's size
+	reached := make(map[SourceTopic]uint64, len(sources))
 	for chunk := range slices.Chunk(sources, atOnce) {
-		var known uint64
-		if err := s.conn.QueryRow(ctx, `SELECT uniqExact(source) FROM source_marks WHERE source IN (?)`, chunk).Scan(&known); err != nil {
-			return false, wrap("read source marks", err)
-		}
-		if known < uint64(len(chunk)) {
-			return false, nil
+		err := s.scan(ctx, "read source marks", `SELECT source, topic, max(sequence) FROM source_marks WHERE source IN ($1) GROUP BY source, topic`,
+			func(rows driver.Rows) error {
+				var at SourceTopic
+				var sequence uint64
+				err := rows.Scan(&at.Source, &at.Topic, &sequence)
+				reached[at] = sequence
+				return err
+			}, chunk)
+		if err != nil {
+			return nil, err
 		}
 	}
-	return len(sources) > 0, nil
+	return reached, nil
 }

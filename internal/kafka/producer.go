@@ -13,7 +13,19 @@ import (
 )
 
 // Producer writes records and waits for the acknowledgement of all in-sync replicas. It is safe for concurrent use.
-type Producer struct{ writer *kafkago.Writer }
+type Producer struct {
+	writer *kafkago.Writer
+	// turn lets one Write at a time hand chunks to the writer, so that a chunk is one batch per partition.
+	turn sync.Mutex
+}
+
+// A chunk of records is within what the writer puts in one batch, and is acknowledged before the next is written. The writer itself goes on
+// with later batches after one has failed for good; then a source's mark would rise over a gap, and what is missing would be taken
+// for doubled when it is written again.
+const (
+	chunkRecords = 10_000
+	chunkBytes   = 800 << 10
+)
 
 // NewProducer makes a producer. Records of one key go to one partition, by the same hash as Kafka's own clients use.
 func (c *Client) NewProducer() *Producer {
@@ -24,9 +36,9 @@ func (c *Client) NewProducer() *Producer {
 		RequiredAcks: kafkago.RequireAll,
 		Compression:  kafkago.Lz4,
 		BatchTimeout: 5 * time.Millisecond,
-		BatchSize:    1000,
-		BatchBytes:   900 << 10, // a broker's default limit of a message is 1,048,588 bytes
-		MaxAttempts:  10,        // some seconds: connections of the pool that a restarted broker has forgotten fail one by one
+		BatchSize:    chunkRecords,
+		BatchBytes:   1 << 20, // a broker's default limit of a message is 1,048,588 bytes
+		MaxAttempts:  10,      // some seconds: connections of the pool that a restarted broker has forgotten fail one by one
 		Completion:   completed,
 		ReadTimeout:  c.cfg.Timeout,
 		WriteTimeout: c.cfg.Timeout,
@@ -71,9 +83,41 @@ func completed(messages []kafkago.Message, err error) {
 }
 
 // Write writes the records, in their order within each partition, and returns when all are acknowledged, with the highest offset
-// of each partition. On an error some may be written, and some twice: write all of them again, and let their source marks sort it out.
+// of each partition. On an error the first ones of each partition may be written, and some of them twice, but none after a gap: write
+// all of them again, and let their source marks sort it out.
 func (p *Producer) Write(ctx context.Context, records ...event.Record) (Positions, error) {
 	w := &written{positions: Positions{}}
+	for len(records) > 0 {
+		n := chunkLen(records)
+		if err := p.writeChunk(ctx, w, records[:n]); err != nil {
+			return nil, err
+		}
+		records = records[n:]
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.positions, nil
+}
+
+// chunkLen is how many of the first records make a chunk: at least one.
+func chunkLen(records []event.Record) int {
+	size := 0
+	for i, r := range records[:min(len(records), chunkRecords)] {
+		size += len(r.Key) + len(r.Value)
+		for _, h := range r.Headers {
+			size += len(h.Key) + len(h.Value)
+		}
+		const overhead = 64
+		if size += overhead; size > chunkBytes && i > 0 {
+			return i
+		}
+	}
+	return min(len(records), chunkRecords)
+}
+
+func (p *Producer) writeChunk(ctx context.Context, w *written, records []event.Record) error {
+	p.turn.Lock()
+	defer p.turn.Unlock()
 	messages := make([]kafkago.Message, len(records))
 	for i, r := range records {
 		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers), WriterData: w}
@@ -83,19 +127,17 @@ func (p *Producer) Write(ctx context.Context, records ...event.Record) (Position
 	if errors.As(err, &failed) {
 		for _, e := range failed {
 			if e != nil {
-				return nil, fmt.Errorf("write %d of %d records to Kafka: %w", failed.Count(), len(records), e)
+				return fmt.Errorf("write %d of %d records to Kafka: %w", failed.Count(), len(records), e)
 			}
 		}
 	}
 	if errors.As(err, new(kafkago.MessageTooLargeError)) {
-		return nil, ErrTooLarge
+		return ErrTooLarge
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write to Kafka: %w", err)
+		return fmt.Errorf("write to Kafka: %w", err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.positions, nil
+	return nil
 }
 
 // Close writes out what is queued and closes the connections.

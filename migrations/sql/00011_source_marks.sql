@@ -12,6 +12,6 @@ CREATE TABLE IF NOT EXISTS {{whole "source_marks"}} (
     -- The mark as it was before that batch.
     previous_sequence   UInt64,
     inserted_at         DateTime('UTC') DEFAULT now()
-) ENGINE = {{engine "ReplacingMergeTree" "last_offset"}}
+) ENGINE = {{engine "ReplacingMergeTree" "sequence"}}
 ORDER BY (source, topic, partition)
 SETTINGS {{dedup}};

@@ -203,7 +203,7 @@ CREATE TABLE IF NOT EXISTS source_marks_local (
     last_offset         Int64,
     previous_sequence   UInt64,
     inserted_at         DateTime('UTC') DEFAULT now()
-) ENGINE = ReplacingMergeTree(last_offset)
+) ENGINE = ReplacingMergeTree(sequence)
 ORDER BY (source, topic, partition)
 SETTINGS non_replicated_deduplication_window = 10000;
 

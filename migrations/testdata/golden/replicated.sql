@@ -203,7 +203,7 @@ CREATE TABLE IF NOT EXISTS source_marks (
     last_offset         Int64,
     previous_sequence   UInt64,
     inserted_at         DateTime('UTC') DEFAULT now()
-) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/source_marks', '{shard}-{replica}', last_offset)
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/source_marks', '{shard}-{replica}', sequence)
 ORDER BY (source, topic, partition)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
