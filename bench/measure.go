@@ -59,20 +59,25 @@ func measure(ctx context.Context, o options, log io.Writer) (*result, error) {
 	var digests digestCheck
 	for round := range o.Rounds {
 		roundBegan := time.Now()
+		var onceTook time.Duration // what the next round will not take
 		for _, c := range res.contenders {
 			if (c.once && round > 0) || (o.Only != "" && !slices.Contains(strings.Split(o.Only, ","), c.name)) {
 				continue
 			}
+			turnBegan := time.Now()
 			out, err := rig.turn(ctx, c, round == 0, &digests)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			if c.once {
+				onceTook += time.Since(turnBegan)
 			}
 			res.outcomes[c.name] = append(res.outcomes[c.name], out)
 			fmt.Fprintf(log, "round %d  %-20s %8.0f rows/s  %5.1f s; CPU s: own %.1f, ClickHouse %.1f, Kafka %.1f, whole machine %.1f; inserts %d, peak %d MiB\n", round+1, c.name,
 				float64(rows)/out.Usage.Wall.Seconds(), out.Usage.Wall.Seconds(), out.Usage.Self.Seconds(), out.Usage.ClickHouse.Seconds(),
 				out.Usage.Kafka.Seconds(), out.Usage.Machine.Seconds(), out.Inserts, out.PeakMemory>>20)
 		}
-		if round+1 < o.Rounds && time.Since(began)+time.Since(roundBegan)+o.Latency > o.Limit {
+		if round+1 < o.Rounds && time.Since(began)+time.Since(roundBegan)-onceTook+o.Latency > o.Limit {
 			res.stopped = true
 			fmt.Fprintln(log, "no time for another round")
 			break

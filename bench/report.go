@@ -48,6 +48,7 @@ func (r *result) markdown() string {
 	}
 	line("The ingest process took %.0f MiB at most (resident). Kafka table engine: `%s`,", slices.Max(peaks), r.options.Tables)
 	line("with `background_message_broker_schedule_pool_size = 16`.")
+	line("Work that had nothing to do with the run took %.0f to %.0f %% of the processors during the turns.", 100*slices.Min(r.foreign()), 100*slices.Max(r.foreign()))
 	if l := r.latency; l != nil {
 		line("")
 		line("From produce to query at a steady %d rows/s (%d records measured): median %d ms, 90 %% within %d ms, 99 %% within %d ms, all within %d ms.",
@@ -55,6 +56,19 @@ func (r *result) markdown() string {
 		line("The table was asked every %d ms.", l.Poll.Milliseconds())
 	}
 	return b.String()
+}
+
+// foreign is the share of the processors that went to other work on the machine, by turn.
+func (r *result) foreign() []float64 {
+	var shares []float64
+	for _, outs := range r.outcomes {
+		for _, out := range outs {
+			u := out.Usage
+			other := max(0, u.Machine-u.Self-u.ClickHouse-u.Kafka)
+			shares = append(shares, other.Seconds()/u.Wall.Seconds()/float64(runtime.NumCPU()))
+		}
+	}
+	return shares
 }
 
 // perRow is the median processor time per row, in microseconds; "–" if none was told.
