@@ -40,7 +40,7 @@ func TestMigrateTwiceAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // a test's
+	defer s.Close()
 	defer func() {
 		if err := s.Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+other.Database+" SYNC"); err != nil {
 			t.Error(err)

@@ -22,7 +22,7 @@ func texts(t *testing.T, s *store.Store, query string) []string {
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	var out []string
 	for rows.Next() {
 		var text string
