@@ -2,17 +2,22 @@ package kafka_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	kafkago "github.com/segmentio/kafka-go"
+
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/internal/kafkatest"
 )
 
 func TestMain(m *testing.M) { embeddedtest.Main(m) }
@@ -143,5 +148,46 @@ func TestValidateNamesTheField(t *testing.T) {
 	good.Brokers = []string{"localhost:9092"}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNothingIsWrittenAfterAGap has the broker refuse a record in the middle: what comes after it must not be written, or its source's mark
+// would rise over the gap.
+func TestNothingIsWrittenAfterAGap(t *testing.T) {
+	cluster := kafkatest.Start(t)
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers = cluster.Brokers
+	client, err := kafka.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	const topic, first = "gap", 10_000
+	_, err = client.API().CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{
+		Topic: topic, NumPartitions: 1, ReplicationFactor: 1,
+		ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: "300000"}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := event.Record{Topic: topic, Key: []byte("k"), Value: []byte("v")}
+	tooLarge := small
+	tooLarge.Value = make([]byte, 500_000)
+	rand.Read(tooLarge.Value)
+	records := slices.Repeat([]event.Record{small}, first)
+	records = append(records, tooLarge)
+	records = append(records, slices.Repeat([]event.Record{small}, 3*first)...)
+	producer := client.NewProducer()
+	defer func() { _ = producer.Close() }()
+	if _, err := producer.Write(t.Context(), records...); err == nil {
+		t.Fatal("the broker took what it should refuse")
+	}
+	conn, err := client.Dialer().DialLeader(t.Context(), "tcp", cluster.Brokers[0], topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if last, err := conn.ReadLastOffset(); err != nil || last != first {
+		t.Errorf("the topic has %d records (%v), want the %d before the gap", last, err, first)
 	}
 }
