@@ -72,7 +72,7 @@ func TestReplaysMayBeLargerThanTheBudget(t *testing.T) {
 	r := newRig(t)
 	r.cfg.MemoryBytes, r.cfg.FlushBytes = 4<<20, 2<<20
 	api := r.deps.Kafka.API()
-	const each, size, pendingLast = 300, 10_000, 249
+	const each, size, pendingLast = 600, 10_000, 549 // each range alone is above the budget
 	commits := map[string][]kafkago.OffsetCommit{}
 	for _, class := range []event.Class{event.Lossy, event.Durable} {
 		topic := event.Topic(r.cfg.Region, class)

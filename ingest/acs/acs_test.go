@@ -71,7 +71,7 @@ func wantSample(t testing.TB, opt decode.Options) []*eventpb.Event {
 		}
 		return e
 	}
-	audioEnd, videoEnd := us(t, "2026-03-04T10:42:11.7Z"), us(t, "2026-03-04T10:42:11.71Z")
+	audioWritten, videoWritten := us(t, "2026-03-04T10:42:11.7Z"), us(t, "2026-03-04T10:42:11.71Z")
 	return []*eventpb.Event{
 		of(summary, &eventpb.Event{Payload: &eventpb.Event_CallStarted{CallStarted: &eventpb.CallStarted{
 			StartedAtUs: us(t, "2026-03-04T10:00:02.1Z"), Kind: eventpb.CallKind_CALL_KIND_MEETING, MeetingId: thread,
@@ -88,16 +88,16 @@ func wantSample(t testing.TB, opt decode.Options) []*eventpb.Event {
 		of(summary, &eventpb.Event{Payload: &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{
 			EndedAtUs: us(t, "2026-03-04T10:30:14.1Z"),
 		}}}),
-		of(audioEnd, &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: &eventpb.StreamEnded{
+		of(audioWritten, &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: &eventpb.StreamEnded{
 			ParticipantId: participant, StreamId: stream("MEDIA_AUDIO", "DIRECTION_OUTBOUND", "14884"),
 			Direction: eventpb.Direction_DIRECTION_OUTBOUND, Media: eventpb.Media_MEDIA_AUDIO, Codec: "OPUS", Transport: "udp",
-			EndedAtUs: audioEnd, Packets: proto.Uint64(78012), LossRatio: proto.Float64(0.021), LossRatioMax: proto.Float64(0.19),
+			Packets: proto.Uint64(78012), LossRatio: proto.Float64(0.021), LossRatioMax: proto.Float64(0.19),
 			JitterMsAvg: proto.Float64(34), JitterMsMax: proto.Float64(91), RttMsAvg: proto.Float64(212), RttMsMax: proto.Float64(640),
 		}}}),
-		of(videoEnd, &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: &eventpb.StreamEnded{
+		of(videoWritten, &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: &eventpb.StreamEnded{
 			ParticipantId: participant, StreamId: stream("MEDIA_VIDEO", "DIRECTION_INBOUND", "2804"),
 			Direction: eventpb.Direction_DIRECTION_INBOUND, Media: eventpb.Media_MEDIA_VIDEO, Codec: "H264", Transport: "udp",
-			EndedAtUs: videoEnd, Packets: proto.Uint64(201144), LossRatio: proto.Float64(0.0012), LossRatioMax: proto.Float64(0.02),
+			Packets: proto.Uint64(201144), LossRatio: proto.Float64(0.0012), LossRatioMax: proto.Float64(0.02),
 			JitterMsAvg: proto.Float64(4), JitterMsMax: proto.Float64(11), RttMsAvg: proto.Float64(96), RttMsMax: proto.Float64(140),
 			JitterBufferMsAvg: proto.Float64(88), FrameRateAvg: proto.Float64(23.4), HeightAvg: proto.Float64(360),
 			FreezeMsPerMin: proto.Float64(310.5), BitrateAvg: proto.Float64(812000), BitrateMax: proto.Float64(1400000),

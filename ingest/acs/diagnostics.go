@@ -49,8 +49,8 @@ func (r *record) streamOf(participant string, media eventpb.Media, direction eve
 	return r.opt.Pseudonyms.ID(label.Stream, r.call, parts...)
 }
 
-// decodeDiagnostics makes the summary of one stream in one direction. Its end is the time of the record, which is when Azure wrote it
-// down, up to an hour after the stream ended; no record tells when the stream began.
+// decodeDiagnostics makes the summary of one stream in one direction. No record tells when the stream began or ended, so both stay
+// unknown: the time of the record is when Azure wrote it down, up to an hour after the stream's end.
 func decodeDiagnostics(r *record) {
 	mediaType, streamID := r.text("mediaType"), r.id("streamId")
 	if mediaType == "" || streamID == "" {
@@ -71,7 +71,7 @@ func decodeDiagnostics(r *record) {
 	const ratio, milliseconds, minute = 1, 1e9, 66_000
 	s := &eventpb.StreamEnded{
 		ParticipantId: r.participantOf(key), StreamId: r.streamOf(key, media, direction, streamID),
-		Direction: direction, Media: media, EndedAtUs: r.observed,
+		Direction: direction, Media: media,
 		Codec: r.token("CodecName", 32), Transport: r.transport(),
 		Packets:           r.count("PacketUtilization", 1<<53),
 		LossRatio:         r.number("packetLossRateAvg", ratio),

@@ -73,6 +73,10 @@ func bad() map[string]badCase {
 		cases["backend "+backend] = badCase{
 			strings.Replace(good(statsLine(1, 1, 0)), `"userAgent":""`, `"clientType":"`+strings.ToUpper(backend)+`"`, 1), 1, "backend dump (" + backend,
 		}
+		// Backends send statistics by other methods, so this must be told before any are missed.
+		cases["statistics of backend "+backend] = badCase{
+			strings.Replace(infoLine, "chrome_standard", backend, 1) + "\n[\"stats\",null,{},1772359201000]\n", 1, "backend dump (" + backend,
+		}
 	}
 	stats := func(value string) string { return `["getstats","PC_0",` + value + `,1772359201000]` }
 	at := func(time string) string { return `["getstats","PC_0",{},` + time + `]` }

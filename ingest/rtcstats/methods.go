@@ -110,7 +110,7 @@ func (r *reader) connectionInfo(value json.RawMessage) error {
 	if json.Unmarshal(value, &in) != nil {
 		return &decode.Error{Field: "[2]", Reason: "connectionInfo must be an object with texts"}
 	}
-	who := strings.ToUpper(in.ClientType + " " + in.ClientProtocol)
+	who := strings.ToUpper(in.ClientType + " " + in.ClientProtocol + " " + in.StatsFormat)
 	for _, backend := range []string{"JVB", "JICOFO", "JIGASI", "JIBRI"} {
 		if strings.Contains(who, backend) {
 			return errors.New("unsupported format: a backend dump (" + strings.ToLower(backend) +

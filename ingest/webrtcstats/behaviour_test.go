@@ -288,6 +288,29 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
+// What scrubbers leave in place of a name names nobody, and a device is no person.
+func TestIdentityPlaceholders(t *testing.T) {
+	unknown := &eventpb.Identity{Kind: eventpb.Identity_KIND_ORG_USER}
+	for identity, want := range map[string]*eventpb.Identity{
+		`{"deviceId":"device-1","userId":null,"displayName":"scrubbed"}`: unknown,
+		`{"deviceId":"device-1"}`:                        unknown,
+		`{"userId":"null","displayName":"null"}`:         unknown,
+		`{"userId":"undefined","displayName":" \t"}`:     unknown,
+		`{"userId":" Scrubbed ","displayName":" Dana "}`: {Kind: eventpb.Identity_KIND_ORG_USER, DisplayName: "Dana"},
+	} {
+		result := decoded(t, true, line("identity", "null", identity, 0), stats(1, inbound(1, 0, "")))
+		if got := result.Events[1].GetParticipantJoined().GetIdentity(); !proto.Equal(want, got) {
+			t.Errorf("%s: identity %v, want %v", identity, got, want)
+		}
+	}
+	// A placeholder that comes later takes nothing away.
+	result := decoded(t, true, line("identity", "null", `{"userId":"u-17"}`, 0), line("identity", "null", `{"userId":"scrubbed"}`, 0),
+		stats(1, inbound(1, 0, "")))
+	if got := result.Events[1].GetParticipantJoined().GetIdentity().GetUserId(); got != "u-17" {
+		t.Errorf("user id %q, want u-17", got)
+	}
+}
+
 func TestIdentity(t *testing.T) {
 	lines := []string{
 		line("identity", "null", `{"userId":"u-17","displayName":"Dana Doe","confName":"secret-room"}`, 0), stats(1, inbound(1, 0, "")),

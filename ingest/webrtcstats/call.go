@@ -84,13 +84,24 @@ func (c *Call) Client(userAgent string) {
 }
 
 // Identity is who the recording application said its user is. It is kept only where the importer vouches for an org user.
+// A device is nobody: its id must not be handed over as a user's.
 func (c *Call) Identity(userID, displayName string) {
-	if userID != "" {
+	if userID = told(userID); userID != "" {
 		c.userID = userID
 	}
-	if displayName != "" {
+	if displayName = told(displayName); displayName != "" {
 		c.userName = displayName
 	}
+}
+
+// told is a text without blanks around it, or "" where it only stands in for what recorders took out or never knew.
+func told(s string) string {
+	s = strings.TrimSpace(s)
+	switch strings.ToLower(s) {
+	case "scrubbed", "redacted", "null", "undefined", "none":
+		return ""
+	}
+	return s
 }
 
 // Topology says whether a peer connection goes to another client or to a server.
