@@ -52,6 +52,9 @@ func parseRecord(it item, opt decode.Options) (*record, *decode.Error) {
 		return nil, r.problem("", "the JSON text is broken")
 	}
 	object, ok := tree.(map[string]any)
+	if _, text := tree.(string); text && it.path == "[0]" {
+		return nil, r.problem("", "this looks like a line of an rtcstats dump (an array that begins with a text); import it as rtcstats")
+	}
 	if !ok {
 		return nil, r.problem("", "a record must be a JSON object")
 	}
