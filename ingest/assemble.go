@@ -91,6 +91,7 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 		if a.replay != nil && len(a.current) == 0 && a.replay.madeAnew(m) {
 			a.log.WarnContext(ctx, "the pending range holds other records than before: the topic was made anew")
 			a.replay = nil
+			a.doneReplaying()
 		}
 		if a.replay != nil && m.Offset > a.replay.last {
 			if err := a.cut(ctx, out); err != nil {
@@ -116,6 +117,10 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 			}
 		}
 	}
+	if a.replay != nil && a.behind == 0 && c.highWater <= a.replay.last {
+		a.log.WarnContext(ctx, "the broker has lost the end of the pending range")
+		return a.cut(ctx, out)
+	}
 	return nil
 }
 
@@ -138,6 +143,10 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 	replay := a.replay
 	a.replay = nil
 	if len(a.current) == 0 {
+		if replay != nil {
+			a.log.WarnContext(ctx, "nothing is left in the broker of the pending range")
+			a.doneReplaying()
+		}
 		return nil
 	}
 	b := &batch{

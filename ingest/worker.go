@@ -90,8 +90,6 @@ func (w *worker) resume(stop, alive context.Context) (int64, error) {
 	if w.replaying != nil && err == nil {
 		w.metrics.replays.WithLabelValues(w.topic).Inc()
 		w.log.InfoContext(ctx, "replaying the range that was pending", "first", w.replaying.first, "last", w.replaying.last)
-	}
-	if w.replaying != nil && err == nil {
 		err = w.replays.Acquire(ctx, 1)
 	}
 	return next, err
