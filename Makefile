@@ -48,6 +48,7 @@ test: deps ## run all tests (TESTS='./store/...' narrows them)
 	@$(if $(FUZZTIME),scripts/fuzz.sh $(FUZZTIME))
 
 lint: ## check style and common mistakes, without changing anything
+	@go mod tidy -diff
 	@echo "Checking with golangci-lint …"
 	@$(TOOL) golangci-lint run ./...
 	@for script in .ci/run scripts/*.sh; do bash -n $$script; done
