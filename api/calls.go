@@ -68,7 +68,7 @@ func (h *handlers) callQuery(p openapi.ListCallsParams, list string) (callQuery,
 		q.size = *p.PageSize
 	}
 	if p.Source != nil {
-		q.filter.Source = store.ParseSourceKind(string(*p.Source))
+		q.filter.Source = parseSource(string(*p.Source))
 	}
 	if p.Verdict != nil {
 		q.verdict = string(*p.Verdict)

@@ -158,8 +158,23 @@ func TestOneCall(t *testing.T) {
 		t.Errorf("call (-want +got):\n%s", diff)
 	}
 	reasons, _ := call["reasons"].([]any)
-	if len(reasons) != 1 || reasons[0].(object)["text"] != "jitter_ms_avg 34 > 30 ms" {
-		t.Errorf("reasons %v", reasons)
+	wantReasons := []any{
+		object{
+			"kind": "threshold", "metric": "jitter_ms_avg", "value": 34.0, "comparison": ">", "threshold": 30.0, "unit": "ms", "media": "audio",
+			"direction": "inbound", "text": "jitter_ms_avg 34 > 30 ms",
+		},
+		object{
+			"kind": "diagnostic", "metric": "networkSendQuality", "value": nil, "comparison": nil, "threshold": nil, "unit": nil, "media": nil,
+			"direction": nil, "text": "networkSendQuality went Bad",
+		},
+	}
+	for _, r := range reasons {
+		if source, _ := r.(object)["source"].(string); source == "" {
+			t.Errorf("a reason without a source: %v", r)
+		}
+	}
+	if diff := cmp.Diff(wantReasons, reasons, cmpopts.IgnoreMapEntries(func(k string, _ any) bool { return k == "source" })); diff != "" {
+		t.Errorf("reasons (-want +got):\n%s", diff)
 	}
 
 	issues := read[struct {

@@ -20,7 +20,7 @@ type Config struct {
 	// AllowedHosts are names that requests may address the service by (the Host header), besides loopback addresses and "localhost";
 	// for a proxy in front. Default none.
 	AllowedHosts []string `koanf:"allowed_hosts"`
-	// MaxImportBytes is the largest file that can be imported. Default 256 MiB.
+	// MaxImportBytes is the largest file that can be imported, at most maxImportBytes. Default 256 MiB.
 	MaxImportBytes int64 `koanf:"max_import_bytes"`
 	// ImportTimeout bounds one import, the upload included. Default 15m.
 	ImportTimeout time.Duration `koanf:"import_timeout"`
@@ -32,11 +32,14 @@ type Config struct {
 	Query store.QueryLimits `koanf:"query"`
 }
 
+// maxImportBytes is what the decoders read at most: a larger limit would have no effect.
+const maxImportBytes = 256 << 20
+
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
 	return Config{
 		Listen:         "127.0.0.1:8480",
-		MaxImportBytes: 256 << 20,
+		MaxImportBytes: maxImportBytes,
 		ImportTimeout:  15 * time.Minute,
 		MaxImports:     2,
 		StopTimeout:    3 * time.Second,
@@ -90,6 +93,9 @@ func (c Config) Validate() error {
 		if value < 0 {
 			errs = append(errs, fmt.Errorf("%s: is negative", field))
 		}
+	}
+	if c.MaxImportBytes > maxImportBytes {
+		errs = append(errs, fmt.Errorf("max_import_bytes: %d is above %d (256 MiB), the most that can be read of one file", c.MaxImportBytes, maxImportBytes))
 	}
 	return errors.Join(errs...)
 }

@@ -84,7 +84,7 @@ func entryCursor(fingerprint string, at time.Time, tie uint64) *string {
 // window reads from and to, and brings them into the span of times that the store can hold.
 func window(from, to *time.Time) (time.Time, time.Time, error) {
 	if from != nil && to != nil && !from.Before(*to) {
-		return time.Time{}, time.Time{}, invalidParameter("to", "must be after from")
+		return time.Time{}, time.Time{}, invalidParameter("to", "The parameter to must be after the parameter from.")
 	}
 	return clamp(from), clamp(to), nil
 }

@@ -54,37 +54,33 @@ func (j *judgedCall) poorStreams() []openapi.Issue {
 	return out
 }
 
-// badDiagnostics lists the diagnostics that went bad, each with the instant at which it went good again under the same operation id.
-// Events of one operation id and name are one issue, as in quality.JudgeCall.
+// badDiagnostics lists the diagnostics that went bad, each with the instant at which it went good again under every operation id that
+// it went bad under. Which events are one issue, package quality says.
 func (j *judgedCall) badDiagnostics() []openapi.Issue {
-	type occurrence struct {
-		operation uuid.UUID
-		name      string
-	}
 	var out []openapi.Issue
-	open := make(map[occurrence]int) // Index in out of what has an operation id.
-	for i := range j.Marks {
-		e := &j.Marks[i]
-		info, named := quality.LookupDiagnostic(e.Name)
-		bad, read := quality.BadDiagnosticValue(e.Value)
-		if e.Kind != "diagnostic" || !named || !read || info.NeverIssue {
-			continue
-		}
-		at, key := e.ObservedAt, occurrence{e.OperationID, info.Name}
-		before, seen := open[key]
-		if e.OperationID == uuid.Nil {
-			seen = false
-		}
+	var open []map[string]bool // Of each issue, the operation ids under which it is bad now.
+	events := diagnostics(j.Marks)
+	groups := quality.GroupDiagnostics(events)
+	place := make(map[int]int) // In out, by group.
+	for i, e := range events {
+		info, _ := quality.LookupDiagnostic(e.Name)
+		bad, _ := quality.BadDiagnosticValue(e.Value)
+		at, listed := place[groups[i]]
 		switch {
-		case bad && seen:
-			out[before].EndedAt = nil // It went bad again.
+		case groups[i] < 0:
+		case bad && listed:
+			out[at].EndedAt = nil // It went bad again, or for another operation too.
+			open[at][e.OperationID] = true
 		case bad:
-			issue := j.about(openapi.IssueKindDiagnostic, info.Name, e.ParticipantID)
-			issue.StartedAt, issue.Text = &at, fmt.Sprintf("%s went %s.", info.Name, e.Value)
-			open[key] = len(out)
-			out = append(out, issue)
-		case seen:
-			out[before].EndedAt = &at
+			who, _ := uuid.Parse(e.Participant) // nil where it isn't known
+			issue := j.about(openapi.IssueKindDiagnostic, info.Name, who)
+			issue.StartedAt, issue.Text = &e.At, fmt.Sprintf("%s went %s.", info.Name, e.Value)
+			place[groups[i]] = len(out)
+			out, open = append(out, issue), append(open, map[string]bool{e.OperationID: true})
+		case listed:
+			if delete(open[at], e.OperationID); len(open[at]) == 0 {
+				out[at].EndedAt = &e.At
+			}
 		}
 	}
 	return out
@@ -92,11 +88,7 @@ func (j *judgedCall) badDiagnostics() []openapi.Issue {
 
 func (j *judgedCall) badOperations() []openapi.Issue {
 	var out []openapi.Issue
-	for i := range j.Marks {
-		e := &j.Marks[i]
-		if e.Kind != "operation" || !quality.BadOperation(e.Name, e.Result) {
-			continue
-		}
+	for _, e := range failedOperations(j.Marks) {
 		issue := j.about(openapi.IssueKindOperation, e.Name, e.ParticipantID)
 		at := e.ObservedAt
 		issue.StartedAt, issue.EndedAt = &at, &at

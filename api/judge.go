@@ -70,23 +70,61 @@ func judge(p *quality.Profile, r *store.Record) *judgedCall {
 			in.Streams = append(in.Streams, j.streams[i].Assessment)
 		}
 	}
+	in.Diagnostics = diagnostics(r.Marks)
 	in.BadOperations = make(map[string]int)
+	for _, e := range failedOperations(r.Marks) {
+		in.BadOperations[e.Name]++
+	}
 	var scores []quality.SurveyScore
 	for i := range r.Marks {
-		switch mark := &r.Marks[i]; mark.Kind {
-		case "diagnostic":
-			in.Diagnostics = append(in.Diagnostics, quality.Diagnostic{Name: mark.Name, Value: mark.Value, OperationID: idText(mark.OperationID)})
-		case "operation":
-			if quality.BadOperation(mark.Name, mark.Result) {
-				in.BadOperations[mark.Name]++
-			}
-		case "survey":
+		if mark := &r.Marks[i]; mark.Kind == "survey" {
 			scores = append(scores, quality.SurveyScore{Score: number(mark, "overall.score"), UpperBound: number(mark, "overall.upper_bound")})
 		}
 	}
 	j.CallAssessment = quality.JudgeCall(in)
 	j.rating, j.score = quality.RateSurveys(scores)
 	return j
+}
+
+// diagnostics are those among the marks, in their order.
+func diagnostics(marks []store.TimelineEntry) []quality.Diagnostic {
+	var out []quality.Diagnostic
+	for i := range marks {
+		if e := &marks[i]; e.Kind == "diagnostic" {
+			out = append(out, quality.Diagnostic{
+				Name: e.Name, Value: e.Value, OperationID: idText(e.OperationID), Participant: idText(e.ParticipantID), At: e.ObservedAt,
+			})
+		}
+	}
+	return out
+}
+
+// failedOperations are those among the marks, in their order. Failures of several peer connections of one participant in the same
+// second of the clock are one: when the network goes, each of them reports it. Other operations are of the user and count one by one.
+func failedOperations(marks []store.TimelineEntry) []*store.TimelineEntry {
+	type moment struct {
+		participant         uuid.UUID
+		name, result, state string
+		second              int64
+	}
+	var out []*store.TimelineEntry
+	seen := make(map[moment]bool)
+	for i := range marks {
+		e := &marks[i]
+		if e.Kind != "operation" || !quality.BadOperation(e.Name, e.Result) {
+			continue
+		}
+		// Only changes of a connection's state have one.
+		if state := e.Attributes["new_state"]; state != "" && e.ParticipantID != uuid.Nil {
+			at := moment{e.ParticipantID, e.Name, e.Result, state, e.ObservedAt.Unix()}
+			if seen[at] {
+				continue
+			}
+			seen[at] = true
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // withhold takes out of the record of a running call of Anteroom's own media what it says of guests, and of those of whom nothing is

@@ -82,23 +82,30 @@ func (op operation) check(c echo.Context) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(op.parameters)) {
 		if err := openapi3filter.ValidateParameter(c.Request().Context(), input, op.parameters[name]); err != nil {
-			return invalidParameter(name, "The parameter "+name+" "+why(err)+".")
+			return invalidParameter(name, "The parameter "+name+" "+why(err, op.parameters[name])+".")
 		}
 	}
 	return nil
 }
 
 // why says what is wrong with a parameter, without its value.
-func why(err error) string {
+func why(err error, p *openapi3.Parameter) string {
 	var schema *openapi3.SchemaError
 	var parse *openapi3filter.ParseError
+	wanted := p.Schema.Value
 	switch {
 	case errors.Is(err, openapi3filter.ErrInvalidRequired):
 		return "is missing"
 	case errors.Is(err, openapi3filter.ErrInvalidEmptyValue):
 		return "is empty"
+	case wanted.Type.Is("integer") && wanted.Min != nil && wanted.Max != nil:
+		return fmt.Sprintf("must be a whole number from %v to %v", *wanted.Min, *wanted.Max)
 	case errors.As(err, &parse):
 		return "has the wrong type"
+	case errors.As(err, &schema) && schema.SchemaField == "pattern" && p.Name == "org":
+		return "must be the short name of an organisation: 1 to 63 lower-case letters, digits, '.', '_' and '-', of which the first is a letter or digit"
+	case errors.As(err, &schema) && schema.SchemaField == "pattern" && wanted.Format == "uuid":
+		return "must be an id such as 123e4567-e89b-12d3-a456-426614174000"
 	case errors.As(err, &schema):
 		return whySchema(schema)
 	}

@@ -15,13 +15,13 @@ import (
 func (j *judgedCall) present() openapi.Call {
 	a := &j.CallAssessment
 	out := openapi.Call{
-		CallId: j.CallID, Org: j.Org, Region: j.Region, Source: openapi.CallSource(j.Source.String()), Kind: openapi.CallKind(j.Kind),
+		CallId: j.CallID, Org: j.Org, Region: j.Region, Source: openapi.CallSource(sourceName(j.Source)), Kind: openapi.CallKind(j.Kind),
 		MeetingId: textOrNil(j.MeetingID), FirstSeenAt: j.FirstSeen, StartedAt: j.StartedAt, EndedAt: j.EndedAt,
 		DurationMs: between(j.StartedAt, j.EndedAt), EndReason: textOrNil(j.EndReason), Participants: len(j.Participants),
 		Streams: openapi.StreamCounts{
 			Total: a.GoodStreams + a.PoorStreams + a.UnknownStreams, Good: a.GoodStreams, Poor: a.PoorStreams, Unknown: a.UnknownStreams,
 		},
-		Profile: j.profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: presentReasons(j.worst()),
+		Profile: j.profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: append(presentReasons(j.worst()), presentDiagnostics(a.NetworkReasons)...),
 		NetworkDiagnostics: append([]string{}, a.NetworkDiagnostics...),
 		Rating:             openapi.CallRating(j.rating), RatingScore: j.score.Ptr(),
 	}
@@ -68,11 +68,39 @@ func presentReasons(reasons []quality.Reason) []openapi.Reason {
 	out := make([]openapi.Reason, len(reasons))
 	for i, r := range reasons {
 		out[i] = openapi.Reason{
-			Metric: string(r.Metric), Value: r.Value, Comparison: openapi.ReasonComparison(r.Comparison), Threshold: r.Threshold, Unit: r.Unit,
-			Source: r.Source, Media: string(r.Media), Direction: string(r.Direction), Text: r.String(),
+			Kind: openapi.ReasonKindThreshold, Metric: string(r.Metric), Value: finite(&r.Value), Comparison: textOrNil(string(r.Comparison)),
+			Threshold: finite(&r.Threshold), Unit: textOrNil(r.Unit), Source: r.Source, Media: textOrNil(string(r.Media)),
+			Direction: textOrNil(string(r.Direction)), Text: r.String(),
 		}
 	}
 	return out
+}
+
+func presentDiagnostics(reasons []quality.DiagnosticReason) []openapi.Reason {
+	out := make([]openapi.Reason, len(reasons))
+	for i, r := range reasons {
+		out[i] = openapi.Reason{Kind: openapi.ReasonKindDiagnostic, Metric: r.Name, Source: r.Source, Text: r.String()}
+	}
+	return out
+}
+
+// webrtcInternals is how the files are called everywhere but in the tables.
+const webrtcInternals = "webrtc-internals"
+
+// sourceName is the name of a kind of source in answers.
+func sourceName(k store.SourceKind) string {
+	if name := k.String(); name != "webrtc_internals" {
+		return name
+	}
+	return webrtcInternals
+}
+
+// parseSource reads what sourceName writes.
+func parseSource(name string) store.SourceKind {
+	if name == webrtcInternals {
+		name = "webrtc_internals"
+	}
+	return store.ParseSourceKind(name)
 }
 
 func joinReasons(reasons []quality.Reason) string {

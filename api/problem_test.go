@@ -101,6 +101,24 @@ func TestBadRequests(t *testing.T) {
 			}
 		})
 	}
+	for _, test := range []struct{ route, query, detail string }{
+		{callsRoute, "from=2026-03-04T00:00:00Z&to=2026-03-03T00:00:00Z", "The parameter to must be after the parameter from."},
+		{callsRoute, "page_size=x", "The parameter page_size must be a whole number from 1 to 500."},
+		{callsRoute, "page_size=501", "The parameter page_size must be a whole number from 1 to 500."},
+		{timelineRoute, "page_size=1.5", "The parameter page_size must be a whole number from 1 to 5000."},
+		{
+			callsRoute, "org=Contoso%20Ltd",
+			"The parameter org must be the short name of an organisation: 1 to 63 lower-case letters, digits, '.', '_' and '-', " +
+				"of which the first is a letter or digit.",
+		},
+		{callsRoute, "source=webrtc_internals", "The parameter source must be one of media, rtcstats, webrtc-internals, acs."},
+		{samplesRoute, "", "The parameter stream_id must be an id such as 123e4567-e89b-12d3-a456-426614174000."},
+	} {
+		ids := []string{"a", "no-uuid"}[:strings.Count(test.route, "/:")]
+		if got := read[object](t, s.get(400, test.route, test.query, ids...))["detail"]; got != test.detail {
+			t.Errorf("%s?%s: %v\nwant %s", test.route, test.query, got, test.detail)
+		}
+	}
 	s.get(200, callsRoute, "page_size=3&page_token="+token) // Another size is no other list.
 	if code, parameter := s.problem(s.get(400, samplesRoute, "", "a", "no-uuid")); code != "invalid_parameter" || parameter != "stream_id" {
 		t.Errorf("code %s, parameter %s of a stream id that is none", code, parameter)

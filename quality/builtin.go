@@ -8,6 +8,8 @@ const (
 	sourceCQDScreen       = "Call Quality Dashboard, stream classification, screen share (VBSS) classifier"
 	sourceRealTime        = "real-time telemetry for meetings: values stated as good"
 	sourceInsights        = "network insights: impacted calls"
+	// The same under every profile.
+	sourceNetworkDiagnostic = "user-facing diagnostics: a call in which a network diagnostic went bad is poor"
 )
 
 // cqdAudioMinPackets is the newer text of the CQD audio classifier: only

@@ -11,9 +11,8 @@ type CallInput struct {
 	// Streams, one assessment per (participant, stream). Repeated records of a
 	// stream are the caller's to resolve, newest first.
 	Streams []Assessment
-	// Diagnostics: the user-facing diagnostic events, good ones included. Events
-	// with one operation id and name are one issue, however often they go bad;
-	// events without an operation id count one by one.
+	// Diagnostics: the user-facing diagnostic events, good ones included.
+	// Which of them are one issue, GroupDiagnostics says.
 	Diagnostics []Diagnostic
 	// BadOperations counts the failed client operations by name; see BadOperation.
 	BadOperations map[string]int
@@ -45,7 +44,9 @@ type CallAssessment struct {
 	UnknownStreams int     `json:"unknown_streams"`
 	// NetworkDiagnostics names the network diagnostics that went bad, sorted.
 	NetworkDiagnostics []string `json:"network_diagnostics,omitempty"`
-	Issues             Issues   `json:"issues"`
+	// NetworkReasons has one entry for each of NetworkDiagnostics, in that order.
+	NetworkReasons []DiagnosticReason `json:"network_reasons,omitempty"`
+	Issues         Issues             `json:"issues"`
 	// UnreadDiagnostics counts events whose name or value isn't in the closed
 	// tables. They are no issues, and are not lost from sight either.
 	UnreadDiagnostics int `json:"unread_diagnostics,omitempty"`
@@ -91,36 +92,36 @@ func JudgeCall(in CallInput) CallAssessment {
 	return a
 }
 
-// countDiagnostics adds to bad each diagnostic that went bad, once per
-// operation id, and notes the network ones.
+// countDiagnostics adds to bad each issue that diagnostics make, and notes the
+// network ones with the worst value of each.
 func (a *CallAssessment) countDiagnostics(events []Diagnostic, bad map[string]int) {
-	type occurrence struct{ operation, name string }
-	counted := make(map[occurrence]struct{})
-	network := make(map[string]struct{})
-	for _, e := range events {
+	counted := make(map[int]struct{})
+	network := make(map[string]DiagnosticReason)
+	for i, group := range GroupDiagnostics(events) {
+		e := events[i]
 		info, named := LookupDiagnostic(e.Name)
 		wentBad, read := BadDiagnosticValue(e.Value)
 		if !named || !read {
 			a.UnreadDiagnostics++
 			continue
 		}
-		if !wentBad || info.NeverIssue {
+		if group < 0 || !wentBad {
 			continue
 		}
 		if info.Lane == LaneNetwork {
-			network[info.Name] = struct{}{}
-		}
-		if e.OperationID != "" {
-			key := occurrence{e.OperationID, info.Name}
-			if _, again := counted[key]; again {
-				continue
+			r := DiagnosticReason{Name: info.Name, Value: canonicalValue(e.Value), Source: sourceNetworkDiagnostic}
+			if before, seen := network[info.Name]; !seen || severity(r.Value) > severity(before.Value) {
+				network[info.Name] = r
 			}
-			counted[key] = struct{}{}
 		}
-		bad[info.Name]++
+		if _, again := counted[group]; !again {
+			counted[group] = struct{}{}
+			bad[info.Name]++
+		}
 	}
-	if len(network) > 0 {
-		a.NetworkDiagnostics = slices.Sorted(maps.Keys(network))
+	for _, name := range slices.Sorted(maps.Keys(network)) {
+		a.NetworkDiagnostics = append(a.NetworkDiagnostics, name)
+		a.NetworkReasons = append(a.NetworkReasons, network[name])
 	}
 }
 

@@ -32,6 +32,7 @@ func TestWorkedSample(t *testing.T) {
 	})
 	wantCall := CallAssessment{
 		Verdict: Poor, GoodStreams: 1, PoorStreams: 1, NetworkDiagnostics: []string{"networkSendQuality"},
+		NetworkReasons: []DiagnosticReason{{Name: "networkSendQuality", Value: "Bad", Source: sourceNetworkDiagnostic}},
 		Issues: Issues{
 			Total: 2, BadOperations: 1, PoorStreams: 1,
 			ByOperation: []NamedCount{{Name: "networkSendQuality", Count: 1}},
@@ -51,6 +52,9 @@ func TestJudgeCall(t *testing.T) {
 	one := func(name string) Issues {
 		return Issues{Total: 1, BadOperations: 1, ByOperation: []NamedCount{{Name: name, Count: 1}}}
 	}
+	network := func(name, value string) []DiagnosticReason {
+		return []DiagnosticReason{{Name: name, Value: value, Source: sourceNetworkDiagnostic}}
+	}
 	for name, c := range map[string]struct {
 		in   CallInput
 		want CallAssessment
@@ -66,7 +70,7 @@ func TestJudgeCall(t *testing.T) {
 		},
 		"bad network, no streams": {
 			CallInput{Diagnostics: []Diagnostic{{Name: "NoNetwork", Value: "True"}}},
-			CallAssessment{Verdict: Poor, NetworkDiagnostics: []string{"noNetwork"}, Issues: one("noNetwork")},
+			CallAssessment{Verdict: Poor, NetworkDiagnostics: []string{"noNetwork"}, NetworkReasons: network("noNetwork", "True"), Issues: one("noNetwork")},
 		},
 		"bad microphone doesn't make the call poor": {
 			CallInput{Streams: []Assessment{good}, Diagnostics: []Diagnostic{{Name: "microphoneNotFunctioning", Value: "True"}}},
@@ -84,7 +88,7 @@ func TestJudgeCall(t *testing.T) {
 				{Name: "cameraFreeze", Value: "true"},
 				{Name: "cameraFreeze", Value: "true"},
 			}},
-			CallAssessment{Verdict: Poor, NetworkDiagnostics: []string{"networkReceiveQuality"}, Issues: Issues{
+			CallAssessment{Verdict: Poor, NetworkDiagnostics: []string{"networkReceiveQuality"}, NetworkReasons: network("networkReceiveQuality", "Bad"), Issues: Issues{
 				Total: 4, BadOperations: 4,
 				ByOperation: []NamedCount{{Name: "cameraFreeze", Count: 2}, {Name: "networkReceiveQuality", Count: 2}},
 			}},

@@ -136,7 +136,7 @@ func checkThreshold(field, unit string, value float64) error {
 		return fmt.Errorf("%s: the threshold must be a finite number", field)
 	case value <= 0:
 		return fmt.Errorf("%s: %s is not above zero; write a positive threshold, or remove the line to keep the published one", field, formatNumber(value))
-	case unit == "ratio" && value > 1:
+	case unit == unitRatio && value > 1:
 		return fmt.Errorf("%s: %s is above 1; a ratio is written from 0 to 1, so 5 %% is 0.05", field, formatNumber(value))
 	}
 	return nil

@@ -51,13 +51,23 @@ type Reason struct {
 }
 
 // String is the reason as shown to people, such as "jitter_ms_avg 34 > 30 ms".
+// The value is rounded to thousandths; one that so little separates from the
+// threshold that rounding would hide it is "just above" or "just below" it.
+// Ratios have no unit.
 func (r Reason) String() string {
 	const thousandths = 1000 // finer than that nobody reads; Value has it all
-	value := math.Round(r.Value*thousandths) / thousandths
-	if value == r.Threshold {
-		value = r.Value // or it would read as not beyond the threshold
+	text := formatNumber(r.Threshold)
+	if r.Unit != "" && r.Unit != unitRatio {
+		text += " " + r.Unit
 	}
-	return string(r.Metric) + " " + formatNumber(value) + " " + string(r.Comparison) + " " + formatNumber(r.Threshold) + " " + r.Unit
+	value := math.Round(r.Value*thousandths) / thousandths
+	switch {
+	case r.Comparison.holds(value, r.Threshold):
+		return string(r.Metric) + " " + formatNumber(value) + " " + string(r.Comparison) + " " + text
+	case r.Value > r.Threshold:
+		return string(r.Metric) + " just above " + text
+	}
+	return string(r.Metric) + " just below " + text
 }
 
 // Assessment is the judgement of one stream under one profile.

@@ -328,8 +328,8 @@ func TestReasonsKeepTheOrderOfRules(t *testing.T) {
 		got = append(got, r.String())
 	}
 	want := []string{
-		"jitter_ms_avg 60 > 30 ms", "jitter_buffer_ms_avg 400 > 200 ms", "loss_ratio 0.2 > 0.1 ratio",
-		"rtt_ms_avg 1000 > 500 ms", "healed_ratio 0.2 > 0.1 ratio", "frame_rate_avg 3.5 < 7 fps",
+		"jitter_ms_avg 60 > 30 ms", "jitter_buffer_ms_avg 400 > 200 ms", "loss_ratio 0.2 > 0.1",
+		"rtt_ms_avg 1000 > 500 ms", "healed_ratio 0.2 > 0.1", "frame_rate_avg 3.5 < 7 fps",
 		"freeze_ms_per_min 12000 > 6000 ms/min", "height_avg 120 < 240 px", "bitrate_avg 75000 < 150000 bit/s",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

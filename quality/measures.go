@@ -66,13 +66,16 @@ const (
 	MetricLossAfterFEC   Metric = "loss_after_fec_ratio"
 )
 
+// unitRatio is the unit of what is written from 0 to 1.
+const unitRatio = "ratio"
+
 // Unit is the unit of a metric, as shown beside its value.
 func (m Metric) Unit() string {
 	switch m {
 	case MetricJitter, MetricJitterBuffer, MetricRTT:
 		return "ms"
 	case MetricLoss, MetricHealed, MetricConcealed, MetricFrameLoss, MetricLossAfterFEC:
-		return "ratio"
+		return unitRatio
 	case MetricMOSDegradation:
 		return "MOS"
 	case MetricFrameRate:

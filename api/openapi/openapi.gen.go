@@ -71,7 +71,7 @@ const (
 	CallSourceMedia           CallSource = "media"
 	CallSourceRtcstats        CallSource = "rtcstats"
 	CallSourceUnknown         CallSource = "unknown"
-	CallSourceWebrtcInternals CallSource = "webrtc_internals"
+	CallSourceWebrtcInternals CallSource = "webrtc-internals"
 )
 
 // Valid indicates whether the value is a known member of the CallSource enum.
@@ -164,24 +164,18 @@ func (e ProfileName) Valid() bool {
 	}
 }
 
-// Defines values for ReasonComparison.
+// Defines values for ReasonKind.
 const (
-	GreaterThan      ReasonComparison = ">"
-	GreaterThanEqual ReasonComparison = ">="
-	LessThan         ReasonComparison = "<"
-	LessThanEqual    ReasonComparison = "<="
+	ReasonKindDiagnostic ReasonKind = "diagnostic"
+	ReasonKindThreshold  ReasonKind = "threshold"
 )
 
-// Valid indicates whether the value is a known member of the ReasonComparison enum.
-func (e ReasonComparison) Valid() bool {
+// Valid indicates whether the value is a known member of the ReasonKind enum.
+func (e ReasonKind) Valid() bool {
 	switch e {
-	case GreaterThan:
+	case ReasonKindDiagnostic:
 		return true
-	case GreaterThanEqual:
-		return true
-	case LessThan:
-		return true
-	case LessThanEqual:
+	case ReasonKindThreshold:
 		return true
 	default:
 		return false
@@ -214,7 +208,7 @@ const (
 	SourceAcs             Source = "acs"
 	SourceMedia           Source = "media"
 	SourceRtcstats        Source = "rtcstats"
-	SourceWebrtcInternals Source = "webrtc_internals"
+	SourceWebrtcInternals Source = "webrtc-internals"
 )
 
 // Valid indicates whether the value is a known member of the Source enum.
@@ -445,7 +439,8 @@ type Call struct {
 	// RatingScore Mean of the answers on a scale of 5.
 	RatingScore *float64 `json:"rating_score"`
 
-	// Reasons Each threshold that a stream of the call broke, once per metric, medium and direction, with the worst value.
+	// Reasons Each threshold that a stream of the call broke, once per metric, medium and direction, with the worst value; then each network
+	// diagnostic that went bad. Not empty exactly when the verdict is poor.
 	Reasons   []Reason     `json:"reasons"`
 	Region    string       `json:"region"`
 	Source    CallSource   `json:"source"`
@@ -601,23 +596,30 @@ type ReadinessCheck struct {
 	Reason string `json:"reason"`
 }
 
-// Reason defines model for Reason.
+// Reason What makes a stream or a call poor: a threshold that a metric broke (`kind` is `threshold`), or a network diagnostic that went
+// bad (`diagnostic`), which has neither value, comparison, threshold, unit, media nor direction.
 type Reason struct {
-	Comparison ReasonComparison `json:"comparison"`
-	Direction  string           `json:"direction"`
-	Media      string           `json:"media"`
-	Metric     string           `json:"metric"`
+	// Comparison `>`, `>=`, `<` or `<=`.
+	Comparison *string    `json:"comparison"`
+	Direction  *string    `json:"direction"`
+	Kind       ReasonKind `json:"kind"`
+	Media      *string    `json:"media"`
 
-	// Source Where the threshold comes from.
-	Source    string  `json:"source"`
-	Text      string  `json:"text"`
-	Threshold float64 `json:"threshold"`
-	Unit      string  `json:"unit"`
-	Value     float64 `json:"value"`
+	// Metric Name of the metric or of the diagnostic.
+	Metric string `json:"metric"`
+
+	// Source Where the threshold or the rule comes from.
+	Source string `json:"source"`
+
+	// Text The reason in words, such as `jitter_ms_avg 34 > 30 ms` or `networkSendQuality went Bad`.
+	Text      string   `json:"text"`
+	Threshold *float64 `json:"threshold"`
+	Unit      *string  `json:"unit"`
+	Value     *float64 `json:"value"`
 }
 
-// ReasonComparison defines model for Reason.Comparison.
-type ReasonComparison string
+// ReasonKind defines model for Reason.Kind.
+type ReasonKind string
 
 // Sample One interval. Counters are the interval's own.
 type Sample struct {
