@@ -11,7 +11,9 @@ func TestImportLimitIsOneThatHolds(t *testing.T) {
 		bytes int64
 		want  string
 	}{
-		{0, ""}, {1, ""}, {256 << 20, ""},
+		{0, ""},
+		{1, ""},
+		{256 << 20, ""},
 		{256<<20 + 1, "max_import_bytes: 268435457 is above 268435456"},
 		{1 << 40, "max_import_bytes: "},
 		{-1, "max_import_bytes: is negative"},

@@ -55,8 +55,11 @@ func TestGroupDiagnostics(t *testing.T) {
 // A call that is poor by its network alone says so, once per diagnostic and with the worst value.
 func TestNetworkReasons(t *testing.T) {
 	got := JudgeCall(CallInput{Diagnostics: []Diagnostic{
-		{Name: "networkSendQuality", Value: "Poor", OperationID: "a"}, {Name: "NetworkSendQuality", Value: "bad", OperationID: "a"},
-		{Name: "networkSendQuality", Value: "Poor", OperationID: "b"}, {Name: "networkReconnect", Value: "poor"}, {Name: "noNetwork", Value: "true"},
+		{Name: "networkSendQuality", Value: "Poor", OperationID: "a"},
+		{Name: "NetworkSendQuality", Value: "bad", OperationID: "a"},
+		{Name: "networkSendQuality", Value: "Poor", OperationID: "b"},
+		{Name: "networkReconnect", Value: "poor"},
+		{Name: "noNetwork", Value: "true"},
 		{Name: "cameraFreeze", Value: "True"},
 	}})
 	var texts []string

@@ -130,3 +130,19 @@ func show(r *decode.Result) {
 		}
 	}
 }
+
+// Recorded dumps were scrubbed: vouching for an org user gives them no name, and the id of their device is none.
+func TestScrubbedIdentity(t *testing.T) {
+	for name, data := range dumps(t) {
+		opt := options(t)
+		opt.OrgUser = true
+		result, err := rtcstats.Decode(data, opt)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want := &eventpb.Identity{Kind: eventpb.Identity_KIND_ORG_USER}
+		if got := result.Events[1].GetParticipantJoined().GetIdentity(); !proto.Equal(want, got) {
+			t.Errorf("%s: identity %v, want %v", name, got, want)
+		}
+	}
+}
