@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +76,48 @@ func TestImportedCallsSurviveARestart(t *testing.T) {
 		t.Errorf("after importing the same again (-before +after):\n%s", diff)
 	}
 	in.stop()
+}
+
+// A ClickHouse that is killed comes back, with its data, and the service goes on.
+func TestAKilledClickHouseComesBack(t *testing.T) {
+	in := startRun(t, filepath.Join(t.TempDir(), "data"), "--no-demo")
+	files := demoFiles(t)
+	ids := in.importFiles("rtcstats", files[0])
+	before := in.get("/v1/calls/" + ids[0] + "/streams")
+	pid := clickHousePid(t, in.data)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(in.stderr.String(), "ClickHouse is back"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("ClickHouse is not back\n%s", in.stderr)
+		}
+	}
+	in.awaitStatus("/readyz", http.StatusOK)
+	if diff := cmp.Diff(before, in.get("/v1/calls/"+ids[0]+"/streams")); diff != "" {
+		t.Errorf("after ClickHouse came back (-before +after):\n%s", diff)
+	}
+	if more := in.importFiles("rtcstats", files[1]); len(more) != 1 {
+		t.Errorf("the import gave the calls %q", more)
+	}
+	in.stop()
+}
+
+// clickHousePid finds the engine of a data folder by the configuration that its command line names.
+func clickHousePid(t *testing.T, data string) int {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(lines) == 0 {
+		t.Skip("needs /proc to find the engine's process")
+	}
+	for _, line := range lines {
+		text, err := os.ReadFile(line)
+		if err == nil && strings.Contains(string(text), "--config-file="+filepath.Join(data, "clickhouse", "config.xml")) {
+			return atoi(t, filepath.Base(filepath.Dir(line)))
+		}
+	}
+	t.Fatal("no ClickHouse of this data folder runs")
+	return 0
 }
 
 func TestASecondInstanceIsRefused(t *testing.T) {

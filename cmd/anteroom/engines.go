@@ -14,31 +14,36 @@ import (
 )
 
 // startEngines starts the embedded broker and ClickHouse at the same time and returns the configuration that reaches them, and
-// adds their ends to the app. The broker is stopped after ClickHouse, though nothing depends on the order.
+// adds their ends to the app. A ClickHouse that ends by itself is started again; meanwhile the store's check says that it is away. The broker is stopped after ClickHouse, though nothing depends on the order.
 func (c *cli) startEngines(ctx context.Context, a *app.App, log *slog.Logger, cfg config.Config) (config.Config, error) {
 	defer c.progress("Starting the embedded Kafka and ClickHouse")()
 	var (
 		wg                   sync.WaitGroup
 		broker               *embedded.Broker
-		clickhouse           *embedded.ClickHouse
+		clickhouse           *embedded.Supervised
 		brokerErr, engineErr error
 	)
 	wg.Go(func() {
 		broker, brokerErr = embedded.StartBroker(ctx, brokerConfig(cfg.Embedded, log))
 	})
 	wg.Go(func() {
-		clickhouse, engineErr = embedded.StartClickHouse(ctx, clickHouseConfig(cfg.Embedded))
+		clickhouse, engineErr = embedded.SuperviseClickHouse(ctx, clickHouseConfig(cfg.Embedded), log)
 	})
 	wg.Wait()
 	if brokerErr == nil {
 		a.OnStop("broker", func(context.Context) error { return broker.Close() })
 	}
 	if engineErr == nil {
-		a.OnStop("ClickHouse", func(context.Context) error { return clickhouse.Close() })
+		closed := make(chan struct{})
+		a.OnStop("ClickHouse", func(context.Context) error {
+			defer close(closed)
+			return clickhouse.Close()
+		})
 		go func() {
-			<-clickhouse.Done()
-			if err := clickhouse.Err(); err != nil { // nil when it was asked to end
+			select {
+			case err := <-clickhouse.Failed():
 				a.Fail(err)
+			case <-closed:
 			}
 		}()
 	}
@@ -62,7 +67,7 @@ func clickHouseConfig(cfg config.Embedded) embedded.ClickHouseConfig {
 }
 
 // reaching fills in how the embedded engines are reached: like any others, over their sockets.
-func reaching(cfg config.Config, broker *embedded.Broker, clickhouse *embedded.ClickHouse) config.Config {
+func reaching(cfg config.Config, broker *embedded.Broker, clickhouse *embedded.Supervised) config.Config {
 	cfg.Kafka.Brokers = []string{broker.Addr()}
 	cfg.Kafka.SASL.Mechanism = broker.Mechanism()
 	cfg.Kafka.SASL.Username = broker.User()

@@ -1,11 +1,13 @@
 package embedded
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -41,7 +43,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	}
 	defer theirs.Close() // the child has its own copy; ours would keep the terminal alive
 	p := &process{cmd: cmd, stdin: ours, output: &tail{}, done: make(chan struct{})}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, p.output, p.output
+	cmd.Stdin, cmd.Stderr = theirs, p.output // standard output is the console's chatter: nobody needs it
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, after the child
@@ -125,12 +127,36 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+var (
+	// escapes are what a program sends to a terminal to move the cursor and change colours.
+	escapes = regexp.MustCompile(`\x1b(\[[0-9;?]*[A-Za-z]|[=>78c])|[\x00-\x08\x0b-\x1f\x7f]`)
+	// chatter are the lines that tell of no trouble.
+	chatter = regexp.MustCompile(`^(Logging (\w+) to |Processing configuration file|ClickHouse local version|Query id: |Ok\.$|Bye\.$|:\)|SYSTEM START LISTEN|\d+ rows? in set)`)
+)
+
+// quotedLines is how much of a child's output an error repeats.
+const quotedLines = 8
+
+// quote gives the last lines that tell something, without escape codes.
 func (t *tail) quote() string {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	text := strings.TrimSpace(string(t.text))
-	if text == "" {
+	text := escapes.ReplaceAllString(string(t.text), "")
+	t.mu.Unlock()
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" && !chatter.MatchString(line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
 		return ""
 	}
-	return "; it said: " + text
+	return "; it said: " + strings.Join(lines[max(0, len(lines)-quotedLines):], "; ")
+}
+
+// has tells whether the child has said something.
+func (t *tail) has(text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Contains(t.text, []byte(text))
 }

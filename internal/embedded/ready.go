@@ -13,6 +13,9 @@ import (
 // readyPoll is the pause between two looks at a starting engine.
 const readyPoll = 20 * time.Millisecond
 
+// addressInUse is what the engine says when it can't listen.
+const addressInUse = "Address already in use"
+
 // awaitReady waits until the engine answers the service user. The password is
 // sent only to a server that shows the nonce of the configuration file, which
 // nobody else can read: another process may have taken the port.
@@ -25,14 +28,16 @@ func (c *ClickHouse) awaitReady(ctx context.Context, nonce string) error {
 		if err != nil || ready {
 			return err
 		}
+		if c.process.output.has(addressInUse) { // the library's console goes on after that
+			return fmt.Errorf("%w%s", errPortTaken, c.process.output.quote())
+		}
 		select {
 		case <-tick.C:
 		case <-c.Done():
-			err := c.Err()
-			if strings.Contains(err.Error(), "Address already in use") {
-				return fmt.Errorf("%w: %w", errPortTaken, err)
+			if c.process.output.has(addressInUse) {
+				return fmt.Errorf("%w: %w", errPortTaken, c.Err())
 			}
-			return err
+			return c.Err()
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %w%s", context.Cause(ctx), c.process.output.quote())
 		}
