@@ -32,17 +32,12 @@ type checkedConfig struct {
 }
 
 func (c *cli) checkConfig(mode config.Mode) error {
-	cfg, err := config.Load(config.Source{File: c.configFile, Environ: c.environ})
-	if err == nil {
-		switch mode {
-		case config.Run, config.Serve:
-		case "":
-			mode = cfg.ModeOf()
-		default:
-			return fmt.Errorf("%w: --for: %q is neither run nor serve", errConfig, mode)
-		}
-		err = cfg.Validate(mode)
+	switch mode {
+	case "", config.Run, config.Serve:
+	default:
+		return fmt.Errorf("%w: --for: %q is neither run nor serve", errConfig, mode)
 	}
+	cfg, mode, err := config.LoadFor(config.Source{File: c.configFile, Environ: c.environ}, mode)
 	if err != nil {
 		if c.json {
 			if err := c.print(checkedConfig{For: mode, Errors: strings.Split(err.Error(), "\n")}, ""); err != nil {

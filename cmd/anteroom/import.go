@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/anteroom/anteroom/event"
 )
 
 // importOptions are the flags of import.
@@ -90,6 +92,12 @@ func (c *cli) importFiles(ctx context.Context, format string, opt importOptions,
 	base, err := url.Parse(opt.server)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return fmt.Errorf("%w: --server: %q is not a URL like http://127.0.0.1:8480", errConfig, opt.server)
+	}
+	if (base.Path != "" && base.Path != "/") || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" || base.User != nil {
+		return fmt.Errorf("%w: --server: give scheme, host and port only, as http://127.0.0.1:8480", errConfig)
+	}
+	if !event.ValidOrg(opt.org) {
+		return fmt.Errorf("%w: --org: %q must be 1 to 63 of a-z, 0-9, '_', '.', '-', starting with a letter or digit", errConfig, opt.org)
 	}
 	if opt.as != "guest" && opt.as != "org" {
 		return fmt.Errorf("%w: --as: %q is neither guest nor org", errConfig, opt.as)

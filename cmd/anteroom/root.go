@@ -92,11 +92,8 @@ func (c *cli) load(flags map[string]any) (config.Config, error) {
 
 // validated reads the configuration for a mode.
 func (c *cli) validated(mode config.Mode, flags map[string]any) (config.Config, error) {
-	cfg, err := c.load(flags)
+	cfg, _, err := config.LoadFor(config.Source{File: c.configFile, Environ: c.environ, Flags: flags}, mode)
 	if err != nil {
-		return config.Config{}, err
-	}
-	if err := cfg.Validate(mode); err != nil {
 		return config.Config{}, fmt.Errorf("%w:\n%w", errConfig, err)
 	}
 	return cfg, nil

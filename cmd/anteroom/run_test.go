@@ -21,6 +21,10 @@ func TestExitCodes(t *testing.T) {
 		{"unusable configuration", []string{"run", "--listen", "0.0.0.0:1"}, exitUsage},
 		{"unreadable configuration", []string{"check-config", "--config", "none.yaml"}, exitUsage},
 		{"nobody there", []string{"import", "rtcstats", "--server", "http://127.0.0.1:1", "run_test.go"}, exitFailed},
+		{"server with a path", []string{"import", "rtcstats", "--server", "http://127.0.0.1:1/xyz", "run_test.go"}, exitUsage},
+		{"server with a query", []string{"import", "rtcstats", "--server", "http://127.0.0.1:1?a=b", "run_test.go"}, exitUsage},
+		{"server with a fragment", []string{"import", "rtcstats", "--server", "http://127.0.0.1:1/#a", "run_test.go"}, exitUsage},
+		{"no organisation", []string{"import", "rtcstats", "--org", "Bad Org", "run_test.go"}, exitUsage},
 		{"missing file", []string{"import", "rtcstats", "none.dump"}, exitFailed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -220,7 +220,7 @@ func (l Log) SlogLevel() slog.Level {
 	return level
 }
 
-// prefixed puts a section's name before each of its rooms' complaints.
+// prefixed puts a section's name, if any, before each of its rooms' complaints.
 func prefixed(name string, err error) []error {
 	if err == nil {
 		return nil
@@ -237,5 +237,8 @@ func prefixed(name string, err error) []error {
 		return out
 	}
 	text := strings.TrimPrefix(err.Error(), "read quality thresholds: ")
-	return []error{errors.New(name + "." + text)}
+	if name != "" {
+		text = name + "." + text
+	}
+	return []error{errors.New(text)}
 }

@@ -74,18 +74,18 @@ func fromEnv(environ []string) (map[string]any, []error) {
 		n := byName[name]
 		if n == nil {
 			if !elsewhere.MatchString(name) && !serviceLinks.MatchString(name) {
-				problems = append(problems, unknownVariable(name))
+				problems = append(problems, unknownVariable(name, byName))
 			}
 			continue
 		}
 		if other := setBy[n.path]; other != "" {
-			problems = append(problems, &problem{name, "", fmt.Sprintf("says the same as %s; set one of them", other)})
+			problems = append(problems, &problem{where: name, reason: fmt.Sprintf("says the same as %s; set one of them", other)})
 			continue
 		}
 		setBy[n.path] = name
-		v, err := variable(root, n, name, text)
-		if err != nil {
-			problems = append(problems, err)
+		v, errs := variable(root, n, name, text)
+		if len(errs) > 0 {
+			problems = append(problems, errs...)
 			continue
 		}
 		put(out, n.path, v)
@@ -93,15 +93,19 @@ func fromEnv(environ []string) (map[string]any, []error) {
 	return out, problems
 }
 
-func unknownVariable(name string) error {
+func unknownVariable(name string, byName map[string]*node) error {
 	reason := "unknown variable; anteroom.example.yaml lists the keys that variables are made of"
+	var about []string
 	if near := nearest(name, EnvNames()); near != "" {
 		reason = "unknown variable; did you mean " + near + "?"
+		if n := byName[near]; n != nil {
+			about = []string{n.path}
+		}
 	}
-	return &problem{name, "", reason}
+	return &problem{where: name, reason: reason, about: about}
 }
 
-func variable(root, n *node, name, text string) (any, error) {
+func variable(root, n *node, name, text string) (any, []error) {
 	if n.path == "embedded.demo" {
 		switch text {
 		case "on":
@@ -114,12 +118,12 @@ func variable(root, n *node, name, text string) (any, error) {
 	case n.element != nil || kind == reflect.Map:
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) != 1 {
-			return nil, &problem{name, n.path, "is not YAML"}
+			return nil, []error{&problem{where: name, key: n.path, reason: "is not YAML", about: []string{n.path}}}
 		}
 		r := &reader{root: root, where: func(int) string { return name }}
 		v := r.value(n, n.path, doc.Content[0])
 		if len(r.problems) > 0 {
-			return nil, r.problems[0]
+			return nil, r.problems
 		}
 		return v, nil
 	case kind == reflect.Slice:
@@ -133,7 +137,7 @@ func variable(root, n *node, name, text string) (any, error) {
 	}
 	v, err := scalar(n.typ, text)
 	if err != nil {
-		return nil, &problem{name, "", describe(n.path, n.typ, text)}
+		return nil, []error{&problem{where: name, reason: describe(n.path, n.typ, text), about: []string{n.path}}}
 	}
 	return v, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/knadh/koanf/v2"
@@ -29,6 +30,55 @@ type Source struct {
 // Load reads the configuration: defaults, then the file, then the environment, then flags, each over the one before. It reports
 // all that is unknown or unreadable; whether the values can work is Validate's part.
 func Load(src Source) (Config, error) {
+	cfg, problems, err := load(src)
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
+
+// LoadFor reads the configuration and checks it for a mode; with none, for what it seems to be meant for, which it answers. It reports all
+// at once: what Load does, and what Validate does of the rest. A key whose value could not be read is not said to be missing as well.
+func LoadFor(src Source, mode Mode) (Config, Mode, error) {
+	cfg, problems, err := load(src)
+	var unread []string
+	for _, e := range problems {
+		var p *problem
+		if !errors.As(e, &p) { // the file can't be read: whatever else is said would be about the defaults
+			return Config{}, mode, errors.Join(problems...)
+		}
+		unread = append(unread, p.about...)
+	}
+	if len(problems) > 0 && err != nil { // most likely for the same reason
+		return Config{}, mode, errors.Join(problems...)
+	}
+	if err != nil {
+		return Config{}, mode, err
+	}
+	if mode == "" {
+		if mode = cfg.ModeOf(); slices.Contains(unread, "kafka.brokers") {
+			mode = Serve
+		}
+	}
+	for _, e := range prefixed("", cfg.Validate(mode)) {
+		if !slices.ContainsFunc(unread, func(key string) bool { return concerns(e.Error(), key) }) {
+			problems = append(problems, e)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return Config{}, mode, err
+	}
+	return cfg, mode, nil
+}
+
+// concerns tells whether a complaint ("kafka.brokers[0]: …") is about a key, or about a part of it.
+func concerns(complaint, key string) bool {
+	rest, found := strings.CutPrefix(complaint, key)
+	return key != "" && found && (rest == "" || strings.ContainsRune(":.[", rune(rest[0])))
+}
+
+// load reads the configuration and tells apart what is wrong with single keys, which are left out then, and what hinders reading at all.
+func load(src Source) (cfg Config, problems []error, err error) {
 	if src.File == "" {
 		for _, entry := range src.Environ {
 			if file, ok := strings.CutPrefix(entry, FileEnv+"="); ok {
@@ -37,7 +87,6 @@ func Load(src Source) (Config, error) {
 		}
 	}
 	layers := []map[string]any{toMap(reflect.ValueOf(Default()))}
-	var problems []error
 	if src.File != "" {
 		layer, errs := fromFile(src.File)
 		layers, problems = append(layers, layer), append(problems, errs...)
@@ -49,10 +98,8 @@ func Load(src Source) (Config, error) {
 		put(flags, key, v)
 	}
 	layers = append(layers, flags)
-	if err := errors.Join(problems...); err != nil {
-		return Config{}, err
-	}
-	return merge(layers)
+	cfg, err = merge(layers)
+	return cfg, problems, err
 }
 
 func merge(layers []map[string]any) (Config, error) {

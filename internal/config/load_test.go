@@ -211,3 +211,30 @@ func TestValidateNamesTheKey(t *testing.T) {
 		})
 	}
 }
+
+func TestLoadForGathersAllAtOnce(t *testing.T) {
+	path := write(t, "api: {listen: \"0.0.0.0:1\"}\nkafka:\n  broker: [a:1]\nembedded: {log_days: many}\nlog: {level: loud}\n")
+	_, mode, err := config.LoadFor(config.Source{File: path}, "")
+	if err == nil {
+		t.Fatal("was accepted")
+	}
+	got := strings.Split(err.Error(), "\n")
+	want := []string{
+		"anteroom.yaml:3: kafka.broker: unknown key; did you mean kafka.brokers?",
+		`anteroom.yaml:4: embedded.log_days: "many" is not a whole number`,
+	}
+	if mode != config.Serve || len(got) < 4 {
+		t.Fatalf("for %q:\n%v", mode, err)
+	}
+	if diff := cmp.Diff(want, got[:2]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, part := range []string{"\napi.listen: ", "\nlog.level: "} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("nothing about %s in:\n%v", part, err)
+		}
+	}
+	if strings.Contains(err.Error(), "name at least one host:port") {
+		t.Errorf("misspelt and said to be missing as well:\n%v", err)
+	}
+}

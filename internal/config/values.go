@@ -16,6 +16,8 @@ type problem struct {
 	where  string
 	key    string
 	reason string
+	// about are the keys that it leaves without the value that was meant for them.
+	about []string
 }
 
 func (p *problem) Error() string {
@@ -33,7 +35,7 @@ type reader struct {
 }
 
 func (r *reader) bad(at *yaml.Node, key, format string, args ...any) {
-	r.problems = append(r.problems, &problem{r.where(at.Line), key, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, &problem{where: r.where(at.Line), key: key, reason: fmt.Sprintf(format, args...), about: []string{key}})
 }
 
 // value reads the value of one key. What can't be read is noted, and nil given back.
@@ -79,7 +81,8 @@ func (r *reader) section(n *node, path string, y *yaml.Node) any {
 		here := join(path, key.Value)
 		child := n.child(key.Value)
 		if child == nil {
-			r.bad(key, here, "unknown key%s", r.hint(n, path, key.Value))
+			hint, meant := r.hint(n, path, key.Value)
+			r.problems = append(r.problems, &problem{where: r.where(key.Line), key: here, reason: "unknown key" + hint, about: []string{meant}})
 			continue
 		}
 		if _, twice := out[key.Value]; twice {
@@ -93,24 +96,24 @@ func (r *reader) section(n *node, path string, y *yaml.Node) any {
 	return out
 }
 
-// hint names what was probably meant: a neighbour of nearly that name, or a key of that very name elsewhere.
-func (r *reader) hint(n *node, path, name string) string {
+// hint names what was probably meant, in words and as a key: a neighbour of nearly that name, or a key of that very name elsewhere.
+func (r *reader) hint(n *node, path, name string) (text, meant string) {
 	var siblings []string
 	for _, c := range n.children {
 		siblings = append(siblings, c.name())
 	}
 	if near := nearest(name, siblings); near != "" {
-		return "; did you mean " + join(path, near) + "?"
+		return "; did you mean " + join(path, near) + "?", join(path, near)
 	}
 	for _, leaf := range r.root.leaves() {
 		if leaf.name() == name {
-			return "; did you mean " + leaf.path + "?"
+			return "; did you mean " + leaf.path + "?", leaf.path
 		}
 	}
 	if n.path == "" || len(siblings) < 12 {
-		return "; known here are " + strings.Join(siblings, ", ")
+		return "; known here are " + strings.Join(siblings, ", "), ""
 	}
-	return ""
+	return "", ""
 }
 
 func (r *reader) list(n *node, path string, y *yaml.Node) any {

@@ -165,16 +165,28 @@ func TestClickHouse_BadConfigIsRefusedByName(t *testing.T) {
 
 func TestClickHouse_TakenPortIsTold(t *testing.T) {
 	first := startClickHouse(t, embedded.DefaultClickHouseConfig(t.TempDir()))
-	cfg := embedded.DefaultClickHouseConfig(t.TempDir())
-	if _, err := fmt.Sscanf(first.HTTPAddr(), "127.0.0.1:%d", &cfg.HTTPPort); err != nil {
-		t.Fatal(err)
-	}
-	server, err := embedded.StartClickHouse(t.Context(), cfg)
-	if err == nil {
-		server.Close()
-		t.Fatal("started on a taken port")
-	}
-	if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "taken by another process") {
-		t.Errorf("error does not say that the port is taken: %v", err)
+	for _, test := range []struct {
+		name, addr string
+		port       func(*embedded.ClickHouseConfig) *int
+	}{
+		{"HTTP", first.HTTPAddr(), func(c *embedded.ClickHouseConfig) *int { return &c.HTTPPort }},
+		{"native", first.Addr(), func(c *embedded.ClickHouseConfig) *int { return &c.NativePort }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := embedded.DefaultClickHouseConfig(t.TempDir())
+			if _, err := fmt.Sscanf(test.addr, "127.0.0.1:%d", test.port(&cfg)); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			server, err := embedded.StartClickHouse(ctx, cfg)
+			if err == nil {
+				server.Close()
+				t.Fatal("started on a taken port")
+			}
+			if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "taken by another process") {
+				t.Errorf("error does not say that the port is taken: %v", err)
+			}
+		})
 	}
 }
