@@ -15,7 +15,9 @@
 // the generated password (0600, in the engine's folder). What was acknowledged
 // survives kill -9 and, unless Unsynced, a power cut: the broker syncs every
 // batch, ClickHouse every inserted part. The child ends with its parent, however
-// that ends. A second instance on the same data folder is refused (AcquireLock).
+// that ends. One that ends by itself is started again on the same ports (SuperviseClickHouse);
+// until it listens, another process of this machine could take them and be told the
+// password by a client that dials on, where it would find no data. A second instance on the same data folder is refused (AcquireLock).
 //
 // # The library
 //
