@@ -61,13 +61,15 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate refuses a configuration that can't work, naming the field.
+// Validate refuses a configuration that can't work, naming each field.
 func (c Config) Validate() error {
+	var errs []error
+	refuse := func(text string) { errs = append(errs, errors.New(text)) }
 	if !event.ValidRegion(c.Region) {
-		return errors.New("region: must be 1 to 32 of a-z, 0-9, '-'")
+		refuse("region: must be 1 to 32 of a-z, 0-9, '-'")
 	}
 	if c.Group == "" {
-		return errors.New("group: must not be empty")
+		refuse("group: must not be empty")
 	}
 	for _, f := range []struct {
 		name  string
@@ -80,19 +82,19 @@ func (c Config) Validate() error {
 		{"partitions", int64(c.Partitions)},
 	} {
 		if f.value <= 0 {
-			return fmt.Errorf("%s: must be above zero", f.name)
+			refuse(f.name + ": must be above zero")
 		}
 	}
 	if c.MemoryBytes < 4*maxRecordWeight {
-		return errors.New("memory_bytes: must be at least 4 MiB")
+		refuse("memory_bytes: must be at least 4 MiB")
 	}
 	if c.FlushBytes > c.MemoryBytes {
-		return errors.New("flush_bytes: must not be above memory_bytes")
+		refuse("flush_bytes: must not be above memory_bytes")
 	}
 	if c.Retention < 0 || c.Replication < 0 {
-		return errors.New("retention and replication: must not be negative")
+		refuse("retention and replication: must not be negative")
 	}
-	return validateSources(c.Sources)
+	return errors.Join(append(errs, validateSources(c.Sources))...)
 }
 
 func validateSources(sources []SourceConfig) error {

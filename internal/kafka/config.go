@@ -59,30 +59,33 @@ type SASLConfig struct {
 // DefaultConfig is a cluster without brokers; they have to be named.
 func DefaultConfig() Config { return Config{Timeout: 30 * time.Second} }
 
-// Validate refuses a configuration that can't work, naming the field.
+// Validate refuses a configuration that can't work, naming each field.
 func (c Config) Validate() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if len(c.Brokers) == 0 {
-		return errors.New("brokers: name at least one host:port")
+		refuse("brokers: name at least one host:port")
 	}
 	for i, b := range c.Brokers {
 		if _, _, err := net.SplitHostPort(b); err != nil {
-			return fmt.Errorf("brokers[%d]: %q is not host:port", i, b)
+			refuse("brokers[%d]: %q is not host:port", i, b)
 		}
 	}
 	if c.Timeout < 0 {
-		return errors.New("timeout: must not be negative")
+		refuse("timeout: must not be negative")
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return errors.New("tls.cert_file and tls.key_file: give both or none")
+		refuse("tls.cert_file and tls.key_file: give both or none")
 	}
 	if c.SASL.Password != "" && c.SASL.PasswordFile != "" {
-		return errors.New("sasl.password and sasl.password_file: give one of them")
+		refuse("sasl.password and sasl.password_file: give one of them")
 	}
 	switch c.SASL.Mechanism {
 	case "", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
-		return nil
+	default:
+		refuse("sasl.mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASL.Mechanism)
 	}
-	return fmt.Errorf("sasl.mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.SASL.Mechanism)
+	return errors.Join(errs...)
 }
 
 // Client is a configured way to reach one cluster. It holds idle connections; Close drops them.
