@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"golang.org/x/sync/semaphore"
 	"pgregory.net/rapid"
+
+	"github.com/anteroom/anteroom/event/eventpb"
 )
 
 func TestPendingSurvivesItsMetadata(t *testing.T) {
@@ -121,5 +125,39 @@ func TestValidateNamesTheField(t *testing.T) {
 	c.Sources = []SourceConfig{valid}
 	if err := c.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestHealthKeepsEachOperationsReason(t *testing.T) {
+	h := newHealth()
+	want := func(kafka, clickHouse string) {
+		t.Helper()
+		for i, reason := range []string{kafka, clickHouse} {
+			if c := h.checks()[i]; c.OK != (reason == "") || c.Reason != reason {
+				t.Errorf("%s: ok %v, reason %q, want %q", c.Name, c.OK, c.Reason, reason)
+			}
+		}
+	}
+	want("", "")
+	h.set(checkKafka, "topic/0", "commit offset", errors.New("refused"))
+	h.set(checkKafka, "topic/0", "fetch", nil) // what works does not hide what does not
+	want("topic/0, commit offset: refused", "")
+	h.set(checkKafka, "topic/1", "commit offset", errors.New("refused")) // the same is said once
+	h.set(checkClickHouse, "topic/1", "insert", errors.New("away"))
+	want("topic/0, commit offset: refused", "topic/1, insert: away")
+	h.forget("topic/0") // somebody else's by now
+	want("topic/1, commit offset: refused", "topic/1, insert: away")
+	h.forget("topic/1")
+	want("", "")
+}
+
+func TestRecordThatADecoderDoesNotSurviveIsRefused(t *testing.T) {
+	a := &assembler{worker: &worker{
+		log:  slog.New(slog.DiscardHandler),
+		feed: &feed{decode: func([]byte) ([]*eventpb.Event, []refusal) { panic("Dana Canary") }},
+	}}
+	d := a.decode(kafkago.Message{Offset: 7, Value: []byte("x")})
+	if d.offset != 7 || len(d.events) != 0 || len(d.refusals) != 1 || strings.Contains(d.refusals[0].reason, "Canary") {
+		t.Errorf("decoded to %+v", d)
 	}
 }
