@@ -116,24 +116,18 @@ func (w *worker) storeBatch(ctx context.Context, b *batch) error {
 // restore inserts those rows of a batch that are not stored although its insert was acknowledged: the engine writes its
 // deduplication log before it renames the part, and after a crash in between it takes the rows for stored.
 func (w *worker) restore(ctx context.Context, b *batch) error {
-	settled := false
-	for n := 1; n <= maxRestores; n++ {
+	for n := 0; n <= maxRestores; n++ {
 		missing, err := w.deps.Store.Missing(ctx, b.rows, b.pending.first, b.pending.last)
-		if err != nil {
+		if err != nil || missing == nil {
 			return err
 		}
-		if missing == nil {
-			return nil
-		}
-		if !settled {
-			settled = true
-			n--
+		if n == 0 { // look once more before anything is done
 			select {
 			case <-time.After(settleTime):
+				continue
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			continue
 		}
 		w.metrics.restored.WithLabelValues(w.topic).Add(float64(missing.Len()))
 		w.log.WarnContext(ctx, "rows of an acknowledged insert are missing, inserting them again", "rows", missing.Len(), "attempt", n)

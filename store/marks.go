@@ -31,7 +31,7 @@ func (s *Store) Marks(ctx context.Context, topic string, partition int32, replay
 	if len(sources) == 0 {
 		return marks, nil
 	}
-	rows, err := s.conn.Query(ctx, `SELECT source,
+	err := s.scan(ctx, "read source marks", `SELECT source,
 			max(if(topic = $1 AND partition = $2 AND last = $3, previous, reached)) AS mark
 		FROM (
 			SELECT source, topic, partition, argMax(last_offset, sequence) AS last,
@@ -41,20 +41,17 @@ func (s *Store) Marks(ctx context.Context, topic string, partition int32, replay
 			GROUP BY source, topic, partition
 		)
 		GROUP BY source HAVING mark > 0`,
-		topic, partition, replayed, sources, anywhere)
+		func(rows driver.Rows) error {
+			var source string
+			var mark uint64
+			err := rows.Scan(&source, &mark)
+			marks[source] = mark
+			return err
+		}, topic, partition, replayed, sources, anywhere)
 	if err != nil {
-		return nil, wrap("read source marks", err)
+		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var source string
-		var mark uint64
-		if err := rows.Scan(&source, &mark); err != nil {
-			return nil, wrap("read source marks", err)
-		}
-		marks[source] = mark
-	}
-	return marks, wrap("read source marks", rows.Err())
+	return marks, nil
 }
 
 // Finish is what a stored batch leaves behind beside its rows.
@@ -80,62 +77,47 @@ func (s *Store) SaveFinish(ctx context.Context, f Finish) error {
 }
 
 func (s *Store) saveMarks(ctx context.Context, f Finish) error {
-	if len(f.Marks) == 0 {
-		return nil
-	}
-	ctx = withoutDeduplication(ctx)
-	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO source_marks (source, topic, partition, sequence, last_offset, previous_sequence)")
-	if err != nil {
-		return wrap("save source marks", err)
-	}
+	var rows [][]any
 	for _, m := range f.Marks {
-		if err := batch.Append(m.Source, f.Topic, f.Partition, m.Sequence, f.Last, m.Previous); err != nil {
-			return fmt.Errorf("save source marks: %w", err)
-		}
+		rows = append(rows, []any{m.Source, f.Topic, f.Partition, m.Sequence, f.Last, m.Previous})
 	}
-	return wrap("save source marks", batch.Send())
+	return s.replaceRows(ctx, "source_marks", "source, topic, partition, sequence, last_offset, previous_sequence", rows)
 }
 
 func (s *Store) saveHours(ctx context.Context, f Finish) error {
-	if len(f.Hours) == 0 {
-		return nil
-	}
-	ctx = withoutDeduplication(ctx)
-	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO ingest_batches (topic, partition, first_offset, last_offset, hour, samples)")
-	if err != nil {
-		return wrap("save ingest batch", err)
-	}
+	var rows [][]any
 	for hour, n := range f.Hours {
-		if err := batch.Append(f.Topic, f.Partition, f.First, f.Last, hour, n); err != nil {
-			return fmt.Errorf("save ingest batch: %w", err)
-		}
+		rows = append(rows, []any{f.Topic, f.Partition, f.First, f.Last, hour, n})
 	}
-	return wrap("save ingest batch", batch.Send())
+	return s.replaceRows(ctx, "ingest_batches", "topic, partition, first_offset, last_offset, hour, samples", rows)
 }
 
 func (s *Store) saveDeadLetters(ctx context.Context, f Finish) error {
-	if len(f.DeadLetters) == 0 {
-		return nil
-	}
-	ctx = withoutDeduplication(ctx)
-	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO dead_letters (region, topic, partition, offset, record, reason, size, observed_at)")
-	if err != nil {
-		return wrap("save dead letters", err)
-	}
+	var rows [][]any
 	for _, d := range f.DeadLetters {
-		if err := batch.Append(d.Region, f.Topic, f.Partition, d.Offset, d.Record, d.Reason, d.Size, d.ObservedAt); err != nil {
-			return fmt.Errorf("save dead letters: %w", err)
-		}
+		rows = append(rows, []any{d.Region, f.Topic, f.Partition, d.Offset, d.Record, d.Reason, d.Size, d.ObservedAt})
 	}
-	return wrap("save dead letters", batch.Send())
+	return s.replaceRows(ctx, "dead_letters", "region, topic, partition, offset, record, reason, size, observed_at", rows)
 }
 
-// withoutDeduplication is for tables whose engine replaces equal rows: there a repeated insert does no harm, while one that is taken for
-// a repetition of what a crash lost would.
-func withoutDeduplication(ctx context.Context) context.Context {
+// replaceRows inserts rows into a table whose engine replaces equal ones. It asks for no deduplication: there a repeated insert does no harm,
+// while one that is taken for a repetition of what a crash lost would.
+func (s *Store) replaceRows(ctx context.Context, table, columns string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	set := settings()
 	set["insert_deduplicate"] = 0
-	return clickhouse.Context(ctx, clickhouse.WithSettings(set))
+	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(set)), "INSERT INTO "+table+" ("+columns+")")
+	if err != nil {
+		return wrap("save "+table, err)
+	}
+	for _, row := range rows {
+		if err := batch.Append(row...); err != nil {
+			return fmt.Errorf("save %s: %w", table, err)
+		}
+	}
+	return wrap("save "+table, batch.Send())
 }
 
 // SourceTopic is a source in a topic.

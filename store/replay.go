@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // Missing makes the batch of those rows of b that the store does not have, nil when it has them all. It looks for the rows of the
@@ -51,20 +53,17 @@ func (s *Store) storedOrigins(ctx context.Context, t *Rows, first, last int64) (
 			to = at
 		}
 	}
-	rows, err := s.conn.Query(ctx, `SELECT _offset, _index FROM `+t.table+`
-		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND observed_at BETWEEN ? AND ?`,
-		t.topic, t.partition, first, last, from.Truncate(time.Second), to.Add(time.Second).Truncate(time.Second))
-	if err != nil {
-		return nil, wrap("look for stored rows of "+t.table, err)
-	}
-	defer rows.Close()
 	stored := make(map[Origin]bool, t.Len())
-	for rows.Next() {
-		var o Origin
-		if err := rows.Scan(&o.Offset, &o.Index); err != nil {
-			return nil, wrap("look for stored rows of "+t.table, err)
-		}
-		stored[o] = true
+	err := s.scan(ctx, "look for stored rows of "+t.table, `SELECT _offset, _index FROM `+t.table+`
+		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND observed_at BETWEEN ? AND ?`,
+		func(rows driver.Rows) error {
+			var o Origin
+			err := rows.Scan(&o.Offset, &o.Index)
+			stored[o] = true
+			return err
+		}, t.topic, t.partition, first, last, from.Truncate(time.Second), to.Add(time.Second).Truncate(time.Second))
+	if err != nil {
+		return nil, err
 	}
-	return stored, wrap("look for stored rows of "+t.table, rows.Err())
+	return stored, nil
 }

@@ -31,9 +31,6 @@ type Rows struct {
 // Len is the number of rows.
 func (r *Rows) Len() int { return len(r.offsets.values) }
 
-// Table is the name of the table that the rows belong to.
-func (r *Rows) Table() string { return r.table }
-
 func (r *Rows) init(table string, times *vec[time.Time], columns ...column) {
 	r.table, r.times = table, times
 	r.topics.name, r.parts.name, r.offsets.name, r.indexes.name = "_topic", "_partition", "_offset", "_index"

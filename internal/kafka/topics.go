@@ -54,20 +54,3 @@ func (c *Client) Ping(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Partitions counts the partitions of a topic.
-func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
-	meta, err := c.API().Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{topic}})
-	if err != nil {
-		return 0, fmt.Errorf("ask Kafka for topic %s: %w", topic, err)
-	}
-	for _, t := range meta.Topics {
-		if t.Name == topic {
-			if t.Error != nil {
-				return 0, fmt.Errorf("topic %s: %w", topic, t.Error)
-			}
-			return len(t.Partitions), nil
-		}
-	}
-	return 0, fmt.Errorf("topic %s: %w", topic, kafkago.UnknownTopicOrPartition)
-}
