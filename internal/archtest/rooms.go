@@ -17,7 +17,27 @@ func rooms() []Room {
 		{Path: "event/eventpb", Why: "generated from event/event.proto"},
 		{Path: "quality", Why: "thresholds and verdicts are pure functions that anybody may call"},
 		{Path: "policy", Why: "policy is asked, and asks nobody: a decision depends on its input only"},
-		{Path: "media", May: with("policy"), Why: "media sees neither Kafka nor ClickHouse: it says what it needs as small interfaces, wired in cmd"},
+		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
+		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
+		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
+		{Path: "identity", May: []string{"event", "directory"}, Why: "identity proves who asks; what they may do is the API's table and policy"},
+		{Path: "media/protocol", Why: "the messages between client and meeting: shapes and limits only"},
+		{Path: "media/measure", May: contract, Why: "arithmetic on packets: it knows neither sockets nor meetings"},
+		{Path: "media/forward", May: with("media/protocol", "media/measure"), Why: "packets in, packets out: it decides nothing about who may"},
+		{Path: "media/record", May: []string{"media/forward"}, Why: "recording and transcription are taps on what is forwarded"},
+		{
+			Path: "media/meeting", May: with("policy", "directory", "media/protocol", "media/forward", "media/record"),
+			Why: "a session's state; what it needs of Kafka and of policy are its interfaces",
+		},
+		{
+			Path: "media/signal", May: []string{"policy", "directory", "identity", "media", "media/meeting", "media/protocol"},
+			Why: "WebSockets in, requests to meetings out",
+		},
+		{
+			Path: "media", May: with("policy", "directory", "identity", "media/meeting", "media/protocol", "media/forward", "media/record"),
+			Why: "media sees neither Kafka nor ClickHouse: it says what it needs as small interfaces, wired in cmd",
+		},
+		{Path: "media/client", May: []string{"media/protocol"}, Why: "a client knows the protocol only, like one that others write"},
 
 		{
 			Path: "ingest",
@@ -34,7 +54,7 @@ func rooms() []Room {
 		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
 		{Path: "retention", May: with("policy", "store"), Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP"},
 		{
-			Path: "api", May: with("api/openapi", "policy", "quality", "store", "retention", "web"),
+			Path: "api", May: with("api/openapi", "directory", "identity", "policy", "quality", "store", "retention", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -42,6 +62,8 @@ func rooms() []Room {
 		{Path: "migrations", Why: "numbered SQL, embedded; what runs it hands in the connection"},
 		{Path: "dashboards", Why: "dashboards are files; their queries are run by tests"},
 
+		{Path: "internal/recorder", May: with("internal/kafka"), Why: "numbers media's events and hands them to Kafka; media knows it by its own interface only"},
+		{Path: "internal/webhook", May: contract, Why: "signed deliveries with retries; whoever has something to tell hands it in"},
 		{Path: "internal/kafka", May: contract, Why: "a thin leaf: connection, producer, topics"},
 		{Path: "internal/embedded", Why: "engines know nothing of what is kept in them"},
 		{Path: "internal/app", Why: "the lifecycle knows steps, not what they stop"},
@@ -49,7 +71,7 @@ func rooms() []Room {
 			Path: "internal/config",
 			May: []string{
 				"api", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
-				"policy", "quality", "retention", "store",
+				"policy", "quality", "retention", "store", "identity", "directory", "media/forward", "media/meeting", "media/record", "media/signal", "internal/webhook", "internal/recorder",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},
@@ -74,15 +96,19 @@ func thirdParties() []ThirdParty {
 	api := []string{"api", "api/openapi"}
 	cmd := []string{"cmd/anteroom"}
 	return []ThirdParty{
-		{Prefix: "github.com/pion", Rooms: []string{"media"}, Why: "media is the only room that speaks WebRTC"},
+		{Prefix: "github.com/pion", Rooms: []string{"media/forward", "media/measure", "media/record", "media/client"}, Why: "media is the only room that speaks WebRTC"},
 		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
 
 		{Prefix: "github.com/labstack/echo", Rooms: api, Why: httpOnly},
 		{Prefix: "github.com/oapi-codegen", Rooms: api, Why: httpOnly},
 		{Prefix: "github.com/getkin/kin-openapi", Rooms: api, Why: httpOnly},
-		{Prefix: "github.com/golang-jwt/jwt", Rooms: api, Why: "identity is proven at the api's door"},
-		{Prefix: "github.com/coreos/go-oidc", Rooms: api, Why: "identity is proven at the api's door"},
-		{Prefix: "github.com/coder/websocket", Rooms: []string{"api", "media"}, Why: "only what faces clients"},
+		{Prefix: "github.com/golang-jwt/jwt", Rooms: []string{"identity", "identity/devissuer"}, Why: "who asks is proven in one room"},
+		{Prefix: "github.com/coreos/go-oidc", Rooms: []string{"identity"}, Why: "who asks is proven in one room"},
+		{Prefix: "github.com/go-jose/go-jose", Rooms: []string{"identity", "identity/devissuer"}, Why: "key sets are read in one room"},
+		{Prefix: "golang.org/x/oauth2", Rooms: []string{"identity"}, Why: "who asks is proven in one room"},
+		{Prefix: "golang.org/x/time", Rooms: []string{"api", "media", "media/signal"}, Why: "rates are limited at the doors"},
+		{Prefix: "golang.org/x/text", Any: true, Why: "next to the standard library"},
+		{Prefix: "github.com/coder/websocket", Rooms: []string{"media/signal", "media/client", "media/record"}, Why: "only what faces clients, and the sink of transcription"},
 
 		{
 			Prefix: "github.com/ClickHouse", Rooms: []string{"store", "migrations", "cmd/anteroom"},
@@ -97,7 +123,7 @@ func thirdParties() []ThirdParty {
 
 		{
 			Prefix: "google.golang.org/protobuf",
-			Rooms:  []string{"event", "event/eventpb", "ingest", "ingest/acs", "ingest/decode", "ingest/label", "ingest/rtcstats", "ingest/webrtcinternals", "ingest/webrtcstats", "media"},
+			Rooms:  []string{"event", "event/eventpb", "ingest", "ingest/acs", "ingest/decode", "ingest/label", "ingest/rtcstats", "ingest/webrtcinternals", "ingest/webrtcstats", "media/meeting", "media/forward", "media/measure", "internal/recorder"},
 			Why:    "the encoding is the event room's; makers and readers of events may use its message helpers, nobody else",
 		},
 		{Prefix: "github.com/spf13", Rooms: cmd, Why: cliOnly},
