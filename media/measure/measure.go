@@ -22,22 +22,21 @@ type Average struct {
 // Sample is what one stream did in one interval: counters are differences, never totals.
 type Sample struct {
 	Duration time.Duration
-	// Packets and Bytes (with RTP headers) that arrived or were sent: no duplicates, no retransmissions; repaired ones count as arrived.
+	// Packets and Bytes (with RTP headers) that arrived or were sent; repaired ones count as arrived, duplicates and packets sent again don't.
 	Packets, Bytes uint64
 	// Expected packets by their sequence numbers.
 	Expected uint64
-	// Lost before repair, Repaired by retransmission or FEC, Residual = Lost - Repaired. A packet that comes late is counted back in the
-	// interval in which it comes, so Lost and Residual of an interval may be negative. For an Outbound they are the downlink's: what the
+	// Lost before repair, Repaired by retransmission or FEC, Residual = Lost - Repaired. What comes late is counted back in the interval in
+	// which it comes, so all three may be negative. For an Outbound they are the downlink's, as of the newest receiver report: what the
 	// subscriber reported less Upstream and Dropped.
-	Lost     int64
-	Repaired uint64
-	Residual int64
+	Lost, Repaired, Residual int64
 	// Duplicates, Reordered (came after a later one) and Discarded (sequence number far off, RFC 3550 A.1); inbound only.
 	Duplicates, Reordered, Discarded uint64
-	// Retransmitted to the subscriber, Dropped by the server's own queue, Upstream: numbers that the subscriber misses because they never
-	// reached the server. Outbound only.
-	Retransmitted, Dropped uint64
-	Upstream               int64
+	// Retransmitted packets that arrived (whether needed or not) or were sent.
+	Retransmitted uint64
+	// Dropped by the server's own queue, Upstream: numbers that the subscriber misses because they never reached the server. Outbound only.
+	Dropped  uint64
+	Upstream int64
 	// Frames by RTP timestamp (video only makes sense), KeyFrames as told.
 	Frames, KeyFrames uint64
 	// Freezes and FreezeTime estimate what a viewer saw from gaps between frames; inbound only.
