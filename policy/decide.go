@@ -1,0 +1,138 @@
+package policy
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Decide answers one question for a participant of an organisation's meeting. It fails closed: whatever goes wrong is Deny with
+// PolicyFailed, and an error in the log.
+func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
+	started := time.Now()
+	s := e.snapshot(org)
+	d, err := e.decide(ctx, s, &in)
+	if err != nil {
+		e.failed(ctx, org, s, err)
+		d = Decision{Effect: Deny, Reasons: []Reason{PolicyFailed}}
+	}
+	d.Revision = s.revision
+	d.Took = time.Since(started)
+	return d
+}
+
+// Grants answers for all capabilities of a participant in one evaluation; the input's Action and Capability are ignored. It fails closed
+// like Decide: every capability is refused with PolicyFailed.
+func (e *Engine) Grants(ctx context.Context, org string, in Input) Grants {
+	s := e.snapshot(org)
+	grants, err := e.grantsOf(ctx, s, &in)
+	if err != nil {
+		e.failed(ctx, org, s, err)
+		grants = make(Grants, len(Capabilities()))
+		for _, capability := range Capabilities() {
+			grants[capability] = Grant{Reason: PolicyFailed}
+		}
+	}
+	return grants
+}
+
+// failed says that a policy could not decide, without the input.
+func (e *Engine) failed(ctx context.Context, org string, s *snapshot, err error) {
+	e.log.ErrorContext(ctx, "policy failed, denied",
+		slog.String("organization", org), slog.String("revision", s.revision), slog.String("error", err.Error()))
+}
+
+func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, error) {
+	answer, err := s.eval(ctx, &s.decide, e.keys.value(in))
+	if err != nil {
+		return Decision{}, err
+	}
+	g, err := readGround(answer)
+	if err != nil {
+		return Decision{}, err
+	}
+	o, err := readOwn(answer)
+	if err != nil {
+		return Decision{}, err
+	}
+	if g.effect != Allow && len(g.refusals) == 0 {
+		return Decision{}, errNoReason
+	}
+	effect, refusals := e.join(g, o)
+	if in.Action == ActionUse {
+		effect, refusals = e.use(in.Capability, g, o)
+	}
+	d := Decision{Effect: effect}
+	if effect == Allow {
+		d.Obligations = g.obligations
+		return d, nil
+	}
+	e.base.sortRefusals(refusals)
+	for i, r := range refusals {
+		if i == 0 || r.reason != refusals[i-1].reason {
+			d.Reasons = append(d.Reasons, r.reason)
+		}
+		if r.rule != "" {
+			d.Rules = append(d.Rules, r.rule)
+		}
+	}
+	return d, nil
+}
+
+// join merges what base and organisation say of entering: deny beats lobby, lobby beats allow, and the reasons are those of what won.
+func (e *Engine) join(g ground, o own) (Effect, []refusal) {
+	var deny, lobby []refusal
+	switch g.effect {
+	case Deny:
+		deny = g.refusals
+	case Lobby:
+		lobby = g.refusals
+	}
+	deny, lobby = append(deny, o.deny...), append(lobby, o.lobby...)
+	switch {
+	case len(deny) > 0:
+		return Deny, deny
+	case len(lobby) > 0:
+		return Lobby, lobby
+	default:
+		return Allow, nil
+	}
+}
+
+// use merges what they say of a capability. A grant reaches the base's refusals only; the organisation's own stand.
+func (e *Engine) use(capability Capability, g ground, o own) (Effect, []refusal) {
+	refusals := append(lifted(capability, g.refusals, e.grantable, o.grant), o.withhold[capability]...)
+	if len(refusals) > 0 {
+		return Deny, refusals
+	}
+	return Allow, nil
+}
+
+func (e *Engine) grantsOf(ctx context.Context, s *snapshot, in *Input) (Grants, error) {
+	ask := *in
+	ask.Action, ask.Capability = ActionUse, ""
+	answer, err := s.eval(ctx, &s.grants, e.keys.value(&ask))
+	if err != nil {
+		return nil, err
+	}
+	withhold, err := readWithhold(get(answer, entryWithhold))
+	if err != nil {
+		return nil, err
+	}
+	o, err := readOwn(answer)
+	if err != nil {
+		return nil, err
+	}
+	all := Capabilities()
+	grants := make(Grants, len(all))
+	for _, capability := range all {
+		refusals := append(lifted(capability, withhold[capability], e.grantable, o.grant), o.withhold[capability]...)
+		if len(refusals) == 0 {
+			grants[capability] = Grant{Allowed: true}
+			continue
+		}
+		e.base.sortRefusals(refusals)
+		grants[capability] = Grant{Reason: refusals[0].reason}
+	}
+	return grants, nil
+}

@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+const (
+	basePackage = "anteroom.meeting"
+	ownPackage  = "anteroom.organization"
+
+	entryDeny     = "deny"
+	entryLobby    = "lobby"
+	entryWithhold = "withhold"
+	entryGrant    = "grant"
+)
+
+// ownEntries are the rules that an organisation's policy is asked for.
+func ownEntries() []string { return []string{entryDeny, entryLobby, entryWithhold, entryGrant} }
+
+// snapshot is one compiled revision of the base policy, alone or with one organisation's. It never changes, so that evaluations share it
+// without a lock; a new revision is a new snapshot.
+type snapshot struct {
+	// decide yields the base's decision and the organisation's rules; grants yields the base's withhold instead of the decision.
+	decide, grants rego.PreparedEvalQuery
+	// revision as Decision.Revision has it.
+	revision string
+	timeout  time.Duration
+}
+
+var errUndefined = errors.New("the policy's answer is undefined")
+
+// compile builds a snapshot of the base and, if there are any, an organisation's modules.
+func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries []string, data map[string]any, timeout time.Duration) (*snapshot, error) {
+	modules := maps.Clone(b.modules)
+	maps.Copy(modules, own)
+	compiler := ast.NewCompiler().
+		WithCapabilities(b.capabilities).
+		WithStrict(true).
+		WithSchemas(b.schemas).
+		WithUseTypeCheckAnnotations(true)
+	if compiler.Compile(modules); compiler.Failed() {
+		return nil, fmt.Errorf("compile: %w", compiler.Errors)
+	}
+	all := maps.Clone(b.data)
+	if data == nil {
+		data = map[string]any{}
+	}
+	all["organization"] = data
+	store := inmem.NewFromObjectWithOpts(all, inmem.OptReturnASTValuesOnRead(true))
+	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
+		query := []string{fmt.Sprintf("%q: data.%s.%s", entry, basePackage, entry)}
+		for _, own := range entries {
+			query = append(query, fmt.Sprintf("%q: data.%s.%s", "own_"+own, ownPackage, own))
+		}
+		return rego.New(
+			rego.Query("{"+strings.Join(query, ", ")+"}"),
+			rego.Compiler(compiler),
+			rego.Store(store),
+			rego.StrictBuiltinErrors(true),
+			rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) { return term.Value, nil }),
+		).PrepareForEval(ctx)
+	}
+	s := &snapshot{timeout: timeout}
+	var err error
+	if s.decide, err = prepare("decision"); err != nil {
+		return nil, fmt.Errorf("prepare decisions: %w", err)
+	}
+	if s.grants, err = prepare(entryWithhold); err != nil {
+		return nil, fmt.Errorf("prepare grants: %w", err)
+	}
+	return s, nil
+}
+
+// eval answers a query. It returns an error for whatever isn't a defined answer in time, a panic of the evaluator included.
+func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, input ast.Value) (answer ast.Object, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, fmt.Errorf("the evaluator panicked (%T)", p)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// A cancel of our own spares the goroutine that the evaluator would start to watch the context.
+	cancel := topdown.NewCancel()
+	defer time.AfterFunc(s.timeout, cancel.Cancel).Stop()
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, cancel.Cancel)()
+	}
+	results, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(cancel), rego.EvalMetrics(metrics.NoOp()))
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != 1 || len(results[0].Expressions) != 1 {
+		return nil, errUndefined
+	}
+	answer, ok := results[0].Expressions[0].Value.(ast.Object)
+	if !ok {
+		return nil, errUndefined
+	}
+	return answer, nil
+}
