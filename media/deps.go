@@ -1,0 +1,67 @@
+package media
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/media/forward"
+	"github.com/anteroom/anteroom/media/meeting"
+)
+
+// Control is what is known of meetings before anybody joins.
+type Control interface {
+	// Meeting by id; false: there is none.
+	Meeting(id string) (meeting.Facts, bool)
+	// Watch has changed called after each change that Meeting shows, with the id of the meeting, or "" when any may have changed (an
+	// organisation, a user). It is called from any goroutine and doesn't block.
+	Watch(changed func(meetingID string))
+}
+
+// Origins knows the web origins that applications registered.
+type Origins interface {
+	// OriginAllowed tells whether a page of this origin may connect: for a guest of resource, or, if resource is "", for a user of org with a
+	// token that some resource of that organisation has brought.
+	OriginAllowed(org, resource, origin string) bool
+}
+
+// Links checks what stands in a meeting's link.
+type Links interface {
+	// CheckLinkSecret takes the same time whether or not the secret is right.
+	CheckLinkSecret(meetingID string, version int, secret string) bool
+}
+
+// Tokens seals the service's own tokens: nobody else can read or make one.
+type Tokens interface {
+	// Sign makes a token of a kind that carries v, as JSON, sealed.
+	Sign(kind string, v any, ttl time.Duration) (string, error)
+	// Open fills v, or fails when the token is of another kind, was changed, or its time is over.
+	Open(kind, token string, v any) error
+}
+
+// Deps are what a node works with. Log and Registry may be nil.
+type Deps struct {
+	Decider       meeting.Decider
+	Recorder      meeting.Recorder
+	Forward       *forward.Server
+	Authenticator identity.Authenticator
+	Control       Control
+	Origins       Origins
+	Links         Links
+	Tokens        Tokens
+	Log           *slog.Logger
+	Registry      prometheus.Registerer
+}
+
+// Remote is what a connection says of its far end.
+type Remote struct {
+	// Addr is the client's address, as far as proxies that are trusted tell. It is kept for the rate limit only.
+	Addr netip.Addr
+	// Origin is the page's web origin; "" when the client is no browser, or the page is this service's own.
+	Origin string
+	// Session is who is signed in on this service's own pages; nil on connections of other origins.
+	Session *identity.Principal
+}
