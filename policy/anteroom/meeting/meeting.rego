@@ -74,4 +74,7 @@ guest if input.participant.kind != "org_user"
 # description: |
 #   Not in the meeting yet: new, or waiting. Who is inside stays inside; rules about entering speak of those outside only, and they hold
 #   again for everybody who waits whenever something changes.
-outside if not input.participant.state in {"admitted", "gone"}
+outside if {
+	input.participant.state != "admitted"
+	input.participant.state != "gone"
+}
