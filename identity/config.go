@@ -19,11 +19,9 @@ type Config struct {
 	ClockSkew time.Duration `koanf:"clock_skew"`
 	// StateFolder keeps the journal of used guests' tokens, and the master key if none is configured. Required.
 	StateFolder string `koanf:"state_folder"`
-	// MasterKey is 32 random bytes in base64 (any variant), the same on all nodes: the service's own keys are derived from it, so another one
-	// makes meeting links, sessions and resume tokens void. Default: MasterKeyFile.
-	MasterKey string `koanf:"master_key"`
-	// MasterKeyFile holds the same as MasterKey, with mode 0600. Default: the file "master.key" of StateFolder, made when missing.
-	MasterKeyFile string `koanf:"master_key_file"`
+	// Master is what the service's own keys are derived from; the same on all nodes. Another one makes meeting links, sessions and resume
+	// tokens void.
+	Master MasterKey `koanf:"master"`
 	// OperatorIssuer signs in those who run the installation. Default none.
 	OperatorIssuer OperatorIssuer `koanf:"operator_issuer"`
 	// DevelopmentIssuer is the URL of the built-in issuer, on loopback; it signs in users of organisations without an issuer, and operators.
@@ -38,6 +36,14 @@ type Config struct {
 	// MaxRemembered bounds how many used guests' tokens are remembered at once, a quarter of them of one resource; above, joins are refused
 	// until older tokens have expired. About 100 bytes of memory each. Default 1000000.
 	MaxRemembered int `koanf:"max_remembered"`
+}
+
+// MasterKey is given as text or as a file.
+type MasterKey struct {
+	// Key is 32 random bytes in base64 (any variant). Default: File.
+	Key string `koanf:"key"`
+	// File holds the same, with mode 0600. Default: the file "master.key" of the state folder, made when missing.
+	File string `koanf:"file"`
 }
 
 // OperatorIssuer is the OpenID provider of those who run the installation.
@@ -116,12 +122,12 @@ func (c Config) Validate() error {
 	if c.MaxRemembered < 4 {
 		errs = append(errs, fmt.Errorf("max_remembered: %d is below 4", c.MaxRemembered))
 	}
-	if c.MasterKey != "" {
-		if c.MasterKeyFile != "" {
-			errs = append(errs, errors.New("master_key: and master_key_file are both set; set one of them"))
+	if c.Master.Key != "" {
+		if c.Master.File != "" {
+			errs = append(errs, errors.New("master.key: and master.file are both set; set one of them"))
 		}
-		if _, err := decodeMasterKey(c.MasterKey); err != nil {
-			errs = append(errs, fmt.Errorf("master_key: %w", err))
+		if _, err := decodeMasterKey(c.Master.Key); err != nil {
+			errs = append(errs, fmt.Errorf("master.key: %w", err))
 		}
 	}
 	return errors.Join(append(errs, c.validateIssuers()...)...)

@@ -63,6 +63,8 @@ const (
 	IssuerUnknown   Reason = "token_issuer_unknown"
 	// IssuerUnavailable: the issuer's keys can't be had just now; nothing is known about the token.
 	IssuerUnavailable Reason = "token_issuer_unavailable"
+	// JournalUnavailable: that the token is used for the first time can't be written down just now, so it can't be accepted.
+	JournalUnavailable Reason = "token_journal_unavailable"
 )
 
 // Error is a refused token. Its text never quotes the token.

@@ -2,29 +2,27 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
 	"errors"
+	"fmt"
+	"net/url"
+	"strings"
 	"time"
-)
 
-// Cookies of browsers. Where the service is reached by https, CookieName adds the prefix that binds them to the host.
-const (
-	SessionCookie = "anteroom_session"
-	LoginCookie   = "anteroom_login"
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
 )
 
 // LoginTimeout is how long somebody may take to sign in; the lifetime of LoginCookie.
 const LoginTimeout = 10 * time.Minute
 
-// CookieName is the cookie's name: with the prefix __Host- if secure, which wants Secure, Path=/ and no Domain. Both cookies want HttpOnly and SameSite=Lax.
-func CookieName(name string, secure bool) string {
-	if secure {
-		return "__Host-" + name
-	}
-	return name
+// Login signs browsers in by the OpenID Connect code flow with PKCE. What a login must remember travels in LoginCookie, encrypted, so that any
+// node can finish it.
+type Login struct {
+	verifier    *Verifier
+	redirectURL string
 }
-
-// Login signs browsers in by the OpenID Connect code flow with PKCE.
-type Login struct{}
 
 // LoginStart is where to send the browser, and the value of LoginCookie that it must bring back.
 type LoginStart struct {
@@ -45,26 +43,6 @@ type LoggedIn struct {
 	Session string
 	// ReturnTo is a path of this service, with query.
 	ReturnTo string
-}
-
-// Login makes the flow; redirectURL is the absolute URL of this service that issuers send browsers back to.
-func (v *Verifier) Login(redirectURL string) (*Login, error) { return nil, errNotBuilt }
-
-// Begin starts a login at an organisation's issuer; org "" is the operator's, or else the development issuer. returnTo must be a path of this
-// service ("/calls?x=1"); anything else becomes "/". ErrNoIssuer: nobody signs in there.
-func (l *Login) Begin(ctx context.Context, org, returnTo string) (LoginStart, error) {
-	return LoginStart{}, errNotBuilt
-}
-
-// Finish exchanges the code and proves the user. The errors are *Error, *LoginError or of the context.
-func (l *Login) Finish(ctx context.Context, back LoginReturn) (LoggedIn, error) {
-	return LoggedIn{}, errNotBuilt
-}
-
-// ReadSession proves the bearer of a session cookie's value. renewed, if not "", is the value that replaces it, so that a session that is used
-// doesn't end as idle. A session ends early when its organisation is gone or has another issuer. The errors are *Error or of the context.
-func (v *Verifier) ReadSession(ctx context.Context, session string) (p Principal, renewed string, err error) {
-	return Principal{}, "", errNotBuilt
 }
 
 // ErrNoIssuer: there is no such organisation, or nobody can sign in to it by a browser.
@@ -91,3 +69,164 @@ const (
 	// LoginCode: the issuer refused the code.
 	LoginCode Reason = "login_code_refused"
 )
+
+// pendingLogin is the content of LoginCookie.
+type pendingLogin struct {
+	Org      string `json:"org,omitempty"`
+	Issuer   string `json:"issuer"`
+	State    string `json:"state"`
+	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier"`
+	ReturnTo string `json:"return_to"`
+}
+
+// Login makes the flow; redirectURL is the absolute URL of this service that issuers send browsers back to.
+func (v *Verifier) Login(redirectURL string) (*Login, error) {
+	parsed, err := url.Parse(redirectURL)
+	if err != nil || parsed.Host == "" || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Fragment != "" {
+		return nil, fmt.Errorf("make login: redirect URL %q is not an absolute http or https URL", redirectURL)
+	}
+	return &Login{verifier: v, redirectURL: redirectURL}, nil
+}
+
+// Begin starts a login at an organisation's issuer; org "" is the operator's, or else the development issuer. returnTo must be a path of this
+// service ("/calls?x=1"); anything else becomes "/". ErrNoIssuer: nobody signs in there. Other errors are *Error or of the context.
+func (l *Login) Begin(ctx context.Context, org, returnTo string) (LoginStart, error) {
+	from, err := l.verifier.loginIssuer(ctx, org)
+	if err != nil {
+		return LoginStart{}, err
+	}
+	known, err := l.verifier.issuers.get(ctx, from.issuer, "")
+	if err != nil {
+		return LoginStart{}, err
+	}
+	if known.endpoint.AuthURL == "" || known.endpoint.TokenURL == "" {
+		return LoginStart{}, ErrNoIssuer
+	}
+	if !LocalPath(returnTo) {
+		returnTo = "/"
+	}
+	pending := pendingLogin{
+		Org: org, Issuer: from.issuer, State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), ReturnTo: returnTo,
+	}
+	cookie, err := l.verifier.Sign(KindLogin, pending, LoginTimeout)
+	if err != nil {
+		return LoginStart{}, fmt.Errorf("begin login: %w", err)
+	}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(pending.Verifier), oidc.Nonce(pending.Nonce)}
+	if from.development && org != "" {
+		options = append(options, oauth2.SetAuthURLParam("login_hint", org)) // its login page picks the organisation
+	}
+	return LoginStart{RedirectURL: l.client(from, known).AuthCodeURL(pending.State, options...), Cookie: cookie}, nil
+}
+
+func (l *Login) client(from trust, known *provider) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: from.client, Endpoint: known.endpoint, RedirectURL: l.redirectURL, Scopes: []string{oidc.ScopeOpenID, "profile"},
+	}
+}
+
+// loginIssuer is who signs in users of an organisation now.
+func (v *Verifier) loginIssuer(ctx context.Context, id string) (trust, error) {
+	if id == "" {
+		if from := v.operators(); from.issuer != "" {
+			return from, nil
+		}
+	} else {
+		org, found, err := v.directory.Organization(ctx, id)
+		switch {
+		case err != nil:
+			return trust{}, v.lookup(ctx, err)
+		case !found:
+			return trust{}, ErrNoIssuer
+		case org.Issuer != nil:
+			return trustOf(org), nil
+		}
+	}
+	if from := v.development(); from.issuer != "" {
+		return from, nil
+	}
+	return trust{}, ErrNoIssuer
+}
+
+// Finish exchanges the code and proves the user. The errors are *Error, *LoginError, ErrNoIssuer or of the context.
+func (l *Login) Finish(ctx context.Context, back LoginReturn) (LoggedIn, error) {
+	v := l.verifier
+	var pending pendingLogin
+	if err := v.Open(KindLogin, back.Cookie, &pending); err != nil {
+		return LoggedIn{}, &LoginError{LoginExpired, "the login took too long, or was begun in another browser; sign in again"}
+	}
+	if subtle.ConstantTimeCompare([]byte(pending.State), []byte(back.State)) != 1 {
+		return LoggedIn{}, &LoginError{LoginState, "the answer belongs to another login; sign in again"}
+	}
+	from, err := v.loginIssuer(ctx, pending.Org)
+	if err != nil {
+		return LoggedIn{}, err
+	}
+	known, err := v.issuers.get(ctx, from.issuer, "")
+	if err != nil {
+		return LoggedIn{}, err
+	}
+	// The answer of one issuer must not be taken for that of another (RFC 9207), nor for that of one which was replaced meanwhile.
+	if from.issuer != pending.Issuer || (back.Issuer != "" && back.Issuer != from.issuer) || (back.Issuer == "" && known.statesIssuer) {
+		return LoggedIn{}, &LoginError{LoginState, "the answer is of another issuer than the login; sign in again"}
+	}
+	if back.Error != "" || back.Code == "" {
+		return LoggedIn{}, &LoginError{LoginDenied, "the identity provider did not sign you in; try again or ask its administrators"}
+	}
+	principal, err := l.exchange(ctx, from, known, back.Code, pending)
+	if err != nil {
+		return LoggedIn{}, err
+	}
+	session, err := v.newSession(principal, from)
+	if err != nil {
+		return LoggedIn{}, err
+	}
+	return LoggedIn{Principal: principal, Session: session, ReturnTo: pending.ReturnTo}, nil
+}
+
+// exchange turns the code into a proven user.
+func (l *Login) exchange(ctx context.Context, from trust, known *provider, code string, pending pendingLogin) (Principal, error) {
+	v := l.verifier
+	token, err := l.client(from, known).Exchange(oidc.ClientContext(ctx, v.issuers.client), code, oauth2.VerifierOption(pending.Verifier))
+	var refused *oauth2.RetrieveError
+	switch {
+	case ctx.Err() != nil:
+		return Principal{}, fmt.Errorf("exchange code: %w", ctx.Err())
+	case errors.As(err, &refused) && refused.Response.StatusCode < 500:
+		return Principal{}, &LoginError{LoginCode, "the identity provider refused the login's code; sign in again"}
+	case err != nil:
+		v.log.WarnContext(ctx, "a login's code can't be exchanged", "issuer", from.issuer)
+		return Principal{}, refuse(IssuerUnavailable, "the identity provider can't be reached just now; try again")
+	}
+	raw, _ := token.Extra("id_token").(string)
+	p, err := parse(raw)
+	if err != nil {
+		return Principal{}, err
+	}
+	principal, err := v.proveUser(ctx, p, from)
+	if err != nil {
+		return Principal{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(p.claims.Nonce), []byte(pending.Nonce)) != 1 {
+		return Principal{}, &LoginError{LoginState, "the identity provider's answer belongs to another login; sign in again"}
+	}
+	if p.claims.Authorized != "" && p.claims.Authorized != from.client {
+		return Principal{}, refuse(TokenAudience, "the ID token was made for another client")
+	}
+	return principal, nil
+}
+
+// LocalPath tells whether a browser that is sent to target stays on this service: a path from the root, nothing that browsers read as another host.
+func LocalPath(target string) bool {
+	if len(target) > 2000 || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsRune(target, '\\') {
+		return false
+	}
+	for _, r := range target {
+		if r <= ' ' || r == 0x7f { // browsers drop tabs and line ends, and "/\t/host" is then another host
+			return false
+		}
+	}
+	parsed, err := url.Parse(target)
+	return err == nil && parsed.Scheme == "" && parsed.Host == "" && parsed.User == nil
+}

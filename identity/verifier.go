@@ -3,7 +3,10 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/anteroom/anteroom/directory"
@@ -12,7 +15,10 @@ import (
 // defaultRoleClaim is where issuers state roles unless configured.
 const defaultRoleClaim = "roles"
 
-var errNotBuilt = errors.New("not built")
+const (
+	masterKeyFile = "master.key"
+	journalFile   = "used-tokens.journal"
+)
 
 // Directory is what identity needs to know of organisations and resources, as it is now. found is false where there is no such row; an error
 // means that nothing is known.
@@ -34,37 +40,66 @@ type Deps struct {
 // Verifier proves who asks, and signs the service's own tokens. All methods are safe for concurrent use.
 type Verifier struct {
 	*Sealer
+	cfg       Config
+	directory Directory
+	now       func() time.Time
+	log       *slog.Logger
+	issuers   *issuers
+	journal   *journal
+	joinPage  joinPage
 }
 
 var _ Authenticator = (*Verifier)(nil)
 
-// New opens the journal of used tokens and derives the service's own keys. It starts nothing; Close gives the journal back.
-func New(cfg Config, deps Deps) (*Verifier, error) { return nil, errNotBuilt }
+// New opens the journal of used tokens and derives the service's own keys. It starts nothing; Close gives the journal back. One process at a
+// time may have a state folder.
+func New(cfg Config, deps Deps) (*Verifier, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configure identity: %w", err)
+	}
+	if cfg.StateFolder == "" {
+		return nil, errors.New("configure identity: state_folder: is missing")
+	}
+	if deps.Directory == nil || deps.Log == nil {
+		return nil, errors.New("configure identity: directory and log are needed")
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	if err := os.MkdirAll(cfg.StateFolder, 0o700); err != nil {
+		return nil, fmt.Errorf("make state folder: %w", err)
+	}
+	master, err := readMaster(cfg)
+	if err != nil {
+		return nil, err
+	}
+	sealer := &Sealer{master: master, now: deps.Now}
+	page, err := newJoinPage(sealer)
+	if err != nil {
+		return nil, err
+	}
+	used, err := openJournal(filepath.Join(cfg.StateFolder, journalFile), cfg.MaxRemembered, deps.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &Verifier{
+		Sealer: sealer, cfg: cfg, directory: deps.Directory, now: deps.Now, log: deps.Log,
+		issuers: newIssuers(cfg.IssuerTimeout, deps.Now, deps.Log), journal: used, joinPage: page,
+	}, nil
+}
 
 // Close waits for tokens being written down and closes the journal; Guest then refuses everybody.
-func (v *Verifier) Close() error { return errNotBuilt }
-
-// User proves a user of an organisation, or an operator.
-func (v *Verifier) User(ctx context.Context, bearer string) (Principal, error) {
-	return Principal{}, errNotBuilt
+func (v *Verifier) Close() error {
+	v.issuers.client.CloseIdleConnections()
+	return v.journal.Close()
 }
 
-// Guest proves a resource's guest.
-func (v *Verifier) Guest(ctx context.Context, token string) (Principal, error) {
-	return Principal{}, errNotBuilt
+// lookup turns a failure of the directory into a refusal that says that nothing is known.
+func (v *Verifier) lookup(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("look up issuer: %w", ctx.Err())
+	}
+	v.log.ErrorContext(ctx, "the directory can't be asked for a token's issuer", "error", err.Error())
+	return refuse(IssuerUnavailable, "the token's issuer can't be looked up just now; try again")
 }
-
-// JoinPageResource is the id of the built-in resource of the shipped join page, whose guests type a name. No registered resource may have it.
-const JoinPageResource = "00000000-0000-4000-8000-00000000a001"
-
-// JoinPage is the built-in resource's row; it has no keys, since only this service signs for it.
-func JoinPage(region string) directory.Resource {
-	return directory.Resource{ID: JoinPageResource, Name: "Join page", Region: region}
-}
-
-// SignGuest makes a token for somebody who types a name on the shipped join page: random subject, works once, valid for two minutes.
-func (v *Verifier) SignGuest() (string, error) { return "", errNotBuilt }
-
-// CheckKeySet tells whether a resource's JSON Web Key Set can be registered: at most 64 KiB, 1 to 16 public signature keys (RSA of at least
-// 2048 bits, P-256, P-384, P-521, Ed25519), distinct key ids if there are several.
-func CheckKeySet(raw []byte) error { return errNotBuilt }
