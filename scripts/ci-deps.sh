@@ -6,7 +6,9 @@ set -euo pipefail
 
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
-need chromium chromium                # records a real call
+need chromium chromium                # records a real call, and is in one
+need firefox-esr firefox-esr          # is in one too
+need ffmpeg ffmpeg                    # makes media to record, and reads recordings
 need java openjdk-17-jre-headless     # Apache Kafka
 need mvn maven                        # fetches Apache Kafka
 need strace strace                    # kills between two system calls
