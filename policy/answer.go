@@ -34,8 +34,8 @@ type ground struct {
 	obligations []Obligation
 }
 
-func readGround(answer ast.Object) (ground, error) {
-	decision, ok := get(answer, "decision").(ast.Object)
+func readGround(value ast.Value) (ground, error) {
+	decision, ok := value.(ast.Object)
 	if !ok {
 		return ground{}, errUndefined
 	}
@@ -58,19 +58,22 @@ func readGround(answer ast.Object) (ground, error) {
 // readOwn reads the organisation's rules; those that the query didn't ask for are absent and say nothing.
 func readOwn(answer ast.Object) (own, error) {
 	var o own
+	if answer == nil {
+		return o, nil
+	}
 	var err error
-	if o.deny, err = readOptional(answer, "own_"+entryDeny); err != nil {
+	if o.deny, err = readOptional(answer, entryDeny); err != nil {
 		return own{}, err
 	}
-	if o.lobby, err = readOptional(answer, "own_"+entryLobby); err != nil {
+	if o.lobby, err = readOptional(answer, entryLobby); err != nil {
 		return own{}, err
 	}
-	if value := get(answer, "own_"+entryWithhold); value != nil {
+	if value := get(answer, entryWithhold); value != nil {
 		if o.withhold, err = readWithhold(value); err != nil {
 			return own{}, err
 		}
 	}
-	if value := get(answer, "own_"+entryGrant); value != nil {
+	if value := get(answer, entryGrant); value != nil {
 		texts, err := readTexts(value)
 		if err != nil {
 			return own{}, err

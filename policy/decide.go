@@ -47,11 +47,11 @@ func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, 
 	if err != nil {
 		return Decision{}, err
 	}
-	g, err := readGround(answer)
+	g, err := readGround(answer.base)
 	if err != nil {
 		return Decision{}, err
 	}
-	o, err := readOwn(answer)
+	o, err := readOwn(answer.own)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -115,11 +115,11 @@ func (e *Engine) grantsOf(ctx context.Context, s *snapshot, in *Input) (Grants, 
 	if err != nil {
 		return nil, err
 	}
-	withhold, err := readWithhold(get(answer, entryWithhold))
+	withhold, err := readWithhold(answer.base)
 	if err != nil {
 		return nil, err
 	}
-	o, err := readOwn(answer)
+	o, err := readOwn(answer.own)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ const (
 	maxModules     = 64
 	maxModuleBytes = 256 << 10
 	maxDataBytes   = 1 << 20
+	// maxNumberChars of a number in Rego: enough for 64 bits.
 	maxNumberChars = 20
 )
 
@@ -32,7 +33,7 @@ const (
 //	grant     capabilities that it may use although the base policy's rules on roles refuse them, if the operator lists them as grantable
 //
 // A reason is text of a-z, 0-9 and '_', at most 64 characters, or an object with such a "reason" and the "rule" it comes from, as
-// rego.metadata.rule().custom yields it.
+// rego.metadata.rule().custom yields it. The rules speak of all capabilities at once: input.capability is empty for them.
 type Revision struct {
 	// Modules are Rego sources by file name; at most 64 of 256 KiB each.
 	Modules map[string]string
@@ -123,13 +124,32 @@ func checkModule(name string, module *ast.Module, found map[string]bool) []error
 			}
 		}
 	}
-	// Arithmetic on huge numbers can't be interrupted.
-	ast.WalkTerms(module, func(term *ast.Term) bool {
-		if n, ok := term.Value.(ast.Number); ok && (len(n) > maxNumberChars || strings.ContainsAny(string(n), "eE")) {
-			errs = append(errs, fmt.Errorf("%s: a number has at most %d characters and no exponent", term.Location, maxNumberChars))
+	return append(errs, checkTerms(module)...)
+}
+
+// checkTerms looks at every term of a module, those in the names of its rules included.
+func checkTerms(module *ast.Module) []error {
+	var errs []error
+	check := func(term *ast.Term) bool {
+		switch value := term.Value.(type) {
+		case ast.Number:
+			// Arithmetic on huge numbers can't be interrupted.
+			if len(value) > maxNumberChars || strings.ContainsAny(string(value), "eE") {
+				errs = append(errs, fmt.Errorf("%s: a number has at most %d characters and no exponent", term.Location, maxNumberChars))
+			}
+		case ast.Ref:
+			if value.HasPrefix(ast.Ref{ast.InputRootDocument, ast.InternedTerm("capability")}) {
+				errs = append(errs, fmt.Errorf("%s: input.capability is empty here; name the capability, as in withhold.sendChat or withhold[capability]", term.Location))
+			}
 		}
 		return false
-	})
+	}
+	ast.WalkTerms(module, check)
+	for _, rule := range module.Rules {
+		for _, term := range rule.Head.Ref() {
+			ast.WalkTerms(term, check)
+		}
+	}
 	return errs
 }
 

@@ -31,11 +31,13 @@ func ownEntries() []string { return []string{entryDeny, entryLobby, entryWithhol
 // snapshot is one compiled revision of the base policy, alone or with one organisation's. It never changes, so that evaluations share it
 // without a lock; a new revision is a new snapshot.
 type snapshot struct {
-	// decide yields the base's decision and the organisation's rules; grants yields the base's withhold instead of the decision.
+	// decide yields the base's decision, grants the base's withhold; both the organisation's rules.
 	decide, grants rego.PreparedEvalQuery
 	// revision as Decision.Revision has it.
 	revision string
-	timeout  time.Duration
+	// hasOwn: an organisation's rules are part of it, and must be part of every answer.
+	hasOwn  bool
+	timeout time.Duration
 }
 
 var errUndefined = errors.New("the policy's answer is undefined")
@@ -59,19 +61,24 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	all["organization"] = data
 	store := inmem.NewFromObjectWithOpts(all, inmem.OptReturnASTValuesOnRead(true))
 	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
-		query := []string{fmt.Sprintf("%q: data.%s.%s", entry, basePackage, entry)}
-		for _, own := range entries {
-			query = append(query, fmt.Sprintf("%q: data.%s.%s", "own_"+own, ownPackage, own))
+		query := fmt.Sprintf("base := data.%s.%s", basePackage, entry)
+		if len(entries) > 0 {
+			asked := make([]string, len(entries))
+			for i, own := range entries {
+				asked[i] = fmt.Sprintf("%q: data.%s.%s", own, ownPackage, own)
+			}
+			// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
+			query += "; own := {" + strings.Join(asked, ", ") + `} with input.capability as ""`
 		}
 		return rego.New(
-			rego.Query("{"+strings.Join(query, ", ")+"}"),
+			rego.Query(query),
 			rego.Compiler(compiler),
 			rego.Store(store),
 			rego.StrictBuiltinErrors(true),
 			rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) { return term.Value, nil }),
 		).PrepareForEval(ctx)
 	}
-	s := &snapshot{timeout: timeout}
+	s := &snapshot{hasOwn: len(entries) > 0, timeout: timeout}
 	var err error
 	if s.decide, err = prepare("decision"); err != nil {
 		return nil, fmt.Errorf("prepare decisions: %w", err)
@@ -82,15 +89,21 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	return s, nil
 }
 
+// answer is what a query yields: the value of the base's entry, and of the organisation's entries by name, nil without any.
+type answer struct {
+	base ast.Value
+	own  ast.Object
+}
+
 // eval answers a query. It returns an error for whatever isn't a defined answer in time, a panic of the evaluator included.
-func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, input ast.Value) (answer ast.Object, err error) {
+func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, input ast.Value) (a answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			answer, err = nil, fmt.Errorf("the evaluator panicked (%T)", p)
+			a, err = answer{}, fmt.Errorf("the evaluator panicked (%T)", p)
 		}
 	}()
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	// A cancel of our own spares the goroutine that the evaluator would start to watch the context.
 	cancel := topdown.NewCancel()
@@ -100,14 +113,15 @@ func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, inpu
 	}
 	results, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(cancel), rego.EvalMetrics(metrics.NoOp()))
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	if len(results) != 1 || len(results[0].Expressions) != 1 {
-		return nil, errUndefined
+	if len(results) != 1 {
+		return answer{}, errUndefined
 	}
-	answer, ok := results[0].Expressions[0].Value.(ast.Object)
-	if !ok {
-		return nil, errUndefined
+	a.base, _ = results[0].Bindings["base"].(ast.Value)
+	a.own, _ = results[0].Bindings["own"].(ast.Object)
+	if a.base == nil || (s.hasOwn && a.own == nil) {
+		return answer{}, errUndefined
 	}
-	return answer, nil
+	return a, nil
 }
