@@ -1,0 +1,428 @@
+package forward
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/rtp"
+	"github.com/pion/transport/v5"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/anteroom/anteroom/event/eventpb"
+)
+
+// patience bounds every wait in tests: long, since nothing is said about time.
+const patience = 20 * time.Second
+
+// room is the tests' RoomEvents.
+type roomEvents struct {
+	mu       sync.Mutex
+	speakers [][]uuid.UUID
+}
+
+func (r *roomEvents) ActiveSpeakers(owners []uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.speakers = append(r.speakers, owners)
+}
+
+// member is a client with real connections: what a browser is to the server.
+type member struct {
+	t    testing.TB
+	id   uuid.UUID
+	peer *Peer
+
+	api      *webrtc.API
+	pub, sub *webrtc.PeerConnection
+
+	mu       sync.Mutex
+	changed  chan struct{}
+	started  []Track
+	ended    []string
+	states   map[Side]string
+	reports  [][]*eventpb.StreamSample
+	finished []*eventpb.StreamEnded
+	notes    []string
+	offers   int
+	mids     map[string]Subscribed
+	received map[uuid.UUID]*received
+	silent   bool // don't answer offers
+}
+
+// received is what came of one subscribed track.
+type received struct {
+	packets []rtp.Packet
+	kind    webrtc.RTPCodecType
+	remote  *webrtc.TrackRemote
+}
+
+// clientOptions change how a member connects.
+type clientOptions struct {
+	net    transport.Net
+	engine func(*webrtc.MediaEngine) error
+	// interceptors of the subscribing connection.
+	interceptors func(*webrtc.MediaEngine, *interceptor.Registry) error
+}
+
+func newClientAPI(t testing.TB, o clientOptions) *webrtc.API {
+	t.Helper()
+	media := &webrtc.MediaEngine{}
+	if o.engine == nil {
+		o.engine = (*webrtc.MediaEngine).RegisterDefaultCodecs
+	}
+	if o.interceptors == nil {
+		o.interceptors = webrtc.RegisterDefaultInterceptors
+	}
+	registry := &interceptor.Registry{}
+	settings := webrtc.SettingEngine{LoggerFactory: quiet()}
+	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	settings.SetIncludeLoopbackCandidate(true)
+	if o.net != nil {
+		settings.SetNet(o.net)
+	} else {
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+		settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
+	}
+	for _, err := range []error{o.engine(media), o.interceptors(media, registry)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
+}
+
+func newServer(t testing.TB, change func(*Config)) *Server {
+	t.Helper()
+	cfg := DefaultConfig()
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// join makes a member that may do everything.
+func join(t testing.TB, r *Room, o clientOptions) *member {
+	t.Helper()
+	m := &member{
+		t: t, id: uuid.New(), api: newClientAPI(t, o), changed: make(chan struct{}), states: map[Side]string{},
+		mids: map[string]Subscribed{}, received: map[uuid.UUID]*received{},
+	}
+	peer, err := r.Join(m.id, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.peer = peer
+	t.Cleanup(m.close)
+	peer.AllowSend(true, true, true)
+	peer.AllowReceive(true)
+	return m
+}
+
+func (m *member) close() {
+	m.peer.Close()
+	m.mu.Lock()
+	pub, sub := m.pub, m.sub
+	m.mu.Unlock()
+	for _, pc := range []*webrtc.PeerConnection{pub, sub} {
+		if pc != nil {
+			_ = pc.GracefulClose()
+		}
+	}
+}
+
+// note changes the member and wakes who waits for it.
+func (m *member) note(change func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change()
+	close(m.changed)
+	m.changed = make(chan struct{})
+}
+
+// until waits for a condition, which is asked with the lock held.
+func (m *member) until(what string, condition func() bool) {
+	m.t.Helper()
+	deadline := time.After(patience)
+	for {
+		m.mu.Lock()
+		done, changed := condition(), m.changed
+		m.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			m.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func (m *member) SubscribeOffer(version uint64, sdp string, tracks []Subscribed) {
+	m.mu.Lock()
+	silent := m.silent
+	m.mu.Unlock()
+	m.note(func() {
+		m.offers++
+		m.mids = map[string]Subscribed{}
+		for _, track := range tracks {
+			m.mids[track.Mid] = track
+		}
+	})
+	if silent {
+		return
+	}
+	go func() {
+		if err := m.answer(version, sdp); err != nil {
+			m.note(func() { m.notes = append(m.notes, "answer: "+err.Error()) })
+		}
+	}()
+}
+
+// answer is what a client does with an offer.
+func (m *member) answer(version uint64, sdp string) error {
+	m.mu.Lock()
+	pc := m.sub
+	m.mu.Unlock()
+	if pc == nil {
+		var err error
+		if pc, err = m.api.NewPeerConnection(webrtc.Configuration{}); err != nil {
+			return err
+		}
+		pc.OnTrack(m.track)
+		m.mu.Lock()
+		m.sub = pc
+		m.mu.Unlock()
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: sdp}); err != nil {
+		return err
+	}
+	answer, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return err
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(answer); err != nil {
+		return err
+	}
+	<-gathered
+	return m.peer.Answer(context.Background(), version, pc.LocalDescription().SDP)
+}
+
+// track notes what comes.
+func (m *member) track(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	go func() {
+		for {
+			if _, _, err := receiver.ReadRTCP(); err != nil {
+				return
+			}
+		}
+	}()
+	mid := receiver.RTPTransceiver().Mid()
+	m.mu.Lock()
+	of := m.mids[mid]
+	m.mu.Unlock()
+	m.note(func() { m.received[of.TrackID] = &received{kind: remote.Kind(), remote: remote} })
+	for {
+		packet, _, err := remote.ReadRTP()
+		if err != nil {
+			return
+		}
+		m.note(func() {
+			r := m.received[of.TrackID]
+			r.packets = append(r.packets, *packet)
+		})
+	}
+}
+
+func (m *member) Candidate(Side, Candidate) {}
+func (m *member) TrackStarted(t Track)      { m.note(func() { m.started = append(m.started, t) }) }
+func (m *member) TrackEnded(t Track, reason string) {
+	m.note(func() { m.ended = append(m.ended, string(t.Kind)+" "+reason) })
+}
+
+func (m *member) ConnectionChanged(side Side, state string) {
+	m.note(func() { m.states[side] = state })
+}
+
+func (m *member) Report(_ time.Duration, streams []*eventpb.StreamSample) {
+	m.note(func() { m.reports = append(m.reports, streams) })
+}
+
+func (m *member) StreamEnded(s *eventpb.StreamEnded) {
+	m.note(func() { m.finished = append(m.finished, s) })
+}
+
+func (m *member) Diagnostic(name, value string, _ eventpb.Lane) {
+	m.note(func() { m.notes = append(m.notes, name+" "+value) })
+}
+
+// publish offers tracks, and keeps the connection.
+func (m *member) publish(kinds map[Kind]*webrtc.TrackLocalStaticRTP) map[Kind]uuid.UUID {
+	m.t.Helper()
+	if m.pub == nil {
+		pc, err := m.api.NewPeerConnection(webrtc.Configuration{})
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.pub = pc
+	}
+	of := map[*webrtc.RTPTransceiver]Kind{}
+	for _, kind := range []Kind{Audio, Video, Screen} {
+		if track := kinds[kind]; track != nil {
+			transceiver, err := m.pub.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			of[transceiver] = kind
+			go drain(transceiver.Sender())
+		}
+	}
+	tracks, err := m.offer(of)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return tracks
+}
+
+func drain(sender *webrtc.RTPSender) {
+	buffer := make([]byte, 1500)
+	for {
+		if _, _, err := sender.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+// offer negotiates the publishing connection.
+func (m *member) offer(of map[*webrtc.RTPTransceiver]Kind) (map[Kind]uuid.UUID, error) {
+	offer, err := m.pub.CreateOffer(nil)
+	if err != nil {
+		return nil, err
+	}
+	gathered := webrtc.GatheringCompletePromise(m.pub)
+	if err := m.pub.SetLocalDescription(offer); err != nil {
+		return nil, err
+	}
+	<-gathered
+	var intents []Intent
+	for transceiver, kind := range of {
+		intents = append(intents, Intent{Mid: transceiver.Mid(), Kind: kind})
+	}
+	answer, ids, err := m.peer.Publish(context.Background(), m.pub.LocalDescription().SDP, intents)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		return nil, fmt.Errorf("answer: %w", err)
+	}
+	tracks := map[Kind]uuid.UUID{}
+	for transceiver, kind := range of {
+		if id, ok := ids[transceiver.Mid()]; ok {
+			tracks[kind] = id
+		}
+	}
+	return tracks, nil
+}
+
+// newTrack makes a local track of a codec.
+func newLocal(t testing.TB, mime string) *webrtc.TrackLocalStaticRTP {
+	t.Helper()
+	capability := webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000}
+	if mime == webrtc.MimeTypeOpus {
+		capability.ClockRate, capability.Channels = 48000, 2
+	}
+	track, err := webrtc.NewTrackLocalStaticRTP(capability, uuid.NewString(), "stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return track
+}
+
+// source writes packets until stopped.
+type source struct {
+	track *webrtc.TrackLocalStaticRTP
+	seq   uint16
+	ts    uint32
+	frame uint16
+}
+
+// next writes one packet: audio of 20 ms, or a video frame of one packet, every tenth a key frame.
+func (s *source) next(audio bool) {
+	payload, step := make([]byte, 80), uint32(960)
+	if !audio {
+		payload, step = vp8(s.frame, s.frame%10 == 0, 600), 3000
+	}
+	s.frame++
+	_ = s.track.WriteRTP(&rtp.Packet{
+		Header:  rtp.Header{Version: 2, SequenceNumber: s.seq, Timestamp: s.ts, Marker: true},
+		Payload: payload,
+	})
+	s.seq++
+	s.ts += step
+}
+
+// vp8 is a frame of one packet with a 15-bit picture id and a TL0PICIDX; a key frame says 640 x 360.
+func vp8(picture uint16, key bool, size int) []byte {
+	payload := make([]byte, size)
+	payload[0] = 0x90
+	payload[1] = 0x80 | 0x40
+	put15(payload[2:], picture&0x7fff)
+	payload[4] = byte(picture)
+	if key {
+		copy(payload[5:], []byte{0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01})
+	} else {
+		payload[5] = 0x01
+	}
+	return payload
+}
+
+// play writes packets every 10 ms until the test ends.
+func play(t testing.TB, sources map[*source]bool) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				for s, audio := range sources {
+					s.next(audio)
+				}
+			}
+		}
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() { close(done) })
+		<-ended
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+var (
+	_ = nack.NewGeneratorInterceptor
+)
