@@ -18,6 +18,8 @@ import (
 const (
 	basePackage = "anteroom.meeting"
 	ownPackage  = "anteroom.organization"
+	// entryPackage gathers what an organisation's policy has into one value; nobody writes it but entryModule.
+	entryPackage = "anteroom.entry"
 
 	entryDeny     = "deny"
 	entryLobby    = "lobby"
@@ -46,6 +48,13 @@ var errUndefined = errors.New("the policy's answer is undefined")
 func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries []string, data map[string]any, timeout time.Duration) (*snapshot, error) {
 	modules := maps.Clone(b.modules)
 	maps.Copy(modules, own)
+	if len(entries) > 0 {
+		module, err := parseModule(entryPackage, entryModule(entries))
+		if err != nil {
+			return nil, err
+		}
+		modules[entryPackage] = module
+	}
 	compiler := ast.NewCompiler().
 		WithCapabilities(b.capabilities).
 		WithStrict(true).
@@ -63,12 +72,8 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
 		query := fmt.Sprintf("base := data.%s.%s", basePackage, entry)
 		if len(entries) > 0 {
-			asked := make([]string, len(entries))
-			for i, own := range entries {
-				asked[i] = fmt.Sprintf("%q: data.%s.%s", own, ownPackage, own)
-			}
 			// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
-			query += "; own := {" + strings.Join(asked, ", ") + `} with input.capability as ""`
+			query += fmt.Sprintf(`; own := data.%s.own with input.capability as ""`, entryPackage)
 		}
 		return rego.New(
 			rego.Query(query),
@@ -87,6 +92,14 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 		return nil, fmt.Errorf("prepare grants: %w", err)
 	}
 	return s, nil
+}
+
+func entryModule(entries []string) string {
+	asked := make([]string, len(entries))
+	for i, entry := range entries {
+		asked[i] = fmt.Sprintf("%q: data.%s.%s", entry, ownPackage, entry)
+	}
+	return "package " + entryPackage + "\n\nown := {" + strings.Join(asked, ", ") + "}\n"
 }
 
 // answer is what a query yields: the value of the base's entry, and of the organisation's entries by name, nil without any.
