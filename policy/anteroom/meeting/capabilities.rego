@@ -5,36 +5,19 @@ package anteroom.meeting
 sending := {"unmuteMic", "turnVideoOn", "shareScreen"}
 
 # METADATA
-# title: Chat that guests have
-guest_chat := {"sendChat", "receiveChat", "editChat", "deleteChat", "sendTyping", "sendReadReceipts"}
+# title: All that belongs to chat
+chat := {
+	"sendChat", "receiveChat", "editChat", "deleteChat", "sendTyping", "sendReadReceipts",
+	"replyChat", "reactChat", "shareFile",
+}
 
 # METADATA
-# title: Chat that only users of the organisation have
-org_chat := {"replyChat", "reactChat", "shareFile"}
-
-# METADATA
-# title: All chat
-chat := guest_chat | org_chat
-
-# METADATA
-# title: What a webinar's presenters do
-presenting := (sending | managing) | keeping
-
-# METADATA
-# title: Deciding about others
-managing := {"addParticipant", "removeParticipant", "muteOthers", "manageLobby", "hangUpForEveryone"}
-
-# METADATA
-# title: Starting and stopping a recording or a transcription
-keeping := {"startRecording", "startTranscription"}
-
-# METADATA
-# title: Reactions, raised hand, together mode and breakout rooms
-joining_in := {"useReactions", "raiseHand", "togetherMode", "breakoutRooms"}
-
-# METADATA
-# title: Polls, and questions and answers
-asking := {"usePolls", "useQuestionsAndAnswers"}
+# title: What a webinar's presenters do, and its attendees don't
+presenting := {
+	"unmuteMic", "turnVideoOn", "shareScreen",
+	"addParticipant", "removeParticipant", "muteOthers", "manageLobby", "hangUpForEveryone",
+	"startRecording", "startTranscription",
+}
 
 # METADATA
 # title: All capabilities
@@ -54,7 +37,7 @@ known := {
 #   reason: not_admitted
 withhold[capability] contains rego.metadata.rule().custom if {
 	outside
-	known[capability]
+	some capability in known
 }
 
 # METADATA
@@ -64,7 +47,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   reason: not_in_meeting
 withhold[capability] contains rego.metadata.rule().custom if {
 	input.participant.state == "gone"
-	known[capability]
+	some capability in known
 }
 
 # METADATA
@@ -76,7 +59,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	managing[capability]
+	some capability in {"addParticipant", "removeParticipant", "muteOthers", "manageLobby", "hangUpForEveryone"}
 }
 
 # METADATA
@@ -87,7 +70,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	keeping[capability]
+	some capability in {"startRecording", "startTranscription"}
 }
 
 # METADATA
@@ -100,7 +83,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 withhold[capability] contains rego.metadata.rule().custom if {
 	input.meeting.kind == "channel"
 	guest
-	chat[capability]
+	some capability in chat
 }
 
 # METADATA
@@ -122,7 +105,7 @@ withhold.backgroundEffect contains rego.metadata.rule().custom if guest
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	attendee
-	presenting[capability]
+	some capability in presenting
 }
 
 # METADATA
@@ -142,7 +125,7 @@ withhold.slidesLive contains rego.metadata.rule().custom if guest
 withhold[capability] contains rego.metadata.rule().custom if {
 	input.session.chat_members > data.limits.chat_guest
 	guest
-	chat[capability]
+	some capability in chat
 }
 
 # METADATA
@@ -153,7 +136,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	joining_in[capability]
+	some capability in {"useReactions", "raiseHand", "togetherMode", "breakoutRooms"}
 }
 
 # METADATA
@@ -164,7 +147,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	asking[capability]
+	some capability in {"usePolls", "useQuestionsAndAnswers"}
 }
 
 # METADATA
@@ -176,7 +159,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 #   grantable: true
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	org_chat[capability]
+	some capability in {"replyChat", "reactChat", "shareFile"}
 }
 
 # METADATA
@@ -195,7 +178,7 @@ withhold.closedCaptions contains rego.metadata.rule().custom if guest
 #   reason: policy_restricted
 withhold[capability] contains rego.metadata.rule().custom if {
 	guest
-	withdrawn[capability]
+	some capability in withdrawn
 }
 
 # METADATA
@@ -209,7 +192,7 @@ withhold[capability] contains rego.metadata.rule().custom if {
 	input.participant.consented == false
 	guest
 	kept
-	sending[capability]
+	some capability in sending
 }
 
 # METADATA

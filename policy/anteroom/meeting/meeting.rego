@@ -12,8 +12,6 @@
 #   the same three kinds and can only add to these; where a rule's metadata says `grantable: true` and the operator lists the capability in
 #   data.grantable, it may also `grant` what that rule withholds.
 #
-#   `managing[capability]` in a rule's body means: for each capability in the set `managing`.
-#
 #   Limits and data.grantable are the operator's. data.precedence says which of several reasons is told first.
 package anteroom.meeting
 
