@@ -58,6 +58,9 @@ func (a *assembler) push(seq uint16, timestamp uint32, marker bool, payload []by
 			a.reset()
 		}
 		if timestamp != a.timestamp {
+			if len(a.frame) > 0 {
+				a.skipped++
+			}
 			// The frame before ended without its marker, so it is lost; this one is whole if the packet has its beginning.
 			a.frame, a.broken = a.frame[:0], ahead > 1 && !a.head(payload)
 		}
