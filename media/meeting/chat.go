@@ -1,0 +1,308 @@
+package meeting
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/media/protocol"
+	"github.com/anteroom/anteroom/policy"
+)
+
+// chatAct is something on its way into the chat: it is recorded first, and takes effect in the order in which it was asked for, so that all
+// clients see one order.
+type chatAct struct {
+	event *eventpb.Event
+	// apply relays it; false: what it was about is gone by then. Called with the lock held.
+	apply func() bool
+
+	recorded bool
+	err      error
+	applied  bool
+	settled  chan struct{}
+}
+
+// do records an act and waits for its turn. The lock is held, and released meanwhile.
+func (m *Meeting) do(ctx context.Context, a *chatAct) error {
+	a.settled = make(chan struct{})
+	m.chat.pending = append(m.chat.pending, a)
+	m.work.Add(1)
+	m.unlock()
+	err := m.record(ctx, a.event)
+	m.lock()
+	a.recorded, a.err = true, err
+	m.chat.advance()
+	m.work.Done()
+	m.unlock()
+	<-a.settled // those before it are waited for no longer than they may be recorded
+	m.lock()
+	switch {
+	case a.err != nil:
+		m.log.WarnContext(ctx, "a chat message could not be recorded and was refused", "error", a.err)
+		return refusal(protocol.ReasonUnavailable)
+	case m.ended:
+		return refusal(protocol.ReasonNotInMeeting)
+	case !a.applied:
+		return refusal(protocol.ReasonNotFound)
+	}
+	return nil
+}
+
+// advance lets the acts take effect whose turn it is. The lock is held.
+func (c *chatLog) advance() {
+	for len(c.pending) > 0 && c.pending[0].recorded {
+		a := c.pending[0]
+		c.pending = c.pending[1:]
+		if a.err == nil {
+			a.applied = a.apply()
+		}
+		close(a.settled)
+	}
+}
+
+// chatEvent has no text: that is sealed and stored elsewhere.
+func (m *Meeting) chatEvent(mb *Member, id uuid.UUID, act eventpb.Chat_Act, at time.Time) *eventpb.Event {
+	e := m.event(at)
+	e.Payload = &eventpb.Event_Chat{Chat: &eventpb.Chat{ParticipantId: mb.id[:], MessageId: id[:], Act: act}}
+	return e
+}
+
+// checkText tells whether a message may have this text. It is kept as it is, byte for byte.
+func checkText(s string, mayBeEmpty bool) error {
+	switch {
+	case len(s) > protocol.MaxTextBytes || utf8.RuneCountInString(s) > protocol.MaxTextRunes:
+		return &protocol.Error{Reason: protocol.ReasonTooLarge, Field: "text", Message: "A message has at most 8000 characters and 28 KB. Send it in parts."}
+	case !mayBeEmpty && strings.TrimSpace(s) == "":
+		return invalid("text", "Write something.")
+	}
+	return nil
+}
+
+func checkFile(f *protocol.FileLink) error {
+	if f == nil {
+		return nil
+	}
+	if !protocol.ValidName(f.Name) {
+		return invalid("file.name", "Give the file a name of 1 to 256 characters.")
+	}
+	u, err := url.Parse(f.URL)
+	if err != nil || len(f.URL) > 2048 || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return invalid("file.url", "Give the file's address as an https URL of at most 2048 characters.")
+	}
+	return nil
+}
+
+func (mb *Member) chatSend(ctx context.Context, b protocol.ChatSend) (any, error) {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	if err := mb.useLocked(policy.SendChat); err != nil {
+		return nil, err
+	}
+	if b.ReplyTo != "" {
+		if err := mb.useLocked(policy.ReplyChat); err != nil {
+			return nil, err
+		}
+	}
+	if b.File != nil {
+		if err := mb.useLocked(policy.ShareFile); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkFile(b.File); err != nil {
+		return nil, err
+	}
+	if err := checkText(b.Text, b.File != nil); err != nil {
+		return nil, err
+	}
+	if b.ReplyTo != "" {
+		if _, err := m.messageFor(mb, "reply_to", b.ReplyTo); err != nil {
+			return nil, err
+		}
+	}
+	if err := mb.spend(&mb.limits.chat); err != nil {
+		return nil, err
+	}
+	msg := &message{
+		id: uuid.New(), author: mb.id, name: mb.entrant.DisplayName, external: !mb.entrant.OrgUser,
+		text: b.Text, replyTo: b.ReplyTo, file: b.File, sentAt: m.chat.clock(),
+	}
+	err := m.do(ctx, &chatAct{
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, msg.sentAt),
+		apply: func() bool { m.relay(msg); return true },
+	})
+	if err != nil {
+		if reasonOf(err) == protocol.ReasonUnavailable {
+			// Kafka may have it all the same, and nobody will have seen it.
+			m.outbox.add(m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, time.Now()))
+		}
+		return nil, err
+	}
+	return protocol.ChatSent{MessageID: msg.id.String(), SentAt: stamp(msg.sentAt)}, nil
+}
+
+// relay puts a message into the history and sends it to everybody who may see it, except its author. The lock is held.
+func (m *Meeting) relay(msg *message) {
+	if m.ended {
+		return
+	}
+	m.chat.add(msg)
+	for _, mb := range m.admitted {
+		if mb.id != msg.author && mb.sees(msg) {
+			mb.send(protocol.TypeChatMessage, msg.wire(mb))
+		}
+	}
+}
+
+func (mb *Member) chatEdit(ctx context.Context, b protocol.ChatEdit) error {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	msg, err := mb.own(policy.EditChat, b.MessageID)
+	if err != nil {
+		return err
+	}
+	if err := checkText(b.Text, msg.file != nil); err != nil {
+		return err
+	}
+	at := m.chat.clock()
+	return m.do(ctx, &chatAct{
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, at),
+		apply: func() bool {
+			if !m.chat.edit(msg, b.Text, at) {
+				return false
+			}
+			m.tellSeers(msg, mb, protocol.TypeChatEdited, protocol.ChatEdited{MessageID: msg.id.String(), Text: b.Text, EditedAt: stamp(at)})
+			return true
+		},
+	})
+}
+
+func (mb *Member) chatDelete(ctx context.Context, b protocol.ChatMessageRef) error {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	msg, err := mb.own(policy.DeleteChat, b.MessageID)
+	if err != nil {
+		return err
+	}
+	return m.do(ctx, &chatAct{
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()),
+		apply: func() bool {
+			if !m.chat.remove(msg) {
+				return false
+			}
+			m.tellSeers(msg, mb, protocol.TypeChatDeleted, protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String()})
+			return true
+		},
+	})
+}
+
+// own is a message that the member may change, since it wrote it. The lock is held.
+func (mb *Member) own(capability policy.Capability, id string) (*message, error) {
+	if err := mb.useLocked(capability); err != nil {
+		return nil, err
+	}
+	msg, err := mb.m.messageFor(mb, "message_id", id)
+	if err != nil {
+		return nil, err
+	}
+	if msg.author != mb.id {
+		return nil, refusal(protocol.ReasonNotYours)
+	}
+	return msg, mb.spend(&mb.limits.chat)
+}
+
+// messageFor is a message that the member can see. One that it can't see doesn't exist for it.
+func (m *Meeting) messageFor(mb *Member, field, text string) (*message, error) {
+	id, err := parseID(field, text)
+	if err != nil {
+		return nil, err
+	}
+	msg := m.chat.byID[id]
+	if msg == nil || (!mb.sees(msg) && msg.author != mb.id) {
+		return nil, &protocol.Error{Reason: protocol.ReasonNotFound, Field: field, Message: "There is no such message."}
+	}
+	return msg, nil
+}
+
+// tellSeers sends something about a message to everybody who may see it, except by. The lock is held.
+func (m *Meeting) tellSeers(msg *message, by *Member, typ string, body any) {
+	for _, mb := range m.admitted {
+		if mb != by && mb.sees(msg) {
+			mb.send(typ, body)
+		}
+	}
+}
+
+func (mb *Member) chatReact(b protocol.ChatReact) error {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	if err := mb.useLocked(policy.ReactChat); err != nil {
+		return err
+	}
+	if len(b.Reaction) > 64 || !utf8.ValidString(b.Reaction) || (b.Reaction != "" && !protocol.ValidName(b.Reaction)) {
+		return invalid("reaction", "Use one emoji or a short word, at most 64 bytes; an empty one takes the reaction back.")
+	}
+	msg, err := m.messageFor(mb, "message_id", b.MessageID)
+	if err != nil {
+		return err
+	}
+	if err := mb.spend(&mb.limits.react); err != nil {
+		return err
+	}
+	msg.react(mb.id, b.Reaction)
+	body := protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String(), Reaction: b.Reaction}
+	for _, other := range m.admitted {
+		if other != mb && other.sees(msg) && other.may(policy.ReactChat) {
+			other.send(protocol.TypeChatReaction, body)
+		}
+	}
+	return nil
+}
+
+// chatTyping is relayed once a second at most; more is taken and forgotten.
+func (mb *Member) chatTyping() error {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	if err := mb.useLocked(policy.SendTyping); err != nil {
+		return err
+	}
+	if mb.spend(&mb.limits.typing) != nil {
+		return nil
+	}
+	for _, other := range m.admitted {
+		if other != mb && other.may(policy.ReceiveChat) {
+			other.send(protocol.TypeChatTyping, protocol.ChatBy{ParticipantID: mb.id.String()})
+		}
+	}
+	return nil
+}
+
+func (mb *Member) chatRead(b protocol.ChatMessageRef) error {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	if err := mb.useLocked(policy.SendReadReceipts); err != nil {
+		return err
+	}
+	msg, err := m.messageFor(mb, "message_id", b.MessageID)
+	if err != nil {
+		return err
+	}
+	if err := mb.spend(&mb.limits.react); err != nil {
+		return err
+	}
+	m.tellSeers(msg, mb, protocol.TypeChatRead, protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String()})
+	return nil
+}
+
+// stamp is a time as the protocol has it, to the millisecond.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,0 +1,235 @@
+package meeting
+
+import (
+	"math"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/media/protocol"
+	"github.com/anteroom/anteroom/policy"
+)
+
+// message is one that was relayed. Guarded by Meeting.mu.
+type message struct {
+	id       uuid.UUID
+	seq      uint64 // place in the order of relaying
+	author   uuid.UUID
+	name     string
+	external bool
+	text     string
+	sentAt   time.Time
+	editedAt time.Time
+	replyTo  string
+	file     *protocol.FileLink
+	// reactions by participant: one each.
+	reactions map[uuid.UUID]string
+}
+
+// overhead is what a message takes besides its text, about.
+const overhead = 256
+
+func (msg *message) size() int {
+	n := overhead + len(msg.text) + len(msg.name)
+	if msg.file != nil {
+		n += len(msg.file.Name) + len(msg.file.URL)
+	}
+	return n
+}
+
+func (msg *message) react(by uuid.UUID, reaction string) {
+	if reaction == "" {
+		delete(msg.reactions, by)
+		return
+	}
+	if msg.reactions == nil {
+		msg.reactions = map[uuid.UUID]string{}
+	}
+	msg.reactions[by] = reaction
+}
+
+// wire is the message as a reader sees it: files and reactions are for those who may share and react themselves.
+func (msg *message) wire(reader *Member) protocol.ChatMessage {
+	out := protocol.ChatMessage{
+		MessageID: msg.id.String(), ParticipantID: msg.author.String(), DisplayName: msg.name, External: msg.external, Text: msg.text,
+		SentAt: stamp(msg.sentAt), ReplyTo: msg.replyTo,
+	}
+	if !msg.editedAt.IsZero() {
+		out.EditedAt = stamp(msg.editedAt)
+	}
+	if msg.file != nil && reader.may(policy.ShareFile) {
+		file := *msg.file
+		out.File = &file
+	}
+	if len(msg.reactions) > 0 && reader.may(policy.ReactChat) {
+		out.Reactions = map[string]int{}
+		for _, r := range msg.reactions {
+			out.Reactions[r]++
+		}
+	}
+	return out
+}
+
+// chatLog is the chat of one session: what is on its way, and what was relayed, bounded. Guarded by Meeting.mu.
+type chatLog struct {
+	maxMessages, maxBytes int
+
+	pending  []*chatAct
+	next     uint64
+	messages []*message // oldest first
+	byID     map[uuid.UUID]*message
+	bytes    int
+	last     time.Time
+}
+
+func newChatLog(cfg Config) chatLog {
+	return chatLog{maxMessages: cfg.ChatMessages, maxBytes: cfg.ChatBytes, byID: map[uuid.UUID]*message{}}
+}
+
+// clock is now, and later than all it said before, so that times order messages as they were relayed.
+func (c *chatLog) clock() time.Time {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if !now.After(c.last) {
+		now = c.last.Add(time.Microsecond)
+	}
+	c.last = now
+	return now
+}
+
+func (c *chatLog) add(msg *message) {
+	msg.seq = c.next
+	c.next++
+	c.messages = append(c.messages, msg)
+	c.byID[msg.id] = msg
+	c.bytes += msg.size()
+	for len(c.messages) > c.maxMessages || (c.bytes > c.maxBytes && len(c.messages) > 1) {
+		c.drop(0)
+	}
+}
+
+func (c *chatLog) drop(i int) {
+	msg := c.messages[i]
+	c.bytes -= msg.size()
+	delete(c.byID, msg.id)
+	if i == 0 {
+		c.messages[0] = nil
+		c.messages = c.messages[1:]
+		return
+	}
+	copy(c.messages[i:], c.messages[i+1:])
+	c.messages[len(c.messages)-1] = nil
+	c.messages = c.messages[:len(c.messages)-1]
+}
+
+func (c *chatLog) edit(msg *message, text string, at time.Time) bool {
+	if c.byID[msg.id] != msg {
+		return false
+	}
+	c.bytes += len(text) - len(msg.text)
+	msg.text, msg.editedAt = text, at
+	return true
+}
+
+func (c *chatLog) remove(msg *message) bool {
+	if c.byID[msg.id] != msg {
+		return false
+	}
+	for i, other := range c.messages {
+		if other == msg {
+			c.drop(i)
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops all that was said: the session has ended.
+func (c *chatLog) forget() {
+	c.messages, c.byID, c.bytes = nil, map[uuid.UUID]*message{}, 0
+}
+
+// span of places in the order of relaying, end excluded.
+type span struct{ from, to uint64 }
+
+const open64 = uint64(math.MaxUint64)
+
+func (mb *Member) listening() bool { return len(mb.seen) > 0 && mb.seen[len(mb.seen)-1].to == open64 }
+
+// listen begins or ends a span in which the member gets what is said. The lock is held.
+func (mb *Member) listen(on bool) {
+	next := mb.m.chat.next
+	switch last := len(mb.seen) - 1; {
+	case on == mb.listening():
+	case !on && mb.seen[last].from == next:
+		mb.seen = mb.seen[:last]
+	case !on:
+		mb.seen[last].to = next
+	case last >= 0 && mb.seen[last].to == next:
+		mb.seen[last].to = open64
+	default:
+		mb.seen = append(mb.seen, span{next, open64})
+	}
+}
+
+// sees tells whether the member was there, and allowed to receive, when the message was relayed, and is now. A message that is nothing but
+// a file isn't there for those who get no files. The lock is held.
+func (mb *Member) sees(msg *message) bool {
+	if !mb.may(policy.ReceiveChat) || (msg.text == "" && !mb.may(policy.ShareFile)) {
+		return false
+	}
+	for i := len(mb.seen) - 1; i >= 0; i-- {
+		if s := mb.seen[i]; msg.seq >= s.from {
+			return msg.seq < s.to
+		}
+	}
+	return false
+}
+
+// Bounds of one page of history.
+const (
+	historyDefault = 50
+	historyMost    = 200
+)
+
+func (mb *Member) chatHistory(b protocol.ChatHistory) (any, error) {
+	m := mb.m
+	m.lock()
+	defer m.unlock()
+	if err := mb.useLocked(policy.ReceiveChat); err != nil {
+		return nil, err
+	}
+	if b.Limit == 0 {
+		b.Limit = historyDefault
+	}
+	if b.Limit < 1 || b.Limit > historyMost {
+		return nil, invalid("limit", "Ask for 1 to 200 messages.")
+	}
+	if err := mb.spend(&mb.limits.history); err != nil {
+		return nil, err
+	}
+	before := open64
+	if b.Before != "" {
+		msg, err := m.messageFor(mb, "before", b.Before)
+		if err != nil {
+			return nil, err
+		}
+		before = msg.seq
+	}
+	page := protocol.ChatMessages{Messages: []protocol.ChatMessage{}}
+	var found []*message
+	for i := len(m.chat.messages) - 1; i >= 0; i-- {
+		msg := m.chat.messages[i]
+		if msg.seq >= before || !mb.sees(msg) {
+			continue
+		}
+		if len(found) == b.Limit {
+			page.More = true
+			break
+		}
+		found = append(found, msg)
+	}
+	for i := len(found) - 1; i >= 0; i-- {
+		page.Messages = append(page.Messages, found[i].wire(mb))
+	}
+	return page, nil
+}

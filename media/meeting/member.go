@@ -1,0 +1,172 @@
+package meeting
+
+import (
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/media/forward"
+	"github.com/anteroom/anteroom/media/protocol"
+	"github.com/anteroom/anteroom/policy"
+)
+
+// stateNew is the state of a participant who asks for the first time.
+const stateNew = "new"
+
+// maxHeld is how many events a client may miss before its join is answered; more than a full roster's worth means that nobody reads.
+const maxHeld = 4096
+
+// Member is somebody who joined. All methods are safe for concurrent use.
+type Member struct {
+	m       *Meeting
+	id      uuid.UUID
+	entrant Entrant
+
+	// Guarded by m.mu.
+	state             string
+	admittedByOrgUser bool
+	// admitting: an admission is being recorded.
+	admitting bool
+	client    Client
+	// ready: the reply to join or resume is on its way, so events may follow it; held are those that came before.
+	ready     bool
+	held      []heldEvent
+	since     time.Time
+	lobbyTime *time.Timer
+	grace     *time.Timer
+	grants    *grantSet
+	lastJoin  policy.Decision
+	hand      bool
+	tracks    []forward.Track
+	published map[uuid.UUID]forward.Kind
+	// interop tracks have had their known-issue diagnostic (M11).
+	interop  map[uuid.UUID]bool
+	notices  map[uuid.UUID]*noticeState
+	seen     []span
+	surveyed bool
+	// offer is the newest subscribe offer, until it was answered.
+	offer  *protocol.SubscribeOffer
+	limits limits
+	// fingerprints of the client's two peer connections, to tell a new one from one that goes on.
+	publishPrint, subscribePrint string
+
+	// mediaMu orders what is done to the peer; never held together with m.mu, except to take m.mu while holding it.
+	mediaMu sync.Mutex
+	peer    *forward.Peer       // guarded by mediaMu
+	over    bool                // guarded by mediaMu: no peer any more
+	taps    map[*capture]func() // guarded by mediaMu
+}
+
+type heldEvent struct {
+	typ  string
+	body any
+}
+
+func (m *Meeting) newMember(id uuid.UUID, e Entrant, c Client) *Member {
+	return &Member{
+		m: m, id: id, entrant: e, client: c, state: stateNew,
+		published: map[uuid.UUID]forward.Kind{}, interop: map[uuid.UUID]bool{}, notices: map[uuid.UUID]*noticeState{},
+		taps: map[*capture]func(){}, limits: newLimits(),
+	}
+}
+
+// ID is the participant id.
+func (mb *Member) ID() uuid.UUID { return mb.id }
+
+// Kinds of participants, for policy and for clients.
+const (
+	kindGuest   = "guest"
+	kindOrgUser = "org_user"
+)
+
+func (mb *Member) kind() string {
+	if mb.entrant.OrgUser {
+		return kindOrgUser
+	}
+	return kindGuest
+}
+
+func (mb *Member) roomDevice() bool {
+	return mb.entrant.OrgUser && mb.entrant.Client.Kind == clientRoomDevice
+}
+
+func (mb *Member) waiting() bool {
+	return mb.state == protocol.StateWaitingForHost || mb.state == protocol.StateInLobby
+}
+
+func (mb *Member) in() bool { return mb.state == protocol.StateAdmitted }
+
+// Ready says that the reply to join or resume has been queued. Until then the meeting holds back the member's events and its media; a
+// request of the client says it too.
+func (mb *Member) Ready() {
+	mb.m.lock()
+	mb.setReady()
+	mb.m.unlock()
+}
+
+func (mb *Member) setReady() {
+	if mb.ready || mb.state == protocol.StateGone {
+		return
+	}
+	mb.ready = true
+	held := mb.held
+	mb.held = nil
+	for _, e := range held {
+		mb.send(e.typ, e.body)
+	}
+	if mb.in() {
+		mb.noticesTold()
+		mb.m.after(mb.syncMedia)
+	}
+}
+
+// send queues an event for the client, if there is one. The lock is held.
+func (mb *Member) send(typ string, body any) {
+	switch {
+	case mb.client == nil:
+	case mb.ready:
+		mb.client.Send(typ, body)
+	case len(mb.held) < maxHeld:
+		mb.held = append(mb.held, heldEvent{typ, body})
+	default:
+		mb.endClient(protocol.Ended{Reason: protocol.ReasonSlowClient, Message: text(protocol.ReasonSlowClient), Resume: true}, false)
+		mb.cutOff()
+	}
+}
+
+// endClient closes the client's connection after the lock was released; replyFirst: after a while that the reply to its request takes.
+func (mb *Member) endClient(ended protocol.Ended, replyFirst bool) {
+	c := mb.client
+	mb.client, mb.held = nil, nil
+	switch {
+	case c == nil:
+	case replyFirst:
+		time.AfterFunc(replyFirstFor, func() { c.End(ended) })
+	default:
+		mb.m.after(func() { c.End(ended) })
+	}
+}
+
+// Ticket is for the resume token; a Client that is a TicketClient is told when a new one is due.
+func (mb *Member) Ticket() Ticket {
+	mb.m.lock()
+	defer mb.m.unlock()
+	t := Ticket{
+		Participant: mb.id, Call: mb.m.call, Entrant: mb.entrant, Admitted: mb.in(), AdmittedByOrgUser: mb.admittedByOrgUser,
+		Consented: mb.consented(), IssuedAt: time.Now(),
+	}
+	for id, n := range mb.notices {
+		if n.acknowledged || n.consented {
+			t.Acknowledged = append(t.Acknowledged, id.String())
+		}
+	}
+	return t
+}
+
+// ticketChanged tells the client that its resume token is old. The lock is held.
+func (mb *Member) ticketChanged() {
+	if c, ok := mb.client.(TicketClient); ok && c != nil {
+		mb.m.after(c.TicketChanged)
+	}
+}
