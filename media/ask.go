@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/anteroom/anteroom/media/meeting"
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
@@ -41,7 +42,7 @@ func (n *Node) End(ctx context.Context, org, meetingID, by string) error {
 		return err
 	}
 	n.log.InfoContext(ctx, "meeting ended by request", slog.String("org", org), slog.String("meeting", meetingID), slog.String("by", by))
-	r.meeting.End(ctx, protocol.ReasonMeetingEnded)
+	r.meeting.End(ctx, meeting.EndedByUser)
 	select {
 	case <-r.gone:
 		return nil

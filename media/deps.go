@@ -42,11 +42,16 @@ type Tokens interface {
 	Open(kind, token string, v any) error
 }
 
-// Deps are what a node works with. Log and Registry may be nil.
+// Deps are what a node works with. Recordings, Transcriptions, Notifier, Log and Registry may be nil.
 type Deps struct {
-	Decider       meeting.Decider
-	Recorder      meeting.Recorder
-	Forward       *forward.Server
+	// Decider to Notifier are the meetings'.
+	Decider        meeting.Decider
+	Recorder       meeting.Recorder
+	Forward        *forward.Server
+	Recordings     meeting.Recordings
+	Transcriptions meeting.Transcriptions
+	Notifier       meeting.Notifier
+
 	Authenticator identity.Authenticator
 	Control       Control
 	Origins       Origins

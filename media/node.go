@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/anteroom/anteroom/media/meeting"
-	"github.com/anteroom/anteroom/media/protocol"
 )
 
 // Node is the registry of the meetings that run in this process. All methods are safe for concurrent use.
@@ -109,23 +108,14 @@ func (n *Node) stop(ctx context.Context) error {
 	defer cancel()
 	n.mu.Lock()
 	n.stopping = true
-	links := make([]*link, 0, len(n.links))
-	for l := range n.links {
-		links = append(links, l)
-	}
 	sessions := make([]*running, 0, len(n.running))
 	for _, r := range n.running {
 		sessions = append(sessions, r)
 	}
 	n.mu.Unlock()
 
-	for _, l := range links {
-		l.client.End(protocol.Ended{
-			Reason: protocol.ReasonShuttingDown, Message: "The server is shutting down. Connect again in a moment.", Resume: true,
-		})
-	}
 	for _, r := range sessions {
-		go r.end(ctx, protocol.ReasonShuttingDown)
+		go r.end(ctx, meeting.EndedShutdown)
 	}
 	finished := make(chan struct{})
 	go func() { n.ends.Wait(); close(finished) }()

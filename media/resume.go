@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/anteroom/anteroom/identity"
@@ -35,6 +36,9 @@ func (n *Node) resume(ctx context.Context, req protocol.Resume, remote Remote, c
 	}
 	l := newLink(n, r, client)
 	member, joined, err := r.meeting.Resume(ctx, token.Ticket, l)
+	if errors.Is(err, meeting.ErrResumeExpired) {
+		err = resumeExpired()
+	}
 	if err != nil {
 		return nil, none, err
 	}
@@ -80,7 +84,11 @@ func (n *Node) sessionOf(ctx context.Context, token resumeToken, facts meeting.F
 		return nil, err
 	}
 	if r == nil || r.meeting.Call() != call {
-		return nil, refuse(protocol.ReasonResumeExpired, "", "You were away for too long. Join again by the meeting's link.")
+		return nil, resumeExpired()
 	}
 	return r, nil
+}
+
+func resumeExpired() *protocol.Error {
+	return refuse(protocol.ReasonResumeExpired, "", "You were away for too long, or have left. Join again by the meeting's link.")
 }

@@ -27,14 +27,12 @@ func (s *Session) Participant() uuid.UUID { return s.link.member.ID() }
 // Call is the session's id.
 func (s *Session) Call() uuid.UUID { return s.link.running.meeting.Call() }
 
+// Ready is to be called when the reply to join or resume is queued: the meeting holds events and media back until then.
+func (s *Session) Ready() { s.link.member.Ready() }
+
 // Handle answers one request other than join, resume and ping: a body for the reply, or *protocol.Error, or an error of ctx.
 func (s *Session) Handle(ctx context.Context, typ string, body json.RawMessage) (any, error) {
-	reply, err := s.link.member.Handle(ctx, typ, body)
-	switch typ {
-	case protocol.TypeNoticeAck, protocol.TypeConsent:
-		s.link.TicketChanged()
-	}
-	return reply, err
+	return s.link.member.Handle(ctx, typ, body)
 }
 
 // Disconnected is to be called once, when the connection is over for whatever reason. It starts the grace, unless the stay has ended or another
@@ -67,15 +65,10 @@ func newLink(n *Node, r *running, client meeting.Client) *link {
 	return &link{node: n, running: r, client: client}
 }
 
-// Send implements meeting.Client. An admission is in the resume token, so a changed state makes a new one due.
-func (l *link) Send(typ string, body any) {
-	l.client.Send(typ, body)
-	if typ == protocol.TypeState {
-		l.TicketChanged()
-	}
-}
+// Send implements meeting.Client.
+func (l *link) Send(typ string, body any) { l.client.Send(typ, body) }
 
-// TicketChanged makes a new resume token due. It never blocks.
+// TicketChanged implements meeting.TicketClient: a new resume token is due. It never blocks.
 func (l *link) TicketChanged() {
 	n := l.node
 	n.mu.Lock()
@@ -143,7 +136,6 @@ type resumeToken struct {
 	Ticket  meeting.Ticket `json:"t"`
 	Issued  time.Time      `json:"i"`
 }
-
 
 // tokenLife bounds a resume token; what it is good for ends much sooner.
 const tokenLife = 24 * time.Hour

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/anteroom/anteroom/media/protocol"
+	"github.com/anteroom/anteroom/media/meeting"
 )
 
 // maxUpdates is how many meetings take changes at once.
@@ -80,7 +80,7 @@ func (n *Node) update(ctx context.Context, r *running) {
 	defer r.updating.Unlock()
 	facts, ok := n.deps.Control.Meeting(r.id)
 	if !ok || facts.Meeting.Cancelled {
-		r.meeting.End(ctx, protocol.ReasonMeetingEnded)
+		r.meeting.End(ctx, meeting.EndedByUser)
 		return
 	}
 	n.mu.Lock()

@@ -58,7 +58,10 @@ func (n *Node) session(ctx context.Context, facts meeting.Facts, open opener, re
 func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open opener, result string) {
 	defer n.ends.Done()
 	defer close(r.gone)
-	deps := meeting.Deps{Decider: n.deps.Decider, Recorder: n.deps.Recorder, Forward: n.deps.Forward, Log: n.log}
+	deps := meeting.Deps{
+		Decider: n.deps.Decider, Recorder: n.deps.Recorder, Forward: n.deps.Forward, Log: n.log,
+		Recordings: n.deps.Recordings, Transcriptions: n.deps.Transcriptions, Notifier: n.deps.Notifier,
+	}
 	startCtx, cancel := context.WithTimeout(ctx, n.cfg.StartTimeout)
 	m, err := open(startCtx, n.cfg.Meeting, facts, deps)
 	cancel()

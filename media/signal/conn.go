@@ -290,16 +290,12 @@ func (c *conn) take(data []byte) bool {
 
 // reply answers a request; id 0 answers a frame whose id can't be told.
 func (c *conn) reply(id uint64, body any, refused *protocol.Error) {
-	c.send(id, body, refused, false)
-}
-
-func (c *conn) send(id uint64, body any, refused *protocol.Error, front bool) {
 	frame, err := encodeReply(id, body, refused)
 	if err != nil {
 		c.h.log.Error("reply not encoded", slog.Any("error", err))
 		frame, _ = encodeReply(id, nil, &protocol.Error{Reason: protocol.ReasonInternal, Message: "The answer could not be written."})
 	}
-	if !c.out.reply(frame, front) {
+	if !c.out.reply(frame) {
 		c.cutSlow()
 	}
 }

@@ -12,8 +12,6 @@ import (
 )
 
 // outbox is what waits to be sent on one connection. Nothing that puts something in ever blocks.
-//
-// While a join is handled the writer is held, so that its reply goes out before the events that the meeting has sent meanwhile.
 type outbox struct {
 	maxFrames, maxBytes int
 	// wake tells the writer to look.
@@ -22,7 +20,6 @@ type outbox struct {
 	mu     sync.Mutex
 	frames [][]byte // guarded by mu, like all below
 	bytes  int
-	held   bool
 	// over: no more events; the writer sends what is queued, then last if there is one, then closes with code. While busy, a reply is still to come.
 	over   bool
 	busy   bool
@@ -52,45 +49,41 @@ func (o *outbox) event(frame []byte) bool {
 	if o.over {
 		return true
 	}
-	return o.push(frame, false)
+	return o.push(frame)
 }
 
-// reply queues an answer; it is taken as long as the connection is not cut. With front it goes before everything that is queued.
-func (o *outbox) reply(frame []byte, front bool) bool {
+// reply queues an answer; it is taken as long as the connection is not cut. False: the queue is full.
+func (o *outbox) reply(frame []byte) bool {
 	defer o.poke()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.cut {
 		return true
 	}
-	return o.push(frame, front)
+	return o.push(frame)
 }
 
-func (o *outbox) push(frame []byte, front bool) bool {
+func (o *outbox) push(frame []byte) bool {
 	if len(o.frames)+1 > o.maxFrames || o.bytes+len(frame) > o.maxBytes {
 		return false
 	}
 	o.bytes += len(frame)
-	if front {
-		o.frames = append([][]byte{frame}, o.frames...)
-	} else {
-		o.frames = append(o.frames, frame)
-	}
+	o.frames = append(o.frames, frame)
 	return true
 }
 
-// begin says that a request is being handled, done that its reply is queued. With hold nothing is sent in between.
-func (o *outbox) begin(hold bool) {
+// begin says that a request is being handled, done that its reply is queued.
+func (o *outbox) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.busy, o.held = true, hold
+	o.busy = true
 }
 
 func (o *outbox) done() {
 	defer o.poke()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.busy, o.held = false, false
+	o.busy = false
 }
 
 // finish lets the writer send what is queued, then last (nil: nothing), then close. Only the first finish counts.
@@ -112,7 +105,7 @@ func (o *outbox) close(last []byte, code websocket.StatusCode, reason string, cu
 	}
 	o.over, o.last, o.code, o.reason = true, last, code, reason
 	if cut {
-		o.cut, o.busy, o.held = true, false, false
+		o.cut, o.busy = true, false
 		o.frames, o.bytes = nil, 0
 	}
 	return true
@@ -123,8 +116,6 @@ func (o *outbox) next() (frame []byte, over bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.held:
-		return nil, false
 	case len(o.frames) > 0:
 		frame = o.frames[0]
 		o.frames[0] = nil

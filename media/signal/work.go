@@ -24,8 +24,7 @@ func (c *conn) work(ctx context.Context) {
 
 // handle answers one request.
 func (c *conn) handle(ctx context.Context, f protocol.Frame) {
-	enters := f.Type == protocol.TypeJoin || f.Type == protocol.TypeResume
-	c.out.begin(enters)
+	c.out.begin()
 	defer c.out.done()
 	ctx, cancel := context.WithTimeout(ctx, c.h.cfg.RequestTimeout)
 	defer cancel()
@@ -34,7 +33,10 @@ func (c *conn) handle(ctx context.Context, f protocol.Frame) {
 	c.h.metrics.seconds.Observe(time.Since(began).Seconds())
 	refused, outcome := c.refusal(ctx, f.Type, err)
 	c.count(f.Type, outcome)
-	c.send(f.ID, body, refused, enters)
+	c.reply(f.ID, body, refused)
+	if refused == nil && (f.Type == protocol.TypeJoin || f.Type == protocol.TypeResume) {
+		c.session.Ready() // Events follow the reply.
+	}
 }
 
 // answer finds who answers.
