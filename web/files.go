@@ -1,0 +1,29 @@
+package web
+
+import (
+	"embed"
+	"io/fs"
+)
+
+// The folder always has placeholder.txt, so that `go build` works in a clean clone, without Node.
+//
+//go:embed all:dist
+var embedded embed.FS
+
+// Files are the built pages: join.html, and assets with a hash of their content in the name.
+func Files() fs.FS {
+	files, err := fs.Sub(embedded, "dist")
+	if err != nil {
+		// "dist" is a valid path, so this can't be.
+		panic(err)
+	}
+	return files
+}
+
+// Built tells whether the pages are in this binary.
+func Built() bool {
+	_, err := fs.Stat(Files(), joinPage)
+	return err == nil
+}
+
+const joinPage = "join.html"
