@@ -28,6 +28,9 @@ type Peer struct {
 	// What the member may do now.
 	mayAudio, mayVideo, mayScreen, receive atomic.Bool
 
+	// rtt to the publisher in nanoseconds, 0 until it is known.
+	rtt atomic.Int64
+
 	ctx        context.Context
 	cancel     context.CancelFunc
 	wake       chan struct{}
@@ -209,6 +212,7 @@ func (p *Peer) endTrack(t *track, reason string) {
 		return
 	}
 	p.room.removeTrack(t)
+	p.untapTrack(t)
 	p.trackEnded(t)
 	described := t.describe()
 	p.notify.tell(func() { p.events.TrackEnded(described, reason) })

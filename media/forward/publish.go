@@ -28,6 +28,8 @@ type publisher struct {
 	sections   map[string]*section
 	candidates []webrtc.ICECandidateInit
 	described  bool
+	// answers of ICE that round-trip times were taken from.
+	answers uint64
 
 	feedbackMu sync.Mutex
 	feedback   *twcc.Recorder

@@ -3,10 +3,300 @@ package forward
 import (
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/media/measure"
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
-func (p *Peer) report(time.Time)                     {}
-func (p *Peer) trackEnded(*track)                    {}
-func (p *Peer) subscriptionEnded(*subscription)      {}
-func (p *Peer) addClientStats([]protocol.TrackStats) {}
+// everySecond measures rates and round trips, and sends receiver reports to the publisher and sender reports to the subscriber.
+func (p *Peer) everySecond(now time.Time, elapsed time.Duration) {
+	up, down := p.pub.path(), p.sub.path()
+	var reports []rtcp.ReceptionReport
+	for _, s := range p.pub.all() {
+		for _, l := range s.list() {
+			l.measureBits(elapsed)
+			if up.fresh {
+				l.in.RoundTrip(measure.RTTICE, up.rtt)
+			}
+			if l.live(now) && len(reports) < 31 {
+				reports = append(reports, l.in.ReceptionReport(l.ssrc, now))
+			}
+		}
+		if t := s.track.Load(); t != nil && up.known {
+			t.setPath(up)
+		}
+	}
+	p.rtt.Store(int64(up.rtt))
+	if len(reports) > 0 {
+		p.pub.write(&rtcp.ReceiverReport{SSRC: 1, Reports: reports})
+	}
+	var out []rtcp.Packet
+	for _, sub := range p.sub.all() {
+		if down.fresh {
+			sub.out.RoundTrip(measure.RTTICE, down.rtt)
+		}
+		if down.known {
+			sub.setPath(down)
+		}
+		if sr := sub.senderReport(now); sr != nil {
+			out = append(out, sr)
+		}
+	}
+	p.sub.writeRTCP(out)
+}
+
+// senderReport says which RTP time of the subscription is now, by the publisher's own reports; nil before there is one.
+func (s *subscription) senderReport(now time.Time) *rtcp.SenderReport {
+	b, m := s.bound.Load(), s.lastTS.Load()
+	if b == nil || m == nil || !s.live() {
+		return nil
+	}
+	report := m.layer.report.Load()
+	if report == nil {
+		return nil
+	}
+	taken, ok := m.layer.section.publisher.clock.here(report.ntp)
+	if !ok {
+		return nil
+	}
+	since := now.Sub(taken) * time.Duration(b.codec.clockRate) / time.Second
+	ntp := measure.NTP(now)
+	s.out.SenderReport(ntp, now)
+	return &rtcp.SenderReport{
+		SSRC: b.ssrc, NTPTime: ntp, RTPTime: report.rtp + m.tsOff + uint32(since), //nolint:gosec // wraps as timestamps do
+		PacketCount: s.packets.Load(), OctetCount: s.octets.Load(),
+	}
+}
+
+// path is what ICE knows of a connection, as the client sees it.
+type path struct {
+	rtt           time.Duration
+	local, remote eventpb.CandidateType
+	transport     string
+	known, fresh  bool
+	answers       uint64
+}
+
+// pathOf reads it; fresh: there is a newer round-trip time than last.
+func pathOf(pc *webrtc.PeerConnection, last uint64) path {
+	if pc == nil {
+		return path{}
+	}
+	transport := pc.SCTP().Transport().ICETransport()
+	stats, ok := transport.GetSelectedCandidatePairStats()
+	if !ok {
+		return path{}
+	}
+	found := path{rtt: time.Duration(stats.CurrentRoundTripTime * float64(time.Second)), answers: stats.ResponsesReceived}
+	found.fresh = found.answers != last && found.rtt > 0
+	if pair, err := transport.GetSelectedCandidatePair(); err == nil && pair != nil && pair.Local != nil && pair.Remote != nil {
+		found.known = true
+		// The server's remote candidate is the client's local one.
+		found.local, found.remote = candidateType(pair.Remote.Typ), candidateType(pair.Local.Typ)
+		found.transport = pair.Local.Protocol.String()
+	}
+	return found
+}
+
+func candidateType(t webrtc.ICECandidateType) eventpb.CandidateType {
+	switch t {
+	case webrtc.ICECandidateTypeHost:
+		return eventpb.CandidateType_CANDIDATE_TYPE_HOST
+	case webrtc.ICECandidateTypeSrflx:
+		return eventpb.CandidateType_CANDIDATE_TYPE_SRFLX
+	case webrtc.ICECandidateTypePrflx:
+		return eventpb.CandidateType_CANDIDATE_TYPE_PRFLX
+	case webrtc.ICECandidateTypeRelay:
+		return eventpb.CandidateType_CANDIDATE_TYPE_RELAY
+	case webrtc.ICECandidateTypeUnknown:
+	}
+	return eventpb.CandidateType_CANDIDATE_TYPE_UNSPECIFIED
+}
+
+func (p *publisher) path() path {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := pathOf(p.pc, p.answers)
+	p.answers = found.answers
+	return found
+}
+
+func (s *subscriber) path() path {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := pathOf(s.pc, s.answers)
+	s.answers = found.answers
+	return found
+}
+
+func (s *subscriber) writeRTCP(packets []rtcp.Packet) {
+	s.mu.Lock()
+	pc := s.pc
+	s.mu.Unlock()
+	if pc != nil && len(packets) > 0 {
+		_ = pc.WriteRTCP(packets)
+	}
+}
+
+// told is what a client said of its own path; it knows relays, which the server can't tell.
+type told struct {
+	local     eventpb.CandidateType
+	transport string
+}
+
+func (o told) over(p path) path {
+	if o.local != eventpb.CandidateType_CANDIDATE_TYPE_UNSPECIFIED {
+		p.local = o.local
+	}
+	if o.transport != "" {
+		p.transport = o.transport
+	}
+	return p
+}
+
+func (t *track) setPath(p path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p = t.told.over(p); t.life != nil {
+		t.life.SetPath(p.local, p.remote, p.transport)
+	}
+}
+
+func (s *subscription) setPath(p path) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p = s.told.over(p); s.life != nil {
+		s.life.SetPath(p.local, p.remote, p.transport)
+	}
+}
+
+// report tells what all streams did since the last report.
+func (p *Peer) report(now time.Time) {
+	var streams []*eventpb.StreamSample
+	for _, t := range p.published() {
+		if sample := t.sample(now); sample != nil {
+			streams = append(streams, sample)
+		}
+	}
+	for _, sub := range p.sub.all() {
+		if sample := sub.sample(now); sample != nil {
+			streams = append(streams, sample)
+		}
+	}
+	if len(streams) > 0 {
+		interval := p.cfg.ReportInterval
+		p.notify.tell(func() { p.events.Report(interval, streams) })
+	}
+}
+
+// sample is one interval of a published track; nil before its media flowed.
+func (t *track) sample(now time.Time) *eventpb.StreamSample {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.life == nil {
+		return nil
+	}
+	var layers []measure.Sample
+	for _, l := range t.section.list() {
+		layers = append(layers, l.in.Interval(now))
+	}
+	return t.life.Sample(measure.Combine(layers...))
+}
+
+// sample is one interval of a subscription; nil before it was negotiated.
+func (s *subscription) sample(now time.Time) *eventpb.StreamSample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life == nil {
+		return nil
+	}
+	if n := s.dropped.Swap(0); n > 0 {
+		s.out.Dropped(int(n), true) //nolint:gosec // of one interval
+	}
+	return s.life.Sample(s.out.Interval(now))
+}
+
+// trackEnded tells the summary of a published track.
+func (p *Peer) trackEnded(t *track) {
+	now := time.Now()
+	if t.sample(now) == nil {
+		return
+	}
+	t.mu.Lock()
+	ended := t.life.Ended(now)
+	t.mu.Unlock()
+	p.notify.tell(func() { p.events.StreamEnded(ended) })
+}
+
+// subscriptionEnded tells the summary of a subscription.
+func (p *Peer) subscriptionEnded(s *subscription) {
+	now := time.Now()
+	if s.sample(now) == nil {
+		return
+	}
+	s.mu.Lock()
+	ended := s.life.Ended(now)
+	s.life = nil
+	s.mu.Unlock()
+	p.notify.tell(func() { p.events.StreamEnded(ended) })
+}
+
+// addClientStats gives each stream what the client measured of it. Tracks that are not the client's, or that it does not get, are left out.
+func (p *Peer) addClientStats(stats []protocol.TrackStats) {
+	published, subscribed := map[uuid.UUID]*track{}, map[uuid.UUID]*subscription{}
+	for _, t := range p.published() {
+		published[t.id] = t
+	}
+	for _, sub := range p.sub.all() {
+		subscribed[sub.track.id] = sub
+	}
+	for _, s := range stats {
+		id, err := uuid.Parse(s.TrackID)
+		if err != nil {
+			continue
+		}
+		own := told{local: toldType(s.LocalCandidate), transport: toldTransport(s.Transport)}
+		if t := published[id]; t != nil && s.Direction == "send" {
+			t.mu.Lock()
+			t.told = own
+			addClient(t.life, s)
+			t.mu.Unlock()
+		} else if sub := subscribed[id]; sub != nil && s.Direction == "receive" {
+			sub.mu.Lock()
+			sub.told = own
+			addClient(sub.life, s)
+			sub.mu.Unlock()
+		}
+	}
+}
+
+func addClient(life *measure.Life, s protocol.TrackStats) {
+	if life == nil {
+		return
+	}
+	life.AddClient(measure.Client{
+		Interval: time.Duration(s.IntervalMs * float64(time.Millisecond)), JitterBufferMs: s.JitterBufferMs, HealedRatio: s.HealedRatio,
+		FrameRate: s.FrameRate, FrameHeight: s.FrameHeight, Frames: s.Frames, FramesDropped: s.FramesDropped, Freezes: s.Freezes,
+		FreezeMs: s.FreezeMs, PacketsDiscarded: s.PacketsDiscarded, AvailableBitrate: s.AvailableBitrate,
+	})
+}
+
+func toldType(name string) eventpb.CandidateType {
+	t, err := webrtc.NewICECandidateType(name)
+	if err != nil {
+		return eventpb.CandidateType_CANDIDATE_TYPE_UNSPECIFIED
+	}
+	return candidateType(t)
+}
+
+func toldTransport(name string) string {
+	switch name {
+	case "udp", "tcp", "tls":
+		return name
+	}
+	return ""
+}

@@ -38,6 +38,8 @@ type subscriber struct {
 	offer      func()
 	candidates []webrtc.ICECandidateInit
 	described  bool
+	// answers of ICE that round-trip times were taken from.
+	answers uint64
 }
 
 // offerAgain is how long an answer may take before the offer is sent again: the message, or the client's connection, may have been lost.

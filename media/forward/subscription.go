@@ -49,8 +49,9 @@ type subscription struct {
 	out  *measure.Outbound
 	mu   sync.Mutex
 	life *measure.Life
-	// last is what the sender reports go on from.
-	packets, octets uint32
+	told told
+	// packets and octets sent, and how RTP times map, for sender reports.
+	packets, octets atomic.Uint32
 	lastTS          atomic.Pointer[mapped]
 }
 

@@ -30,9 +30,10 @@ type track struct {
 	// subscribers and taps are replaced, never changed: the readers take what is there.
 	mu          sync.Mutex
 	subscribers atomic.Pointer[[]*subscription]
-	taps        atomic.Pointer[[]*tap]
+	taps        atomic.Pointer[[]*tapped]
 	ended       bool
 	life        *measure.Life
+	told        told
 }
 
 func newTrack(s *section, kind Kind, muted bool) *track {
@@ -77,8 +78,8 @@ func (t *track) forward(p *packet) {
 		}
 	}
 	if taps := t.taps.Load(); taps != nil {
-		for _, tap := range *taps {
-			tap.offer(p)
+		for _, one := range *taps {
+			one.offer(tapItem{pkt: p})
 		}
 	}
 }

@@ -69,8 +69,8 @@ func (s *subscription) send(p *packet, now time.Time) {
 	if p.key && s.rewriter.video {
 		s.out.KeyFrame()
 	}
-	s.packets++
-	s.octets += uint32(len(payload)) //nolint:gosec // wraps, as RFC 3550 has it
+	s.packets.Add(1)
+	s.octets.Add(uint32(len(payload))) //nolint:gosec // wraps, as RFC 3550 has it
 }
 
 // note keeps, for sender reports, how RTP times map.
