@@ -143,14 +143,14 @@ func (t *ManifestTrack) seal(dir string) error {
 }
 
 func sum(path string) (int64, string, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return 0, "", fmt.Errorf("sum file: %s is no regular file", filepath.Base(path))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, "", fmt.Errorf("sum file: %w", err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return 0, "", fmt.Errorf("sum file: %s is no regular file", filepath.Base(path))
-	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {

@@ -176,7 +176,7 @@ func (t *track) ready(r *Recording, p item, f format) bool {
 }
 
 func (t *track) open(dir string) (err error) {
-	const flags = os.O_CREATE | os.O_RDWR
+	const flags = os.O_CREATE | os.O_WRONLY
 	t.timing, err = os.OpenFile(filepath.Join(dir, t.ID.String()+timingExt), flags|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open timing file: %w", err)
