@@ -97,13 +97,15 @@ func arrivals(t *rapid.T) (rate uint32, out []sent) {
 	n := rapid.IntRange(1, 300).Draw(t, "packets")
 	var all []sent
 	for k := range n {
-		number += rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 1, 2, 40, 2900}).Draw(t, "advance")
+		number += rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 1, 2, 40, 1400}).Draw(t, "advance")
 		timestamp += step
 		all = append(all, sent{number: number, timestamp: timestamp, arrived: time.Duration(k) * 20 * time.Millisecond})
 	}
-	for k, p := range all {
+	swapped := false
+	for _, p := range all {
 		p.arrived += time.Duration(rapid.IntRange(0, 60_000).Draw(t, "delay")) * time.Microsecond
-		if rapid.IntRange(0, 9).Draw(t, "swap") == 0 && k > 0 && len(out) > 0 && number-p.number < 2000 {
+		// One place only, so that nothing jumps ahead by RFC 3550's MAX_DROPOUT or comes later than the window: that is another test's.
+		if swapped = !swapped && len(out) > 0 && rapid.IntRange(0, 9).Draw(t, "swap") == 0; swapped {
 			out = append(out[:len(out)-1], p, out[len(out)-1])
 		} else {
 			out = append(out, p)
