@@ -184,7 +184,7 @@ export class Notices extends Emitter<NoticesEvents> {
   readonly #recording: Recording;
   readonly #transcription: Transcription;
   #active: Notice[] = [];
-  readonly #answered = new Set<string>();
+  readonly #answers = new Map<string, boolean>();
 
   constructor(session: Session, recording: Recording, transcription: Transcription) {
     super();
@@ -198,9 +198,11 @@ export class Notices extends Emitter<NoticesEvents> {
     return this.#active;
   }
 
-  /** Whether this notice waits for an answer: no media is sent before. */
-  needsConsent(notice: Notice): boolean {
-    return (notice.consent_required ?? false) && !this.#answered.has(notice.notice_id);
+  /** What was answered to a notice that asks for consent: no media is sent unless it is given. Undefined: nothing is asked. */
+  consentState(notice: Notice): "required" | "given" | "declined" | undefined {
+    if (!notice.consent_required) return undefined;
+    const answer = this.#answers.get(notice.notice_id);
+    return answer === undefined ? "required" : answer ? "given" : "declined";
   }
 
   /** Says that the notice is shown. */
@@ -211,7 +213,7 @@ export class Notices extends Emitter<NoticesEvents> {
   /** Answers a notice that asks for consent. Who declines sends no media. */
   async consent(notice: Notice, accepted: boolean): Promise<void> {
     await this.#session.request("consent", { notice_id: notice.notice_id, accepted });
-    this.#answered.add(notice.notice_id);
+    this.#answers.set(notice.notice_id, accepted);
     this.emit("activeChanged", this.#active);
   }
 

@@ -43,7 +43,7 @@ export class CallView {
     this.#panels.set("lobby", { title: "Lobby", icon: "door", body: waiting, control: lobby });
     this.#chat.onUnread = (count) => this.#panels.get("chat")?.control.badge(count, "unread");
     const tiles = new TilesView(call, scope, selfName);
-    this.element = h("div", { class: "call" }, this.#header(), noticesView(call, scope), this.#trouble, h("main", { class: "call-main" }, tiles.element, this.#panel), this.#toast, this.#bar(leave));
+    this.element = h("div", { class: "call" }, this.#header(), noticesView(call, scope), this.#trouble, h("main", { class: "call-main" }, tiles.element, this.#panel, this.#toast), this.#bar(leave));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#show(undefined);
     });

@@ -10,7 +10,8 @@ export class ChatView {
   readonly element: HTMLElement;
   readonly #call: Call;
   readonly #nameOf: (id: string) => string | undefined;
-  readonly #list = h("ol", { class: "messages", attrs: { role: "log", "aria-label": "Messages", tabindex: 0 } });
+  readonly #list = h("ol", { class: "messages" });
+  readonly #log = h("div", { class: "log", attrs: { role: "log", "aria-label": "Messages", tabindex: 0 } }, this.#list);
   readonly #empty = h("p", { class: "quiet empty" }, "No messages yet. What is written here is for everybody in the meeting.");
   readonly #older = h("button", { class: "link", attrs: { type: "button" }, on: { click: () => void this.#call.chat.loadOlder().catch((e: unknown) => this.#fail(e)) } }, "Show older messages");
   readonly #typing = h("p", { class: "typing", attrs: { "aria-live": "polite" } });
@@ -42,7 +43,7 @@ export class ChatView {
       this.#text,
       h("div", { class: "row end" }, this.#fileButton, h("button", { class: "button primary", attrs: { type: "submit" } }, "Send")),
     );
-    this.element = h("div", { class: "chat" }, this.#older, this.#empty, this.#list, this.#typing, this.#error, this.#closed, this.#form);
+    this.element = h("div", { class: "chat" }, this.#older, this.#empty, this.#log, this.#typing, this.#error, this.#closed, this.#form);
     scope.add(
       call.chat.on("changed", () => this.#render()),
       call.chat.on("messageReceived", (message) => this.#received(message)),
@@ -64,7 +65,7 @@ export class ChatView {
     this.#unread = 0;
     this.onUnread(0);
     this.#markRead();
-    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #can(name: Parameters<Call["capabilities"]["get"]>[0]): boolean {
@@ -73,16 +74,16 @@ export class ChatView {
 
   #render(): void {
     const chat = this.#call.chat;
-    const atEnd = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
+    const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
     const receives = this.#can("receiveChat");
     this.#list.replaceChildren(...chat.messages.map((message) => this.#line(message)));
     this.#empty.hidden = chat.messages.length > 0 || !receives;
-    this.#list.hidden = chat.messages.length === 0;
+    this.#log.hidden = chat.messages.length === 0;
     this.#older.hidden = !chat.hasOlder;
     this.#form.hidden = !this.#can("sendChat");
     this.#fileButton.hidden = !this.#can("shareFile");
     this.#closed.textContent = receives && this.#can("sendChat") ? "" : `There is no chat for you. ${whyNot(this.#call.capabilities.get("sendChat").reason)}`;
-    if (atEnd) this.#list.scrollTop = this.#list.scrollHeight;
+    if (atEnd) this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #line(message: Message): HTMLElement {

@@ -45,7 +45,7 @@ export class Scope {
 /** A person's name: long ones lose their middle, the whole is on hover; text direction stays inside. */
 export function personName(name: string, external: boolean, self = false): HTMLElement {
   const letters = [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(name)].map((part) => part.segment);
-  const split = letters.length > 16 ? letters.length - 6 : letters.length;
+  const split = letters.length > 16 ? letters.length - 5 : letters.length;
   return h(
     "span",
     { class: "person", title: name },

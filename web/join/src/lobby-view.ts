@@ -37,8 +37,8 @@ function line(call: Call, p: LobbyParticipant, tryTo: (act: Promise<void>) => vo
   return h(
     "li",
     { class: "list-row" },
-    h("div", { class: "grow" }, personName(p.displayName, p.isExternal), h("div", { class: "quiet" }, `waits since ${clock(p.since)}`)),
-    h("span", { class: "row" }, button("Admit", "primary", () => call.lobby.admit(p.identifier)), button("Reject", "", () => call.lobby.reject(p.identifier))),
+    personName(p.displayName, p.isExternal),
+    h("div", { class: "row" }, h("span", { class: "quiet" }, `waits since ${clock(p.since)}`), h("span", { class: "row" }, button("Admit", "primary", () => call.lobby.admit(p.identifier)), button("Reject", "", () => call.lobby.reject(p.identifier)))),
   );
 }
 

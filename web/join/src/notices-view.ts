@@ -52,23 +52,30 @@ const WORDS: Record<Notice["kind"], [string, string]> = {
   transcription_stopped: ["Transcription stopped", "What is said is no longer transcribed"],
 };
 
+const CONSENT = {
+  required: " Your microphone and camera stay off until you agree.",
+  declined: " You did not agree, so your microphone and camera stay off. You may agree later.",
+  given: "",
+};
+
 function lineOf(call: Call, notice: Notice): HTMLElement {
   const [word, text] = WORDS[notice.kind];
   const holds = notice.kind.endsWith("_started");
-  const asks = call.notices.needsConsent(notice);
+  const consent = call.notices.consentState(notice);
+  const asks = consent === "required" || consent === "declined";
   const line = h(
     "div",
     { class: holds ? "notice holds" : "notice" },
     icon(notice.kind.startsWith("recording") ? "record" : "transcript"),
     h("strong", {}, word),
-    h("span", { class: "notice-text" }, `${text} since ${clock(notice.since)}.${asks ? " Your microphone and camera stay off until you agree." : ""}`),
-    asks && consentButtons(call, notice),
+    h("span", { class: "notice-text" }, `${text} since ${clock(notice.since)}.${CONSENT[consent ?? "given"]}`),
+    asks && consentButtons(call, notice, consent === "required"),
   );
-  line.dataset.state = String(asks);
+  line.dataset.state = consent ?? "";
   return line;
 }
 
-function consentButtons(call: Call, notice: Notice): HTMLElement {
+function consentButtons(call: Call, notice: Notice, mayDecline: boolean): HTMLElement {
   const failure = h("span", { class: "field-error" });
   const answer = (accepted: boolean): void => {
     call.notices.consent(notice, accepted).catch((error: unknown) => (failure.textContent = problem(error)));
@@ -77,7 +84,7 @@ function consentButtons(call: Call, notice: Notice): HTMLElement {
     "span",
     { class: "row" },
     h("button", { class: "button primary", attrs: { type: "button" }, on: { click: () => answer(true) } }, "I agree"),
-    h("button", { class: "button", attrs: { type: "button" }, on: { click: () => answer(false) } }, "I don't agree"),
+    mayDecline && h("button", { class: "button", attrs: { type: "button" }, on: { click: () => answer(false) } }, "I don't agree"),
     failure,
   );
 }
