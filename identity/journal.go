@@ -16,9 +16,9 @@ import (
 
 // journal remembers which tokens were used until they have expired, so that each works once, also after a crash.
 //
-// Its file has fixed records, appended; a use counts once its record is on disk. Uses that come while a write runs share the next one. What
-// was not wholly written at the end of the file is dropped on opening: nobody was told that it counted. When most records have expired, or
-// after a failed write, the file is written anew beside and renamed.
+// Its file has fixed records, appended; a use counts once its record is on disk. Uses that come while a write runs share the next one. A last
+// write that is not wholly there is dropped on opening, from its first missing record on: nobody was told that it counted. Damage before it is
+// refused. When most records have expired, or after a failed write, the file is written anew beside and renamed.
 type journal struct {
 	path string
 	max  int
@@ -40,15 +40,21 @@ type journal struct {
 // useKey is hashes of resource and token id, 128 bits each: the ids themselves may be personal data.
 type useKey struct{ resource, token [16]byte }
 
+// journalUse is what a record says.
+type journalUse struct {
+	key   useKey
+	until int64 // may be forgotten then, seconds since 1970
+}
+
 type journalBatch struct {
-	records []byte
-	done    chan struct{}
-	err     error // set before done is closed
+	uses []journalUse
+	done chan struct{}
+	err  error // set before done is closed
 }
 
 const (
-	// journalRecord is resource, token, expiry (8 bytes, seconds) and a checksum (4).
-	journalRecord = 16 + 16 + 8 + 4
+	// journalRecord is resource, token, until (8 bytes), the number of the record that its write began with (4) and a checksum (4).
+	journalRecord = 16 + 16 + 8 + 4 + 4
 	// journalSlack is how many records a file may get before it is written anew, besides twice those that were live the last time.
 	journalSlack = 4096
 )
@@ -76,57 +82,69 @@ func (j *journal) read() error {
 	if err != nil {
 		return err
 	}
-	whole := len(content) / journalRecord
-	last := 0 // records up to the last good one
-	bad := -1
-	for i := range whole {
-		record := content[i*journalRecord : (i+1)*journalRecord]
-		if !goodRecord(record) {
-			if bad < 0 {
-				bad = i
-			}
-			continue
-		}
-		last = i + 1
-		j.remember(record)
+	good, err := goodRecords(content)
+	if err != nil {
+		return err
 	}
-	if bad >= 0 && bad < last {
-		return fmt.Errorf("record %d is damaged, with good ones behind it, so a used token may be forgotten; "+
-			"move the file away once the tokens of before have expired (max_guest_lifetime and twice clock_skew)", bad)
+	for i := range good {
+		j.remember(readRecord(content[i*journalRecord:]))
 	}
-	end := int64(last) * journalRecord
+	end := int64(good) * journalRecord
 	if end < int64(len(content)) {
 		if err := errors.Join(j.file.Truncate(end), j.file.Sync()); err != nil {
 			return fmt.Errorf("cut off torn end: %w", err)
 		}
 	}
-	j.records, j.rewriteAt = last, 2*len(j.used)+journalSlack
+	j.records, j.rewriteAt = good, 2*len(j.used)+journalSlack
 	_, err = j.file.Seek(end, io.SeekStart)
 	return err
 }
 
-func (j *journal) remember(record []byte) {
-	key := useKey{[16]byte(record[:16]), [16]byte(record[16:32])}
-	forget := int64(binary.BigEndian.Uint64(record[32:40]))
-	if forget <= j.now().Unix() {
+// goodRecords counts the records before the first that is damaged. Good ones behind that one must be of the same write, which then was the
+// last and never finished: a disk may keep a write's later pages and lose earlier ones.
+func goodRecords(content []byte) (int, error) {
+	whole := len(content) / journalRecord
+	good := whole
+	for i := range whole {
+		record := content[i*journalRecord : (i+1)*journalRecord]
+		intact := crc32.ChecksumIEEE(record[:journalRecord-4]) == binary.BigEndian.Uint32(record[journalRecord-4:])
+		began := int(binary.BigEndian.Uint32(record[40:44]))
+		switch {
+		case !intact:
+			good = min(good, i)
+		case good < i && began > good:
+			return 0, fmt.Errorf("record %d is damaged, and later ones are not, so a used token may be forgotten; "+
+				"move the file away once the tokens of before have expired (max_guest_lifetime and twice clock_skew)", good)
+		}
+	}
+	return good, nil
+}
+
+func (j *journal) remember(use journalUse) {
+	if use.until <= j.now().Unix() {
 		return
 	}
-	if _, twice := j.used[key]; !twice {
-		j.of[key.resource]++
+	if _, twice := j.used[use.key]; !twice {
+		j.of[use.key.resource]++
 	}
-	j.used[key] = forget
+	j.used[use.key] = use.until
 }
 
-func appendRecord(to []byte, key useKey, forget int64) []byte {
+func readRecord(record []byte) journalUse {
+	return journalUse{
+		key:   useKey{[16]byte(record[:16]), [16]byte(record[16:32])},
+		until: int64(binary.BigEndian.Uint64(record[32:40])),
+	}
+}
+
+// appendRecord encodes a use, of a write that began with record number began.
+func appendRecord(to []byte, use journalUse, began int) []byte {
 	start := len(to)
-	to = append(to, key.resource[:]...)
-	to = append(to, key.token[:]...)
-	to = binary.BigEndian.AppendUint64(to, uint64(forget))
+	to = append(to, use.key.resource[:]...)
+	to = append(to, use.key.token[:]...)
+	to = binary.BigEndian.AppendUint64(to, uint64(use.until))
+	to = binary.BigEndian.AppendUint32(to, uint32(began))
 	return binary.BigEndian.AppendUint32(to, crc32.ChecksumIEEE(to[start:]))
-}
-
-func goodRecord(record []byte) bool {
-	return crc32.ChecksumIEEE(record[:journalRecord-4]) == binary.BigEndian.Uint32(record[journalRecord-4:])
 }
 
 func newUseKey(resource, token string) useKey {
@@ -159,7 +177,7 @@ func (j *journal) Use(ctx context.Context, resource, token string, forget time.T
 		j.pending = &journalBatch{done: make(chan struct{})}
 	}
 	batch := j.pending
-	batch.records = appendRecord(batch.records, key, until)
+	batch.uses = append(batch.uses, journalUse{key, until})
 	if !j.writing {
 		j.writing = true
 		go j.flush()
@@ -211,38 +229,47 @@ func (j *journal) flush() {
 			j.mu.Unlock()
 			return
 		}
-		var anew []byte
-		if j.broken || j.records > j.rewriteAt {
+		var live []journalUse
+		anew := j.broken || j.records > j.rewriteAt
+		if anew {
 			j.forget()
-			anew = make([]byte, 0, len(j.used)*journalRecord)
+			live = make([]journalUse, 0, len(j.used))
 			for key, until := range j.used { // has the batch's too
-				anew = appendRecord(anew, key, until)
+				live = append(live, journalUse{key, until})
 			}
 		}
 		j.mu.Unlock()
-		if anew != nil {
-			batch.err = j.rewrite(anew)
+		if anew {
+			batch.err = j.rewrite(live)
 		} else {
-			batch.err = j.append(batch.records)
+			batch.err = j.append(batch.uses)
 		}
 		close(batch.done)
 	}
 }
 
-func (j *journal) append(records []byte) error {
+func (j *journal) append(uses []journalUse) error {
+	var records []byte
+	for _, use := range uses {
+		records = appendRecord(records, use, j.records)
+	}
 	_, err := j.file.Write(records)
 	if err = errors.Join(err, j.file.Sync()); err != nil {
 		// Neither where the file ends nor, after a failed sync, what of it is on disk is known now.
 		j.broken = true
 		return fmt.Errorf("append to journal of used tokens: %w", err)
 	}
-	j.records += len(records) / journalRecord
+	j.records += len(uses)
 	return nil
 }
 
 // rewrite puts a new file in the old one's place.
-func (j *journal) rewrite(records []byte) error {
+func (j *journal) rewrite(live []journalUse) error {
 	j.broken = true
+	records := make([]byte, 0, len(live)*journalRecord)
+	for i, use := range live {
+		records = appendRecord(records, use, i) // as if each were a write: the file is whole before it has its name
+	}
 	tmp, err := os.OpenFile(j.path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write journal of used tokens anew: %w", err)
@@ -259,7 +286,7 @@ func (j *journal) rewrite(records []byte) error {
 		return fmt.Errorf("write journal of used tokens anew: %w", err)
 	}
 	_ = j.file.Close()
-	j.file, j.records, j.broken = tmp, len(records)/journalRecord, false
+	j.file, j.records, j.broken = tmp, len(live), false
 	j.rewriteAt = 2*j.records + journalSlack
 	return nil
 }

@@ -343,7 +343,7 @@ func TestSessionsEnd(t *testing.T) {
 
 func TestDevelopmentTokens(t *testing.T) {
 	f := newFlow(t)
-	make := func(org string, roles ...identity.Role) string {
+	made := func(org string, roles ...identity.Role) string {
 		t.Helper()
 		token, err := f.issuer.Token(org, roles, "ana", 0)
 		if err != nil {
@@ -351,27 +351,27 @@ func TestDevelopmentTokens(t *testing.T) {
 		}
 		return token
 	}
-	got, err := f.User(t.Context(), make("home", identity.Support))
+	got, err := f.User(t.Context(), made("home", identity.Support))
 	want := identity.Principal{Roles: []identity.Role{identity.OrgUser, identity.Support}, Org: "home", Subject: "ana", Name: "ana", Expires: f.clock.Now().Add(time.Hour)}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if got, err := f.User(t.Context(), make("", identity.Operator)); err != nil || cmp.Diff([]identity.Role{identity.Operator}, got.Roles) != "" {
+	if got, err := f.User(t.Context(), made("", identity.Operator)); err != nil || cmp.Diff([]identity.Role{identity.Operator}, got.Roles) != "" {
 		t.Errorf("operator: %+v, %v", got, err)
 	}
 	for name, org := range map[string]string{"an organisation with an issuer of its own": "a", "no organisation": "missing"} {
-		token := make(org, identity.Admin)
+		token := made(org, identity.Admin)
 		_, err := f.User(t.Context(), token)
 		if identity.ReasonOf(err) != identity.IssuerUnknown {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err = f.Guest(t.Context(), make("home"))
+	_, err = f.Guest(t.Context(), made("home"))
 	if identity.ReasonOf(err) != identity.TokenIncomplete {
 		t.Errorf("as a guest: %v", err)
 	}
 	w := newWorld(t)
-	if _, err := w.User(t.Context(), make("home")); identity.ReasonOf(err) != identity.IssuerUnknown {
+	if _, err := w.User(t.Context(), made("home")); identity.ReasonOf(err) != identity.IssuerUnknown {
 		t.Errorf("where there is no development issuer: %v", err)
 	}
 }
