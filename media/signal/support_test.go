@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -144,6 +145,8 @@ type world struct {
 	engine   *policy.Engine
 	registry *prometheus.Registry
 	session  *identity.Principal
+	// writeBuffer of the server's sockets, in bytes; 0: the system's.
+	writeBuffer int
 
 	node    *media.Node
 	handler *signal.Handler
@@ -209,7 +212,14 @@ func (w *world) start() {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/v1/connect", w.handler)
-	w.server = httptest.NewServer(mux)
+	w.server = httptest.NewUnstartedServer(mux)
+	w.server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if tcp, ok := c.(*net.TCPConn); ok && w.writeBuffer > 0 {
+			_ = tcp.SetWriteBuffer(w.writeBuffer)
+		}
+		return ctx
+	}
+	w.server.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- w.node.Run(ctx) }()

@@ -1,0 +1,486 @@
+package signal_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom/anteroom/media/client"
+	"github.com/anteroom/anteroom/media/protocol"
+)
+
+// raw connects without a client library.
+func (w *world) raw(ctx context.Context, subprotocols ...string) *websocket.Conn {
+	w.t.Helper()
+	ws, _, err := websocket.Dial(ctx, w.url(), &websocket.DialOptions{Subprotocols: subprotocols})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ws.SetReadLimit(8 << 20)
+	w.t.Cleanup(func() { _ = ws.CloseNow() })
+	return ws
+}
+
+func send(ctx context.Context, t testing.TB, ws *websocket.Conn, text string) {
+	t.Helper()
+	if err := ws.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(ctx context.Context, t testing.TB, ws *websocket.Conn) protocol.Frame {
+	t.Helper()
+	_, data, err := ws.Read(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f protocol.Frame
+	if err := json.Unmarshal(data, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// code reads until the connection is closed.
+func code(ctx context.Context, ws *websocket.Conn) (websocket.StatusCode, []protocol.Frame) {
+	var frames []protocol.Frame
+	for {
+		_, data, err := ws.Read(ctx)
+		if err != nil {
+			return websocket.CloseStatus(err), frames
+		}
+		var f protocol.Frame
+		if json.Unmarshal(data, &f) == nil {
+			frames = append(frames, f)
+		}
+	}
+}
+
+func TestFrames(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	ws := w.raw(ctx, protocol.Subprotocol)
+	for _, c := range []struct {
+		name, send string
+		id         uint64
+		reason     string
+		field      string
+	}{
+		{"a ping", `{"type":"ping","id":1}`, 1, "", ""},
+		{"no JSON", `{"type":`, 0, protocol.ReasonMalformed, ""},
+		{"no object", `[1,2]`, 0, protocol.ReasonMalformed, ""},
+		{"nothing", ``, 0, protocol.ReasonMalformed, ""},
+		{"no UTF-8", "{\"type\":\"\xff\xfe\",\"id\":2}", 2, protocol.ReasonUnknownType, ""},
+		{"no id", `{"type":"ping"}`, 0, protocol.ReasonMalformed, "id"},
+		{"negative id", `{"type":"ping","id":-1}`, 0, protocol.ReasonMalformed, ""},
+		{"id too large", `{"type":"ping","id":9007199254740992}`, 0, protocol.ReasonMalformed, "id"},
+		{"id of before", `{"type":"ping","id":2}`, 0, protocol.ReasonMalformed, "id"},
+		{"no type", `{"id":3}`, 3, protocol.ReasonMalformed, "type"},
+		{"unknown type", `{"type":"self_destruct","id":4}`, 4, protocol.ReasonUnknownType, ""},
+		{"event as a request", `{"type":"notice","id":5}`, 5, protocol.ReasonUnknownType, ""},
+		{"not joined", `{"type":"roster","id":6}`, 6, protocol.ReasonNotJoined, ""},
+		{"body of the wrong kind", `{"type":"join","id":7,"body":[]}`, 7, protocol.ReasonInvalidField, ""},
+		{"field of the wrong kind", `{"type":"join","id":8,"body":{"meeting":7}}`, 8, protocol.ReasonInvalidField, "meeting"},
+		{"no token", `{"type":"resume","id":9}`, 9, protocol.ReasonInvalidField, "resume_token"},
+		{"token is nonsense", `{"type":"resume","id":10,"body":{"resume_token":"x"}}`, 10, protocol.ReasonInvalidToken, "resume_token"},
+		{"deep nesting", `{"type":"ping","id":11,"body":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, 0, protocol.ReasonMalformed, ""},
+		{"still there", `{"type":"ping","id":12}`, 12, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			send(ctx, t, ws, c.send)
+			f := read(ctx, t, ws)
+			got := protocol.Frame{Type: f.Type, ID: f.ID, Error: f.Error}
+			want := protocol.Frame{Type: protocol.Reply, ID: c.id}
+			if c.reason != "" {
+				want.Error = &protocol.Error{Reason: c.reason, Field: c.field}
+			}
+			if got.Error != nil {
+				if got.Error.Message == "" {
+					t.Error("no message")
+				}
+				got.Error.Message = ""
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("reply (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := w.metric("anteroom_signal_requests_total", "type", "unknown"); got == 0 {
+		t.Error("what is unknown is not counted as such")
+	}
+	if got := w.metric("anteroom_signal_requests_total", "type", "self_destruct"); got != 0 {
+		t.Error("a client's word is a label")
+	}
+}
+
+func TestConnectionsThatAreClosed(t *testing.T) {
+	ctx := testContext(t)
+	t.Run("binary frame", func(t *testing.T) {
+		w := newWorld(t)
+		ws := w.raw(ctx, protocol.Subprotocol)
+		if err := ws.Write(ctx, websocket.MessageBinary, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := code(ctx, ws); got != websocket.StatusUnsupportedData {
+			t.Errorf("closed with %d", got)
+		}
+	})
+	t.Run("too large", func(t *testing.T) {
+		w := newWorld(t)
+		ws := w.raw(ctx, protocol.Subprotocol)
+		send(ctx, t, ws, `{"type":"ping","id":1,"body":"`+strings.Repeat("a", protocol.MaxFrameBytes-32)+`"}`)
+		if f := read(ctx, t, ws); f.ID != 1 || f.Error != nil {
+			t.Errorf("a frame of the largest size: %+v", f)
+		}
+		_ = ws.Write(ctx, websocket.MessageText, []byte(`{"type":"ping","id":2,"body":"`+strings.Repeat("a", protocol.MaxFrameBytes)+`"}`))
+		if got, _ := code(ctx, ws); got != websocket.StatusMessageTooBig {
+			t.Errorf("closed with %d", got)
+		}
+	})
+	t.Run("other subprotocol", func(t *testing.T) {
+		w := newWorld(t)
+		if got, _ := code(ctx, w.raw(ctx, "soap")); got != websocket.StatusProtocolError {
+			t.Errorf("closed with %d", got)
+		}
+	})
+	t.Run("no join in time", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.signal.JoinTimeout = 100 * time.Millisecond })
+		got, frames := code(ctx, w.raw(ctx, protocol.Subprotocol))
+		if got != protocol.CloseNoJoin || len(frames) != 1 || frames[0].Type != protocol.TypeEnded {
+			t.Errorf("closed with %d after %v", got, frames)
+		}
+	})
+	t.Run("joined in time", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.signal.JoinTimeout = 2 * time.Second })
+		id, secret := w.meeting()
+		c, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+		late := w.dial(ctx)
+		closed(ctx, t, late) // Whoever came later is cut; who joined stays.
+		if err := c.Ping(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("ping not answered", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.signal.PingInterval, w.signal.PingTimeout = 50*time.Millisecond, 50*time.Millisecond })
+		ws := w.raw(ctx, protocol.Subprotocol) // Nothing reads, so nothing answers pings.
+		waitFor(ctx, t, "the cut", func() bool { return w.metric("anteroom_signal_cut_connections_total", "reason", "ping_timeout") == 1 })
+		if got, _ := code(ctx, ws); got != protocol.ClosePingTimeout {
+			t.Errorf("closed with %d", got)
+		}
+	})
+	t.Run("too many requests", func(t *testing.T) {
+		w := newWorld(t, func(w *world) { w.signal.RequestsPerSecond, w.signal.RequestBurst = 0.001, 5 })
+		ws := w.raw(ctx, protocol.Subprotocol)
+		for i := range 11 {
+			send(ctx, t, ws, fmt.Sprintf(`{"type":"ping","id":%d}`, i+1))
+		}
+		got, frames := code(ctx, ws)
+		if got != protocol.CloseRateLimited {
+			t.Errorf("closed with %d after %d frames", got, len(frames))
+		}
+	})
+}
+
+// metric is one counter's or gauge's value.
+func (w *world) metric(name, label, value string) float64 {
+	w.t.Helper()
+	families, err := w.registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == label && l.GetValue() == value {
+					return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+				}
+			}
+			if label == "" {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+func TestFloodOfConnectionsFromOneAddress(t *testing.T) {
+	ctx := testContext(t)
+	w := newWorld(t, func(w *world) { w.signal.ConnectionsPerAddress, w.signal.ConnectionBurstPerAddress = 0.001, 3 })
+	for range 3 {
+		w.dial(ctx)
+	}
+	_, resp, err := websocket.Dial(ctx, w.url(), &websocket.DialOptions{Subprotocols: []string{protocol.Subprotocol}})
+	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("fourth connection: %v, %v", resp, err)
+	}
+}
+
+// TestSlowReader has a guest that reads nothing while an org user writes: it is cut, and the others go on.
+func TestSlowReader(t *testing.T) {
+	ctx := testContext(t)
+	w := newWorld(t, func(w *world) {
+		w.signal.QueueFrames, w.signal.QueueBytes, w.writeBuffer = 16, 1<<20, 4096
+		w.signal.WriteTimeout = time.Minute
+	})
+	id, secret := w.meeting()
+	olga, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	otto, _ := w.join(ctx, w.user("contoso", id, secret, "otto"))
+	// A connection with small buffers whose far end stops reading.
+	dialer := &net.Dialer{}
+	slow, _, err := websocket.Dial(ctx, w.url(), &websocket.DialOptions{
+		Subprotocols: []string{protocol.Subprotocol},
+		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetReadBuffer(4096)
+			}
+			return c, err
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.CloseNow()
+	body, err := json.Marshal(w.user("contoso", id, secret, "sam"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(ctx, t, slow, `{"type":"join","id":1,"body":`+string(body)+`}`)
+	next[protocol.Participant](ctx, t, olga, protocol.TypeParticipantJoined)
+	text := strings.Repeat("𝕩", protocol.MaxTextBytes/4)
+	for i := 0; w.metric("anteroom_signal_cut_connections_total", "reason", protocol.ReasonSlowClient) == 0; i++ {
+		if _, err := olga.ChatSend(ctx, protocol.ChatSend{Text: text}); err != nil && reason(err) != protocol.ReasonRateLimited {
+			t.Fatal(err)
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("not cut after %d messages", i)
+		}
+		time.Sleep(20 * time.Millisecond) // As fast as the meeting lets one member write.
+	}
+	if m := next[protocol.ChatMessage](ctx, t, otto, protocol.TypeChatMessage); m.Text != text {
+		t.Errorf("the others got %d bytes", len(m.Text))
+	}
+	if err := otto.Ping(ctx); err != nil {
+		t.Errorf("the others: %v", err)
+	}
+	// The slow one's place is kept for the grace.
+	waitFor(ctx, t, "the slow one's absence", func() bool {
+		roster, _, err := w.node.Roster(ctx, "contoso", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range roster {
+			if !p.Connected {
+				return true
+			}
+		}
+		return len(roster) == 2 // the grace is over already
+	})
+}
+
+// TestNothingIsLeft opens, uses and loses 500 connections in every way, and counts goroutines.
+func TestNothingIsLeft(t *testing.T) {
+	ctx := testContext(t)
+	w := newWorld(t)
+	id, secret := w.meeting()
+	w.join(ctx, w.user("contoso", id, secret, "olga")) // Keeps the meeting.
+	round := func(n int) {
+		var wg sync.WaitGroup
+		limit := make(chan struct{}, 25)
+		for i := range n {
+			req := w.user("contoso", id, secret, "otto")
+			limit <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-limit }()
+				c, err := client.Dial(ctx, w.url(), client.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				if i%5 == 0 {
+					return // never joined
+				}
+				if _, err := c.Join(ctx, req); err != nil {
+					t.Error(err)
+					return
+				}
+				switch i % 5 {
+				case 1:
+					err = c.Leave(ctx)
+				case 2:
+					c.Drop()
+				case 3:
+					c.Drop()
+					if _, err = c.Reconnect(ctx); err == nil {
+						err = c.Leave(ctx)
+					}
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	// What the process keeps for good (idle HTTP connections, pools) is there after the first few.
+	settled := func() bool {
+		roster, _, err := w.node.Roster(ctx, "contoso", id)
+		return err == nil && len(roster) == 1 && w.metric("anteroom_signal_connections", "", "") == 1
+	}
+	round(20)
+	waitFor(ctx, t, "the end of the first stays", settled)
+	before := runtime.NumGoroutine()
+	round(500)
+	waitFor(ctx, t, "the end of all stays", settled)
+	waitFor(ctx, t, "the end of their goroutines", func() bool { return runtime.NumGoroutine() <= before+5 })
+}
+
+func TestResume(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting()
+	other, otherSecret := w.meeting()
+	olga, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	w.join(ctx, w.user("contoso", other, otherSecret, "olga"))
+	gus, waiting := w.join(ctx, w.guest(id, secret, "Gus"))
+	old := gus.ResumeToken()
+	if err := olga.Admit(ctx, waiting.ParticipantID); err != nil {
+		t.Fatal(err)
+	}
+	next[protocol.State](ctx, t, gus, protocol.TypeState)
+	next[protocol.ResumeTokenIssued](ctx, t, gus, protocol.TypeResumeToken)
+	if gus.ResumeToken() == old {
+		t.Error("the admission is not in a new token")
+	}
+	gus.Drop()
+	joined, err := gus.Reconnect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !joined.Resumed || joined.ParticipantID != waiting.ParticipantID || joined.State != protocol.StateAdmitted {
+		t.Errorf("resumed as %+v", joined)
+	}
+	if _, err := gus.Resume(ctx, gus.ResumeToken()); reason(err) != protocol.ReasonAlreadyJoined {
+		t.Errorf("resume twice on one connection: %v", err)
+	}
+	// Another connection takes the place: the first one is told.
+	second := w.dial(ctx)
+	if _, err := second.Resume(ctx, gus.ResumeToken()); err != nil {
+		t.Fatal(err)
+	}
+	if closed(ctx, t, gus); gus.Ended() == nil || gus.Ended().Reason != protocol.ReasonReplaced {
+		t.Errorf("the first connection was told %+v", gus.Ended())
+	}
+	if _, err := second.ChatSend(ctx, protocol.ChatSend{Text: "still here"}); err != nil {
+		t.Error(err)
+	}
+	token := second.ResumeToken()
+	for name, tampered := range map[string]string{
+		"cut": token[:len(token)-4], "changed": token[:len(token)/2] + flip(token[len(token)/2]) + token[len(token)/2+1:], "link secret": secret,
+	} {
+		if _, err := w.dial(ctx).Resume(ctx, tampered); reason(err) != protocol.ReasonInvalidToken {
+			t.Errorf("%s token: %v", name, err)
+		}
+	}
+	if err := second.Leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.dial(ctx).Resume(ctx, token); reason(err) != protocol.ReasonResumeExpired {
+		t.Errorf("resume after leaving: %v", err)
+	}
+}
+
+func flip(b byte) string {
+	if b == 'A' {
+		return "B"
+	}
+	return "A"
+}
+
+// TestResumeOnAnotherNode starts the service anew, as after a crash: tokens bring back the session under its call id.
+func TestResumeOnAnotherNode(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting()
+	olga, first := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	otto, _ := w.join(ctx, w.user("contoso", id, secret, "otto"))
+	lone, loneSecret := w.meeting()
+	stranger, _ := w.join(ctx, w.user("contoso", lone, loneSecret, "olga"))
+	olga.Drop()
+	otto.Drop()
+	stranger.Drop()
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	t.Cleanup(func() { _ = w.stop() })
+	var wg sync.WaitGroup
+	for _, token := range []string{olga.ResumeToken(), otto.ResumeToken()} {
+		c := w.dial(ctx)
+		wg.Go(func() {
+			joined, err := c.Resume(ctx, token)
+			if err != nil || joined.CallID != first.CallID || joined.State != protocol.StateAdmitted || !joined.Resumed {
+				t.Errorf("resumed as %+v, %v", joined, err)
+			}
+		})
+	}
+	wg.Wait()
+	if started, _ := w.recorder.calls(); len(started) != 2 {
+		t.Errorf("%d sessions were started", len(started))
+	}
+	// A session that others have begun anew is not the token's.
+	w.join(ctx, w.user("contoso", lone, loneSecret, "olga"))
+	if _, err := w.dial(ctx).Resume(ctx, stranger.ResumeToken()); reason(err) != protocol.ReasonResumeExpired {
+		t.Errorf("resume into another session: %v", err)
+	}
+}
+
+// TestMediaFlows publishes from one client to another through it all.
+func TestMediaFlows(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting()
+	olga, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	otto, _ := w.join(ctx, w.user("contoso", id, secret, "otto"))
+	pubs, err := olga.Publish(ctx, client.Source{Kind: client.Audio}, client.Source{Kind: client.Video})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flows := func(pub *client.Publication) func() bool {
+		return func() bool {
+			r := otto.Received()[pub.TrackID()]
+			return r != nil && r.Packets() > 50
+		}
+	}
+	waitFor(ctx, t, "audio", flows(pubs[0]))
+	waitFor(ctx, t, "video", flows(pubs[1]))
+	// The connection is lost, media is not.
+	otto.Drop()
+	before := otto.Received()[pubs[0].TrackID()].Packets()
+	if _, err := otto.Reconnect(ctx); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(ctx, t, "audio after a reconnect", func() bool { return otto.Received()[pubs[0].TrackID()].Packets() > before+50 })
+	more, err := olga.Publish(ctx, client.Source{Kind: client.Screen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(ctx, t, "screen", flows(more[0]))
+	if err := olga.Unpublish(ctx, pubs[1]); err != nil {
+		t.Fatal(err)
+	}
+	stopped := next[protocol.Participant](ctx, t, otto, protocol.TypeParticipantUpdated)
+	for len(stopped.Tracks) != 2 || stopped.Tracks[0].Kind == client.Video || stopped.Tracks[1].Kind == client.Video {
+		stopped = next[protocol.Participant](ctx, t, otto, protocol.TypeParticipantUpdated)
+	}
+}
