@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
@@ -422,7 +421,3 @@ func play(t testing.TB, sources map[*source]bool) (stop func()) {
 	t.Cleanup(stop)
 	return stop
 }
-
-var (
-	_ = nack.NewGeneratorInterceptor
-)
