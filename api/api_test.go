@@ -36,6 +36,8 @@ type service struct {
 	store *store.Store
 	log   *lockedBuffer
 	ops   map[string]operation
+	// people are who may ask; requests are an admin's of contoso unless they say otherwise.
+	people *people
 	// stop tells the service to stop; the test's end waits for it.
 	stop context.CancelFunc
 }
@@ -72,6 +74,9 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 		deps.Store = storetest.New(t)
 	}
 	out.store = deps.Store
+	if out.people = newPeople(t, storetest.New(t)); deps.Auth == nil {
+		out.people.give(&deps) // The calls' store may be away: who asks is known all the same.
+	}
 	s, err := New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +104,11 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 	return out
 }
 
+// browserless is a client that follows no redirects.
+func browserless() *http.Client {
+	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 // answer is what came back, checked against the document.
 type answer struct {
 	status int
@@ -109,7 +119,10 @@ type answer struct {
 // do sends a request and holds the answer against the document: pattern is echo's pattern of the route, "" for none.
 func (s *service) do(request *http.Request, pattern string) answer {
 	s.t.Helper()
-	response, err := http.DefaultClient.Do(request)
+	if _, set := request.Header["Authorization"]; !set {
+		request.Header.Set("Authorization", "Bearer "+s.people.token("admin@contoso"))
+	}
+	response, err := browserless().Do(request)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type callQuery struct {
 // ListCalls lists calls, newest first.
 func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsRequestObject) (openapi.ListCallsResponseObject, error) {
 	list := fingerprintOf(ctx)
-	q, err := h.callQuery(request.Params, list)
+	q, err := h.callQuery(callerOf(ctx).about, request.Params, list)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsReque
 	return out, nil
 }
 
-func (h *handlers) callQuery(p openapi.ListCallsParams, list string) (callQuery, error) {
+func (h *handlers) callQuery(org string, p openapi.ListCallsParams, list string) (callQuery, error) {
 	q := callQuery{size: 50}
 	var err error
 	if q.profile, err = h.profile(p.Profile); err != nil {
@@ -73,7 +73,7 @@ func (h *handlers) callQuery(p openapi.ListCallsParams, list string) (callQuery,
 	if p.Verdict != nil {
 		q.verdict = string(*p.Verdict)
 	}
-	q.filter.Org, q.text, q.label = value(p.Org), value(p.Q), value(p.ParticipantLabel)
+	q.filter.Org, q.text, q.label = org, value(p.Q), value(p.ParticipantLabel)
 	q.filter.Text = q.text
 	// A label that is no name is nobody's in the tables: then every call has to be looked at.
 	if q.label != "" && !containsFold(Anonymous, q.label) && !containsFold(OrgUser, q.label) {
@@ -152,22 +152,18 @@ func (h *handlers) profile(name *openapi.Profile) (*quality.Profile, error) {
 	return p, nil
 }
 
-// call reads and judges one call.
-func (h *handlers) call(ctx context.Context, callID string, org *string, profile *openapi.Profile) (*judgedCall, error) {
+// call reads and judges one call of the organisation that the request is about.
+func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Profile) (*judgedCall, error) {
 	p, err := h.profile(profile)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := h.reader.FindCall(ctx, callID, value(org))
+	keys, err := h.reader.FindCall(ctx, callID, callerOf(ctx).about)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it did
 	}
-	switch len(keys) {
-	case 0:
+	if len(keys) != 1 {
 		return nil, &Error{Code: CodeCallNotFound}
-	case 1:
-	default:
-		return nil, &Error{Code: CodeCallAmbiguous, Parameter: "org"}
 	}
 	records, err := h.reader.Load(ctx, keys)
 	if err != nil {
@@ -181,7 +177,7 @@ func (h *handlers) call(ctx context.Context, callID string, org *string, profile
 
 // GetCall shows one call.
 func (h *handlers) GetCall(ctx context.Context, request openapi.GetCallRequestObject) (openapi.GetCallResponseObject, error) {
-	j, err := h.call(ctx, request.CallId, request.Params.Org, request.Params.Profile)
+	j, err := h.call(ctx, request.CallId, request.Params.Profile)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +186,7 @@ func (h *handlers) GetCall(ctx context.Context, request openapi.GetCallRequestOb
 
 // ListParticipants lists who was in a call.
 func (h *handlers) ListParticipants(ctx context.Context, request openapi.ListParticipantsRequestObject) (openapi.ListParticipantsResponseObject, error) {
-	j, err := h.call(ctx, request.CallId, request.Params.Org, nil)
+	j, err := h.call(ctx, request.CallId, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +199,7 @@ func (h *handlers) ListParticipants(ctx context.Context, request openapi.ListPar
 
 // ListStreams lists the streams of a call.
 func (h *handlers) ListStreams(ctx context.Context, request openapi.ListStreamsRequestObject) (openapi.ListStreamsResponseObject, error) {
-	j, err := h.call(ctx, request.CallId, request.Params.Org, request.Params.Profile)
+	j, err := h.call(ctx, request.CallId, request.Params.Profile)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +212,7 @@ func (h *handlers) ListStreams(ctx context.Context, request openapi.ListStreamsR
 
 // ListIssues lists what went wrong in a call.
 func (h *handlers) ListIssues(ctx context.Context, request openapi.ListIssuesRequestObject) (openapi.ListIssuesResponseObject, error) {
-	j, err := h.call(ctx, request.CallId, request.Params.Org, request.Params.Profile)
+	j, err := h.call(ctx, request.CallId, request.Params.Profile)
 	if err != nil {
 		return nil, err
 	}

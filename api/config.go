@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,16 @@ import (
 
 // Config says where and how the API is served. A field that is zero has its default.
 type Config struct {
-	// Listen is the host:port to listen on: a loopback address, or a name of one. Port 0 takes a free one. Default 127.0.0.1:8480.
+	// Listen is the host:port to listen on: a loopback address, or a name of one; another address only where the development issuer is off.
+	// Port 0 takes a free one. Default 127.0.0.1:8480.
 	Listen string `koanf:"listen"`
+	// PublicURL is the address by which users reach the service, such as https://meet.example.org: links, sign-in and cookies go by it, and
+	// its host is allowed. Default: http and whatever allowed host a request names.
+	PublicURL string `koanf:"public_url"`
+	// JoinPagePerMinute is how many tokens of the join page, and how many looks at a link, one address gets a minute. Default 120.
+	JoinPagePerMinute int `koanf:"join_page_per_minute"`
+	// GuestCallsPerMinute is how many calls the guests of one resource may start a minute. Default 120.
+	GuestCallsPerMinute int `koanf:"guest_calls_per_minute"`
 	// AllowedHosts are names that requests may address the service by (the Host header), besides loopback addresses and "localhost";
 	// for a proxy in front. Default none.
 	AllowedHosts []string `koanf:"allowed_hosts"`
@@ -44,6 +53,9 @@ func DefaultConfig() Config {
 		MaxImports:     2,
 		StopTimeout:    3 * time.Second,
 		Query:          store.DefaultQueryLimits(),
+
+		JoinPagePerMinute:   120,
+		GuestCallsPerMinute: 120,
 	}
 }
 
@@ -52,6 +64,12 @@ func (c Config) withDefaults() Config {
 	standard := DefaultConfig()
 	if c.Listen == "" {
 		c.Listen = standard.Listen
+	}
+	if c.JoinPagePerMinute == 0 {
+		c.JoinPagePerMinute = standard.JoinPagePerMinute
+	}
+	if c.GuestCallsPerMinute == 0 {
+		c.GuestCallsPerMinute = standard.GuestCallsPerMinute
 	}
 	if c.MaxImportBytes == 0 {
 		c.MaxImportBytes = standard.MaxImportBytes
@@ -74,11 +92,15 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate reports each field that can't work, by its name in the configuration file. A host name in Listen is looked up by Run only.
+// Validate reports each field that can't work, by its name in the configuration file. Whether Listen may be an address that other machines
+// reach depends on identity: New says so. A host name in Listen is looked up by Run only.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
 	if _, _, err := splitListen(c.Listen); err != nil {
+		errs = append(errs, err)
+	}
+	if err := checkPublicURL(c.PublicURL); err != nil {
 		errs = append(errs, err)
 	}
 	for i, host := range c.AllowedHosts {
@@ -88,6 +110,7 @@ func (c Config) Validate() error {
 	}
 	for field, value := range map[string]int64{
 		"max_import_bytes": c.MaxImportBytes, "import_timeout": int64(c.ImportTimeout), "max_imports": int64(c.MaxImports),
+		"join_page_per_minute": int64(c.JoinPagePerMinute), "guest_calls_per_minute": int64(c.GuestCallsPerMinute),
 		"stop_timeout": int64(c.StopTimeout), "query.timeout": int64(c.Query.Timeout),
 	} {
 		if value < 0 {
@@ -100,10 +123,23 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// ErrNotLoopback: the address to listen on can be reached from other machines.
-var ErrNotLoopback = errors.New("can be reached from other machines, and the service does not know yet who is asking; use a loopback address such as 127.0.0.1:8480")
+// checkPublicURL wants scheme and host only: the service answers at the root.
+func checkPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil || strings.TrimSuffix(text, "/") != u.Scheme+"://"+u.Host {
+		return fmt.Errorf("public_url: %q is not an address such as https://meet.example.org, without a path", text)
+	}
+	return nil
+}
 
-// splitListen splits host:port and refuses what is not loopback as it stands. A name comes back as it is.
+// ErrNotLoopback: the address to listen on can be reached from other machines.
+var ErrNotLoopback = errors.New("can be reached from other machines, and the service can't tell for sure who is asking: " +
+	"identity is not set up, or its development issuer believes anybody; use a loopback address such as 127.0.0.1:8480")
+
+// splitListen splits host:port. A name comes back as it is.
 func splitListen(listen string) (host string, port uint16, err error) {
 	host, portText, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -113,18 +149,31 @@ func splitListen(listen string) (host string, port uint16, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("listen: %q has no port from 0 to 65535", listen)
 	}
-	address, err := netip.ParseAddr(host)
-	if host == "" || (err == nil && !address.Unmap().IsLoopback()) {
-		return "", 0, fmt.Errorf("listen: %q %w", listen, ErrNotLoopback)
-	}
 	return host, uint16(number), nil
 }
 
+// loopbackOnly refuses a host that is not loopback as it stands; a name is for resolveListen.
+func loopbackOnly(listen, host string) error {
+	address, err := netip.ParseAddr(host)
+	if host == "" || (err == nil && !address.Unmap().IsLoopback()) {
+		return fmt.Errorf("listen: %q %w", listen, ErrNotLoopback)
+	}
+	return nil
+}
+
 // resolveListen is the address to bind: the one that was checked, so that a name can't come to mean another in between.
-func resolveListen(ctx context.Context, listen string) (netip.AddrPort, error) {
+func resolveListen(ctx context.Context, listen string, remote bool) (netip.AddrPort, error) {
 	host, port, err := splitListen(listen)
 	if err != nil {
 		return netip.AddrPort{}, err
+	}
+	if !remote {
+		if err := loopbackOnly(listen, host); err != nil {
+			return netip.AddrPort{}, err
+		}
+	}
+	if host == "" {
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), port), nil
 	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		return netip.AddrPortFrom(address.Unmap(), port), nil
@@ -134,7 +183,7 @@ func resolveListen(ctx context.Context, listen string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("listen: look up %q: %w", host, err)
 	}
 	for _, address := range addresses {
-		if !address.Unmap().IsLoopback() {
+		if !remote && !address.Unmap().IsLoopback() {
 			return netip.AddrPort{}, fmt.Errorf("listen: %q %w", listen, ErrNotLoopback)
 		}
 	}

@@ -71,7 +71,7 @@ func (h *handlers) CreateImport(ctx context.Context, request openapi.CreateImpor
 	case <-ctx.Done():
 		return nil, importFailed(ctx, ctx.Err())
 	}
-	in := ImportRequest{Format: string(request.Params.Format), Org: request.Params.Org, As: "guest", Body: request.Body}
+	in := ImportRequest{Format: string(request.Params.Format), Org: callerOf(ctx).about, As: "guest", Body: request.Body}
 	if request.Params.As != nil {
 		in.As = string(*request.Params.As)
 	}

@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +19,9 @@ import (
 
 // codeKey is where the error handler leaves the code of a problem for the log.
 const codeKey = "anteroom.code"
+
+// maxBody is the largest body that anything but an import takes, bytes.
+const maxBody = 256 << 10
 
 const importsPath = "/v1/imports"
 
@@ -35,6 +35,7 @@ func (*Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		header := c.Response().Header()
 		header.Set(echo.HeaderXRequestID, hex.EncodeToString(id[:]))
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cache-Control", "no-store")
 		return next(c)
 	}
@@ -98,40 +99,11 @@ func (s *Server) recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// guard refuses what a browser asks for on behalf of another site: by a name that was pointed here (DNS rebinding), or by a form or
-// script of another origin.
-func (s *Server) guard() echo.MiddlewareFunc {
-	protection := http.NewCrossOriginProtection()
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if !s.hostAllowed(c.Request().Host) {
-				return &Error{Code: CodeHostNotAllowed}
-			}
-			if err := protection.Check(c.Request()); err != nil {
-				return &Error{Code: CodeCrossOrigin}
-			}
-			return next(c)
-		}
-	}
-}
-
-func (s *Server) hostAllowed(hostPort string) bool {
-	host := hostPort
-	if h, _, err := net.SplitHostPort(hostPort); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if address, err := netip.ParseAddr(host); err == nil {
-		return address.Unmap().IsLoopback()
-	}
-	return host == "localhost" || slices.ContainsFunc(s.cfg.AllowedHosts, func(allowed string) bool { return strings.EqualFold(allowed, host) })
-}
-
 // limitBody bounds the body, and gives an import the time that its upload takes.
 func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request := c.Request()
-		most := int64(64 << 10) // Nothing else takes a body.
+		most := int64(maxBody)
 		if c.Path() == importsPath && request.Method == http.MethodPost {
 			if strings.HasPrefix(strings.ToLower(request.Header.Get(echo.HeaderContentType)), "multipart/") {
 				return &Error{Code: CodeUnsupportedMedia}
@@ -154,11 +126,12 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 // fingerprintKey is the context's key for what readCursor compares.
 type fingerprintKey struct{}
 
-// withFingerprint hands the generated handlers, which see no request, what stands for the list that is asked for.
-func withFingerprint(next openapi.StrictHandlerFunc, _ string) openapi.StrictHandlerFunc {
+// withRequest hands the generated handlers, which see no request, the request and what stands for the list that is asked for.
+func withRequest(next openapi.StrictHandlerFunc, _ string) openapi.StrictHandlerFunc {
 	return func(c echo.Context, request any) (any, error) {
 		r := c.Request()
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), fingerprintKey{}, fingerprint(r))))
+		ctx := context.WithValue(r.Context(), fingerprintKey{}, fingerprint(r))
+		c.SetRequest(r.WithContext(context.WithValue(ctx, requestKey{}, r)))
 		return next(c, request)
 	}
 }

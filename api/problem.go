@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -27,7 +28,6 @@ const (
 	CodeCallNotFound      Code = "call_not_found"
 	CodeStreamNotFound    Code = "stream_not_found"
 	CodeMethodNotAllowed  Code = "method_not_allowed"
-	CodeCallAmbiguous     Code = "call_ambiguous"
 	CodeBodyTooLarge      Code = "body_too_large"
 	CodeUnsupportedMedia  Code = "unsupported_media_type"
 	CodeHostNotAllowed    Code = "host_not_allowed"
@@ -38,6 +38,25 @@ const (
 	CodeImportUnavailable Code = "import_unavailable"
 	CodeQueryTimeout      Code = "query_timeout"
 	CodeImportTimeout     Code = "import_timeout"
+
+	CodeForbidden            Code = "forbidden"
+	CodeOtherOrganization    Code = "other_organization"
+	CodeNotOrganizer         Code = "not_organizer"
+	CodeNotInMeeting         Code = "not_in_meeting"
+	CodeOrganizationNotFound Code = "organization_not_found"
+	CodeUserNotFound         Code = "user_not_found"
+	CodeResourceNotFound     Code = "resource_not_found"
+	CodeMeetingNotFound      Code = "meeting_not_found"
+	CodeNoIssuer             Code = "no_issuer"
+	CodeExists               Code = "exists"
+	CodeNotRunning           Code = "meeting_not_running"
+	CodePreconditionFailed   Code = "precondition_failed"
+	CodeInvalidField         Code = "invalid_field"
+	CodePreconditionRequired Code = "precondition_required"
+	CodeTooManyRequests      Code = "too_many_requests"
+	CodeIdentityUnavailable  Code = "identity_unavailable"
+	CodeDirectoryUnavailable Code = "directory_unavailable"
+	CodeMediaUnavailable     Code = "media_unavailable"
 )
 
 // kind is what all problems of one code have in common. Detail is said where the place of the error has nothing better to say.
@@ -71,8 +90,6 @@ func kindOf(code Code) kind {
 		return kind{http.StatusNotFound, "Stream not found", "The call has no stream of this id."}
 	case CodeMethodNotAllowed:
 		return kind{http.StatusMethodNotAllowed, "Method not allowed", "The address does not take this method; the Allow header has those it takes."}
-	case CodeCallAmbiguous:
-		return kind{http.StatusConflict, "Ambiguous call id", "Several organisations have a call of this id; say which one with the parameter org."}
 	case CodeBodyTooLarge:
 		return kind{http.StatusRequestEntityTooLarge, "Body too large", "The body is larger than this service takes."}
 	case CodeUnsupportedMedia:
@@ -94,6 +111,66 @@ func kindOf(code Code) kind {
 			http.StatusGatewayTimeout, "Import timeout",
 			"The import took too long. Import the same file again: what is there already is not doubled.",
 		}
+	default:
+		return kindOfAccess(code)
+	}
+}
+
+// kindOfAccess is the part of the table about who may do what, and about the directory and meetings.
+func kindOfAccess(code Code) kind {
+	switch code {
+	case CodeForbidden:
+		return kind{http.StatusForbidden, "Forbidden", "You are signed in, and your roles don't allow this."}
+	case CodeOtherOrganization:
+		return kind{http.StatusForbidden, "Another organisation", "Your roles hold for your own organisation only."}
+	case CodeNotOrganizer:
+		return kind{http.StatusForbidden, "Not the organiser", "Only the meeting's organiser or an admin may do this."}
+	case CodeNotInMeeting:
+		return kind{http.StatusForbidden, "Not in the meeting", "Only who is in the meeting can do this, and only while being there."}
+	case CodeOrganizationNotFound:
+		return kind{http.StatusNotFound, "Organisation not found", "There is no organisation of this id."}
+	case CodeUserNotFound:
+		return kind{http.StatusNotFound, "User not found", "The organisation has no user of this id."}
+	case CodeResourceNotFound:
+		return kind{http.StatusNotFound, "Resource not found", "There is no resource of this id, or it is another organisation's."}
+	case CodeMeetingNotFound:
+		return kind{http.StatusNotFound, "Meeting not found", "There is no such meeting, or its link is not right. Ask for the link again."}
+	case CodeNoIssuer:
+		return kind{http.StatusNotFound, "Nobody signs in there", "There is no such organisation, or it has no OpenID provider. Check the parameter org."}
+	case CodeExists:
+		return kind{http.StatusConflict, "Exists already", "There is one of this id already; change that one, or choose another id."}
+	case CodeNotRunning:
+		return kind{http.StatusConflict, "Meeting does not run", "Nobody is in the meeting, so there is nothing to end."}
+	case CodePreconditionFailed:
+		return kind{http.StatusPreconditionFailed, "Changed meanwhile", "It has another version than If-Match names. Read it again and repeat the change."}
+	case CodeInvalidField:
+		return kind{http.StatusUnprocessableEntity, "Invalid field", "A field of the body has a value that it can't have."}
+	case CodePreconditionRequired:
+		return kind{http.StatusPreconditionRequired, "Version missing", "Say in If-Match which version is changed: the ETag of the answer to GET."}
+	case CodeTooManyRequests:
+		return kind{http.StatusTooManyRequests, "Too many requests", "Too many requests came from your address. Wait a minute and try again."}
+	case CodeIdentityUnavailable:
+		return kind{http.StatusServiceUnavailable, "Identity unavailable", "This process can't find out who is asking, so it refuses. Set up identity, or ask another one."}
+	case CodeDirectoryUnavailable:
+		return kind{http.StatusServiceUnavailable, "Directory unavailable", "Organisations and meetings have not been read yet; try again."}
+	case CodeMediaUnavailable:
+		return kind{http.StatusServiceUnavailable, "Media unavailable", "No meetings run in this process; ask one that has the role."}
+	default:
+		return kindOfRefusal(code)
+	}
+}
+
+// kindOfRefusal is the part of the table about tokens: their codes are identity's reasons.
+func kindOfRefusal(code Code) kind {
+	refused := kind{http.StatusUnauthorized, "Not signed in", "The token is refused. Sign in again."}
+	switch identity.Reason(code) {
+	case identity.TokenMissing, identity.TokenMalformed, identity.TokenSignature, identity.TokenAlgorithm, identity.TokenExpired, identity.TokenNotYet,
+		identity.TokenTooLong, identity.TokenAudience, identity.TokenReplayed, identity.TokenIncomplete, identity.IssuerUnknown:
+		return refused
+	case identity.LoginExpired, identity.LoginState, identity.LoginDenied, identity.LoginCode:
+		return kind{http.StatusUnauthorized, "Not signed in", "Signing in came to nothing. Begin again at /login."}
+	case identity.IssuerUnavailable:
+		return kind{http.StatusServiceUnavailable, "Issuer unavailable", "The OpenID provider does not answer just now; try again."}
 	default:
 		return kind{http.StatusInternalServerError, "Internal error", "Something went wrong here. The log has more under the request id."}
 	}
@@ -123,9 +200,15 @@ func asError(err error) *Error {
 	var bad *BadInput
 	var tooLarge *http.MaxBytesError
 	var framework *echo.HTTPError
+	var refused *identity.Error
+	var login *identity.LoginError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &refused):
+		return &Error{Code: Code(refused.Reason), Detail: refused.Detail}
+	case errors.As(err, &login):
+		return &Error{Code: Code(login.Reason), Detail: login.Detail}
 	case errors.As(err, &tooLarge):
 		return &Error{Code: CodeBodyTooLarge}
 	case errors.As(err, &bad):
@@ -189,14 +272,35 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 	c.Set(codeKey, p.Code)
 	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, "application/problem+json")
-	if p.Status == http.StatusServiceUnavailable {
+	switch p.Status {
+	case http.StatusUnauthorized:
+		header.Set(echo.HeaderWWWAuthenticate, challenge(known.Code))
+	case http.StatusServiceUnavailable:
 		header.Set(echo.HeaderRetryAfter, "5")
+	case http.StatusTooManyRequests:
+		header.Set(echo.HeaderRetryAfter, "60")
 	}
-	c.Response().WriteHeader(p.Status)
-	if err := json.NewEncoder(c.Response()).Encode(p); err != nil {
+	write := writeProblem
+	if isGraph(c) {
+		write = writeGraphError
+	}
+	if err := write(c, p); err != nil {
 		s.log.DebugContext(ctx, "write problem", slog.String("request_id", requestID))
 	}
+}
+
+func writeProblem(c echo.Context, p openapi.Problem) error {
+	c.Response().Header().Set(echo.HeaderContentType, "application/problem+json")
+	c.Response().WriteHeader(p.Status)
+	return json.NewEncoder(c.Response()).Encode(p) //nolint:wrapcheck // the caller says what it did
+}
+
+// challenge says how to prove who asks (RFC 6750).
+func challenge(code Code) string {
+	if identity.Reason(code) == identity.TokenMissing {
+		return `Bearer realm="anteroom"`
+	}
+	return `Bearer realm="anteroom", error="invalid_token", error_description="` + string(code) + `"`
 }
 
 func textOrNil(s string) *string {

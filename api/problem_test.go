@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/store"
 	"github.com/anteroom/anteroom/store/storetest"
 )
@@ -18,9 +19,14 @@ import (
 func TestEveryCodeHasItsStatus(t *testing.T) {
 	want := map[Code]int{
 		CodeInvalidParameter: 400, CodeUnknownParameter: 400, CodeInvalidPageToken: 400, CodeInvalidRequest: 400, CodeCrossOrigin: 403,
-		CodeNotFound: 404, CodeCallNotFound: 404, CodeStreamNotFound: 404, CodeMethodNotAllowed: 405, CodeCallAmbiguous: 409,
+		CodeNotFound: 404, CodeCallNotFound: 404, CodeStreamNotFound: 404, CodeMethodNotAllowed: 405,
 		CodeBodyTooLarge: 413, CodeUnsupportedMedia: 415, CodeHostNotAllowed: 421, CodeInvalidFile: 422, CodeInternal: 500,
-		CodeQueryTooLarge: 503, CodeStoreUnavailable: 503, CodeImportUnavailable: 503, CodeQueryTimeout: 504, CodeImportTimeout: 504,
+		CodeForbidden: 403, CodeOtherOrganization: 403, CodeNotOrganizer: 403, CodeNotInMeeting: 403, CodeOrganizationNotFound: 404, CodeUserNotFound: 404,
+		CodeResourceNotFound: 404, CodeMeetingNotFound: 404, CodeNoIssuer: 404, CodeExists: 409, CodeNotRunning: 409, CodePreconditionFailed: 412,
+		CodeInvalidField: 422, CodePreconditionRequired: 428, CodeTooManyRequests: 429, CodeIdentityUnavailable: 503, CodeDirectoryUnavailable: 503,
+		CodeMediaUnavailable: 503, Code(identity.TokenMissing): 401, Code(identity.TokenReplayed): 401, Code(identity.LoginState): 401,
+		Code(identity.IssuerUnavailable): 503,
+		CodeQueryTooLarge:                503, CodeStoreUnavailable: 503, CodeImportUnavailable: 503, CodeQueryTimeout: 504, CodeImportTimeout: 504,
 	}
 	for code, status := range want {
 		p := (&Error{Code: code}).problem("id")

@@ -24,7 +24,7 @@ func (h *handlers) ListSamples(ctx context.Context, request openapi.ListSamplesR
 		return nil, err
 	}
 	// The call is read first: it says whether the stream may be shown.
-	j, err := h.call(ctx, request.CallId, params.Org, nil)
+	j, err := h.call(ctx, request.CallId, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (h *handlers) ListTimeline(ctx context.Context, request openapi.ListTimelin
 	if err != nil {
 		return nil, err
 	}
-	j, err := h.call(ctx, request.CallId, params.Org, nil)
+	j, err := h.call(ctx, request.CallId, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (h *handlers) ListTimeline(ctx context.Context, request openapi.ListTimelin
 	}
 	out.Timeline = make([]openapi.TimelineEntry, len(found))
 	for i := range found {
-		out.Timeline[i] = j.presentEntry(&found[i])
+		out.Timeline[i] = j.presentEntry(&found[i], callerOf(ctx).seesLess())
 	}
 	return out, nil
 }

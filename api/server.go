@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	_ "embed" // for openapi.yaml
@@ -17,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/store"
 )
@@ -49,6 +52,27 @@ type Deps struct {
 	Logger *slog.Logger
 	// Version is what /version shows.
 	Version string
+
+	// Auth proves who asks. Without it all that is not public is refused.
+	Auth identity.Authenticator
+	// Sessions reads session cookies. Without it browsers' sessions are not known.
+	Sessions Sessions
+	// Login makes the flow by which browsers sign in; redirectURL is the absolute address of /callback as the browser knows it. Without it
+	// /login is refused.
+	Login func(redirectURL string) (Login, error)
+	// JoinPage signs tokens for guests of the shipped join page. Without it they are refused.
+	JoinPage GuestSigner
+	// Links makes and checks meetings' links. Without it meetings can't be shown.
+	Links Links
+	// Directory has organisations, users, resources and meetings. Without it their routes are refused.
+	Directory *registry.Registry
+	// Meetings are those that run. Without it what is asked of them is refused, media_unavailable.
+	Meetings Meetings
+	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
+	Mounts map[string]Mount
+	// Remote allows to listen where other machines can reach the service. Set it only where Auth can't be talked into anything: never with
+	// the development issuer.
+	Remote bool
 }
 
 // Server is the HTTP service.
@@ -57,6 +81,14 @@ type Server struct {
 	log  *slog.Logger
 	echo *echo.Echo
 	http *http.Server
+
+	auth      identity.Authenticator
+	sessions  Sessions
+	directory *registry.Registry
+	mounts    map[string]Mount
+	metrics   *metrics
+	origins   *http.CrossOriginProtection
+	remote    bool
 }
 
 // handlers answer the operations of the document.
@@ -71,6 +103,13 @@ type handlers struct {
 	document map[string]any
 	// imports has a place for each import that may run.
 	imports chan struct{}
+
+	newLogin  func(redirectURL string) (Login, error)
+	joinPage  GuestSigner
+	links     Links
+	directory *registry.Registry
+	meetings  Meetings
+	limits    limits
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -103,16 +142,40 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make API: %w", err)
 	}
-	s := &Server{cfg: cfg, log: deps.Logger, echo: echo.New()}
+	s, err := newServer(cfg, deps, m)
+	if err != nil {
+		return nil, fmt.Errorf("make API: %w", err)
+	}
 	h := &handlers{
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
+		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings,
+		limits: limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 	}
 	s.route(h, doc, m)
 	s.http = &http.Server{
-		Handler: s.echo, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: s, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		WriteTimeout: 6*cfg.Query.Timeout + 30*time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(quietHandler{deps.Logger.Handler()}, slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// newServer makes the part that knows no routes.
+func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
+	s := &Server{
+		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
+		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
+	}
+	if host, _, err := splitListen(cfg.Listen); err == nil && !s.remote {
+		if err := loopbackOnly(cfg.Listen, host); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.PublicURL != "" {
+		if err := s.origins.AddTrustedOrigin(strings.TrimSuffix(cfg.PublicURL, "/")); err != nil {
+			return nil, fmt.Errorf("public_url: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -122,9 +185,11 @@ func (s *Server) route(h *handlers, doc *openapi3.T, m *metrics) {
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.writeError
-	e.Pre(s.requestID, s.observe(m), s.recoverPanic, s.guard())
-	e.Use(s.limitBody, s.checkParameters(doc))
-	strict := openapi.NewStrictHandler(h, []openapi.StrictMiddlewareFunc{withFingerprint})
+	e.Pre(s.requestID, s.observe(m), s.recoverPanic, s.guard)
+	e.Binder = bodies{operationsOf(doc)}
+	// Parameters first: whoever is asked about is then told once and well-formed.
+	e.Use(s.limitBody, s.checkParameters(doc), s.control(doc))
+	strict := openapi.NewStrictHandler(h, []openapi.StrictMiddlewareFunc{withRequest})
 	openapi.RegisterHandlers(e, strict)
 }
 
@@ -142,11 +207,17 @@ func readDocument() (*openapi3.T, map[string]any, error) {
 }
 
 // ServeHTTP answers one request; for tests and for whoever brings a listener of their own.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if pattern, mount, ok := s.mountOf(r.URL.Path); ok {
+		s.serveMount(w, r, pattern, mount)
+		return
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
-// Listen binds the configured address. It fails with ErrNotLoopback for one that other machines can reach.
+// Listen binds the configured address. It fails with ErrNotLoopback for one that other machines can reach, unless Deps.Remote allows it.
 func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	address, err := resolveListen(ctx, s.cfg.Listen)
+	address, err := resolveListen(ctx, s.cfg.Listen, s.remote)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +230,10 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 }
 
 // Serve answers on a listener until the context ends, then lets requests finish for StopTimeout. It closes the listener. A listener
-// that is not on a loopback address is refused. It is called once.
+// that is not on a loopback address is refused unless Deps.Remote allows it. It is called once.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer listener.Close() // Serve has closed it already, mostly.
-	if address, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !address.Addr().Unmap().IsLoopback() {
+	if address, err := netip.ParseAddrPort(listener.Addr().String()); !s.remote && (err != nil || !address.Addr().Unmap().IsLoopback()) {
 		return fmt.Errorf("serve: %q %w", listener.Addr(), ErrNotLoopback)
 	}
 	// Requests end with the service, not with ctx: that one only says when to stop.

@@ -284,7 +284,7 @@ func TestListensOnLoopbackOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if address, err := resolveListen(t.Context(), name+":0"); err == nil && !address.Addr().IsLoopback() {
+	if address, err := resolveListen(t.Context(), name+":0", false); err == nil && !address.Addr().IsLoopback() {
 		t.Errorf("%s is %s", name, address)
 	}
 	s, err := New(DefaultConfig(), deps)

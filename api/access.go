@@ -1,0 +1,304 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/identity"
+)
+
+// ParticipantTokenHeader carries the token of somebody who is in a meeting.
+const ParticipantTokenHeader = "Anteroom-Participant-Token" //nolint:gosec // the name of a header
+
+// target says which organisation a request is about.
+type target int
+
+const (
+	// ofNone: it is about no organisation.
+	ofNone target = iota
+	// ofQuery: the one of the parameter org; without it the caller's own.
+	ofQuery
+	// ofPath: the one of the path's id.
+	ofPath
+	// ofMeeting and ofResource: the one that the path's id belongs to. What isn't there and what is another's answer alike.
+	ofMeeting
+	ofResource
+)
+
+// access is one row of the table: who may ask for an operation.
+type access struct {
+	// about is the organisation that a request is about.
+	about target
+	// own are the roles that may ask about the caller's own organisation.
+	own []identity.Role
+	// any are the roles that may ask about any organisation.
+	any []identity.Role
+	// public: nobody needs to say who asks.
+	public bool
+	// loopback: public from this machine itself.
+	loopback bool
+	// guest: a guest may ask, by a token of its resource.
+	guest bool
+	// participant: whoever has a participant token may ask; what the token is good for, the meeting says.
+	participant bool
+}
+
+// accessTable is the table role × route × organisation, by operation id of the document. What is not in it is refused.
+func accessTable() map[string]access {
+	const (
+		admin, support, auditor  = identity.Admin, identity.Support, identity.Auditor
+		author, operator, member = identity.PolicyAuthor, identity.Operator, identity.OrgUser
+	)
+	roles := func(r ...identity.Role) []identity.Role { return r }
+	public := access{public: true}
+	analytics := access{about: ofQuery, own: roles(admin, support, auditor)}
+	readers := roles(admin, support, auditor, author)
+	everybody := roles(admin, support, auditor, author, member)
+	return map[string]access{
+		"getHealth":    public,
+		"getReadiness": public,
+		"getVersion":   public,
+		"getDocument":  public,
+		"getMetrics":   {any: roles(operator), loopback: true},
+
+		"login":         public,
+		"loginCallback": public,
+		"logout":        public,
+		"getSession":    {own: everybody, any: roles(operator)},
+
+		"listCalls":        analytics,
+		"getCall":          analytics,
+		"listParticipants": analytics,
+		"listStreams":      analytics,
+		"listSamples":      analytics,
+		"listTimeline":     analytics,
+		"listIssues":       analytics,
+		"listNotices":      analytics,
+		"createImport":     {about: ofQuery, own: roles(admin), any: roles(operator)},
+
+		"createOrganization": {any: roles(operator)},
+		"listOrganizations":  {own: readers, any: roles(operator)},
+		"getOrganization":    {about: ofPath, own: readers, any: roles(operator)},
+		"updateOrganization": {about: ofPath, own: roles(admin), any: roles(operator)},
+		"listUsers":          {about: ofPath, own: readers},
+		"getUser":            {about: ofPath, own: readers},
+		"putUser":            {about: ofPath, own: roles(admin)},
+		"createResource":     {about: ofQuery, own: roles(admin), any: roles(operator)},
+		"listResources":      {about: ofQuery, own: readers, any: roles(operator)},
+		"getResource":        {about: ofResource, own: readers, any: roles(operator)},
+		"updateResource":     {about: ofResource, own: roles(admin), any: roles(operator)},
+
+		// Changing a meeting is for its organiser or an admin besides; see mayChange.
+		"createMeeting":      {about: ofQuery, own: roles(member)},
+		"listMeetings":       {about: ofQuery, own: roles(admin, member)},
+		"getMeeting":         {about: ofMeeting, own: roles(admin, member)},
+		"updateMeeting":      {about: ofMeeting, own: roles(admin, member)},
+		"renewMeetingLink":   {about: ofMeeting, own: roles(admin, member)},
+		"getMeetingCalendar": {about: ofMeeting, own: roles(admin, member)},
+		"endMeeting":         {about: ofMeeting, own: roles(admin, member)},
+		"getRoster":          {about: ofMeeting, own: roles(admin, member)},
+		"listMessages":       {about: ofMeeting, own: roles(member), participant: true},
+		"getOnlineMeeting":   {about: ofMeeting, own: roles(admin, member)},
+
+		"startGuestCall":      {guest: true},
+		"createJoinPageToken": public,
+		"getJoinPageMeeting":  public,
+	}
+}
+
+// caller is who asks, as far as the table let the request through.
+type caller struct {
+	identity.Principal
+	// about is the organisation that the request is about; "" for none, or for all that an operator may see.
+	about string
+	// participant is the token of somebody in a meeting who did not say more.
+	participant string
+	// base is the address of this service that the caller used, without a slash at the end.
+	base string
+	// secure: the caller came by https.
+	secure bool
+}
+
+func (c caller) has(r identity.Role) bool { return slices.Contains(c.Roles, r) }
+
+// seesLess: addresses and device names are not for support, unless it is more than support.
+func (c caller) seesLess() bool {
+	return c.has(identity.Support) && !c.has(identity.Admin) && !c.has(identity.Auditor)
+}
+
+// author is who changes something, as control rows keep it.
+func (c caller) author() string {
+	if c.has(identity.Operator) {
+		return "operator:" + c.Subject
+	}
+	return c.Subject
+}
+
+// callerKey is the context's key for the caller.
+type callerKey struct{}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// control is the middleware that holds every request of a documented operation against the table.
+func (s *Server) control(doc *openapi3.T) echo.MiddlewareFunc {
+	operations, table := operationsOf(doc), accessTable()
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			op, ok := operations[c.Request().Method+" "+c.Path()]
+			if !ok {
+				return next(c) // No route: the framework says so.
+			}
+			row, ok := table[op.route.Operation.OperationID]
+			if !ok {
+				return &Error{Code: CodeForbidden}
+			}
+			who, err := s.admit(c, row)
+			if err != nil {
+				return err
+			}
+			who.base, who.secure = s.baseOf(c.Request())
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, who)))
+			return next(c)
+		}
+	}
+}
+
+// admit proves who asks and holds that against one row.
+func (s *Server) admit(c echo.Context, row access) (caller, error) {
+	request := c.Request()
+	if row.public || (row.loopback && fromThisMachine(request)) {
+		return caller{}, nil
+	}
+	if token := request.Header.Get(ParticipantTokenHeader); row.participant && token != "" {
+		return caller{participant: token}, nil
+	}
+	p, err := s.principal(c, row.guest)
+	if err != nil {
+		return caller{}, err
+	}
+	if row.guest {
+		return caller{Principal: p}, nil
+	}
+	has := func(roles []identity.Role) bool {
+		return slices.ContainsFunc(p.Roles, func(r identity.Role) bool { return slices.Contains(roles, r) })
+	}
+	everywhere, ownOnly := has(row.any), has(row.own) && p.Org != ""
+	if !everywhere && !ownOnly {
+		return caller{}, &Error{Code: CodeForbidden}
+	}
+	about, err := s.about(c, row.about, p)
+	switch {
+	case err != nil:
+		return caller{}, err
+	case everywhere || row.about == ofNone || about == p.Org:
+		return caller{Principal: p, about: about}, nil
+	case row.about == ofMeeting:
+		return caller{}, &Error{Code: CodeMeetingNotFound}
+	case row.about == ofResource:
+		return caller{}, &Error{Code: CodeResourceNotFound}
+	}
+	return caller{}, &Error{Code: CodeOtherOrganization}
+}
+
+// about finds the organisation that a request is about.
+func (s *Server) about(c echo.Context, t target, p identity.Principal) (string, error) {
+	switch t {
+	case ofQuery:
+		if org := c.QueryParam("org"); org != "" {
+			return org, nil
+		}
+		return p.Org, nil
+	case ofPath:
+		return c.Param("id"), nil
+	case ofMeeting:
+		if s.directory == nil {
+			return "", &Error{Code: CodeDirectoryUnavailable}
+		}
+		facts, ok := s.directory.Meeting(strings.ToLower(c.Param("id")))
+		if !ok {
+			return "", &Error{Code: CodeMeetingNotFound}
+		}
+		return facts.Meeting.Org, nil
+	case ofResource:
+		if s.directory == nil {
+			return "", &Error{Code: CodeDirectoryUnavailable}
+		}
+		r, ok, err := s.directory.Resource(c.Request().Context(), strings.ToLower(c.Param("id")))
+		if errors.Is(err, registry.ErrNotReady) {
+			return "", &Error{Code: CodeDirectoryUnavailable}
+		}
+		if err != nil || !ok {
+			return "", &Error{Code: CodeResourceNotFound}
+		}
+		return r.Org, nil
+	case ofNone:
+	}
+	return "", nil
+}
+
+// principal proves who asks: by a bearer token or, for users, by the session cookie.
+func (s *Server) principal(c echo.Context, guest bool) (identity.Principal, error) {
+	if s.auth == nil {
+		return identity.Principal{}, &Error{Code: CodeIdentityUnavailable}
+	}
+	request := c.Request()
+	ctx := request.Context()
+	if header := request.Header.Get(echo.HeaderAuthorization); header != "" {
+		token, err := bearer(header)
+		if err != nil {
+			return identity.Principal{}, err
+		}
+		if guest {
+			return s.auth.Guest(ctx, token) //nolint:wrapcheck // the refusal is the answer
+		}
+		return s.auth.User(ctx, token) //nolint:wrapcheck // the refusal is the answer
+	}
+	if p, ok, err := s.session(c.Response(), request); !guest && (ok || err != nil) {
+		return p, err
+	}
+	return identity.Principal{}, &identity.Error{Reason: identity.TokenMissing, Detail: "Sign in at /login, or send a token as Authorization: Bearer …"}
+}
+
+// bearer is the token of an Authorization header (RFC 6750).
+func bearer(header string) (string, error) {
+	scheme, token, _ := strings.Cut(header, " ")
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", &identity.Error{Reason: identity.TokenMalformed, Detail: "The Authorization header must be Bearer and a token."}
+	}
+	return token, nil
+}
+
+// fromThisMachine tells whether a request came from this machine and through no proxy that says so.
+func fromThisMachine(r *http.Request) bool {
+	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
+	return remoteOf(r).IsLoopback()
+}
+
+// remoteOf is the address that a request came from.
+func remoteOf(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Unmap().WithZone("")
+}

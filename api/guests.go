@@ -1,0 +1,145 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/directory"
+)
+
+// GuestSigner signs guests' tokens of the built-in resource of the join page.
+type GuestSigner interface {
+	SignGuest() (string, error)
+}
+
+// StartGuestCall makes a call that a guest started. Its host is the organisation that registered the guest's resource.
+func (h *handlers) StartGuestCall(ctx context.Context, request openapi.StartGuestCallRequestObject) (openapi.StartGuestCallResponseObject, error) {
+	r, err := h.rows()
+	if err != nil {
+		return nil, err
+	}
+	who := callerOf(ctx)
+	res, ok, err := r.Resource(ctx, who.Resource)
+	if err != nil {
+		return nil, fmt.Errorf("find resource: %w: %w", &Error{Code: CodeDirectoryUnavailable}, err)
+	}
+	if !ok { // The built-in resource of the join page is of no organisation that could host.
+		return nil, &Error{Code: CodeForbidden, Detail: "Guests of this resource can't start calls: no organisation hosts them."}
+	}
+	if !h.limits.calls.allow(netip.Addr{}, who.Resource) {
+		return nil, &Error{Code: CodeTooManyRequests}
+	}
+	m := directory.Meeting{ID: uuid.NewString(), Org: res.Org, Title: "Call", Kind: directory.MeetingGuestCall, Resource: res.ID, LinkVersion: 1}
+	if request.Body != nil && request.Body.Title != nil {
+		m.Title = *request.Body.Title
+	}
+	made, err := r.Meetings.Put(ctx, m, 0, "resource:"+res.ID)
+	if err != nil {
+		return nil, wrote(err)
+	}
+	link, err := h.joinURL(who, made.Value)
+	if err != nil {
+		return nil, err
+	}
+	return openapi.StartGuestCall201JSONResponse{MeetingId: uuid.MustParse(made.Value.ID), JoinUrl: link}, nil
+}
+
+// CreateJoinPageToken makes a token for somebody who is about to type a name.
+func (h *handlers) CreateJoinPageToken(ctx context.Context, _ openapi.CreateJoinPageTokenRequestObject) (openapi.CreateJoinPageTokenResponseObject, error) {
+	if h.joinPage == nil {
+		return nil, &Error{Code: CodeIdentityUnavailable}
+	}
+	if !h.limits.joinPage.allow(remoteIn(ctx), "") {
+		return nil, &Error{Code: CodeTooManyRequests}
+	}
+	token, err := h.joinPage.SignGuest()
+	if err != nil {
+		return nil, fmt.Errorf("sign token of the join page: %w", err)
+	}
+	return openapi.CreateJoinPageToken201JSONResponse{GuestToken: token}, nil
+}
+
+// GetJoinPageMeeting shows whose meeting a link leads to. An unknown meeting and a wrong secret take the same way (rule J1).
+func (h *handlers) GetJoinPageMeeting(ctx context.Context, request openapi.GetJoinPageMeetingRequestObject) (openapi.GetJoinPageMeetingResponseObject, error) {
+	r, err := h.rows()
+	if err != nil {
+		return nil, err
+	}
+	if h.links == nil {
+		return nil, &Error{Code: CodeIdentityUnavailable}
+	}
+	if !h.limits.lookups.allow(remoteIn(ctx), "") {
+		return nil, &Error{Code: CodeTooManyRequests}
+	}
+	id := strings.ToLower(request.Id)
+	facts, ok := r.Meeting(id)
+	right := h.links.CheckLinkSecret(id, max(facts.Meeting.LinkVersion, 1), value(request.Params.AnteroomMeetingSecret))
+	if !ok || !right || facts.Meeting.Cancelled {
+		return nil, &Error{Code: CodeMeetingNotFound}
+	}
+	return openapi.GetJoinPageMeeting200JSONResponse{
+		MeetingId: facts.Meeting.ID, Organization: facts.Organization.ID, OrganizationName: facts.Organization.Name, Kind: openapi.MeetingKind(facts.Meeting.Kind),
+	}, nil
+}
+
+// limits bound what can be asked without saying who asks.
+type limits struct{ joinPage, lookups, calls *limiter }
+
+// maxRemembered bounds how many addresses a limiter knows at once; when it is full it starts anew, so that memory stays bounded.
+const maxRemembered = 20_000
+
+// limiter lets each address, or each resource, ask so often, and all together a hundred times that.
+type limiter struct {
+	perKey  rate.Limit
+	burst   int
+	overall *rate.Limiter
+
+	mu    sync.Mutex
+	known map[string]*rate.Limiter // guarded by mu
+}
+
+// newLimiter takes how often a minute. A minute's worth may come at once.
+func newLimiter(perMinute int) *limiter {
+	return &limiter{
+		perKey: rate.Limit(float64(perMinute) / 60), burst: perMinute,
+		overall: rate.NewLimiter(rate.Limit(float64(perMinute)/60*100), perMinute*100), known: make(map[string]*rate.Limiter),
+	}
+}
+
+// allow counts one request of an address or a name. IPv6 addresses count by their network of 64 bits, which one machine may have whole.
+func (l *limiter) allow(address netip.Addr, name string) bool {
+	key := name
+	if address.IsValid() {
+		key = address.String()
+		if prefix, err := address.Prefix(64); err == nil && address.Is6() {
+			key = prefix.String()
+		}
+	}
+	l.mu.Lock()
+	one, ok := l.known[key]
+	if !ok {
+		if len(l.known) >= maxRemembered {
+			clear(l.known)
+		}
+		one = rate.NewLimiter(l.perKey, l.burst)
+		l.known[key] = one
+	}
+	l.mu.Unlock()
+	return one.Allow() && l.overall.Allow()
+}
+
+// remoteIn is the address that the request in a context came from.
+func remoteIn(ctx context.Context) netip.Addr {
+	r := requestIn(ctx)
+	if r == nil {
+		return netip.Addr{}
+	}
+	return remoteOf(r)
+}
