@@ -65,6 +65,7 @@ func TestDecisionJoin(t *testing.T) {
 		{"J4 user", with(user, personal), Allow, nil, nil},
 		{"J5 user", with(user, kind("guest_call")), Deny, []Reason{"guest_initiated_call"}, []string{"J5"}},
 		{"J5 guest, with nobody to admit it", with(guest, kind("guest_call"), orgUsers(0), participants(0)), Allow, nil, nil},
+		{"J5 guest, whoever is counted", with(guest, kind("guest_call"), orgUsers(1)), Allow, nil, nil},
 		{"J8 nobody hosts", with(guest, orgUsers(0)), Lobby, []Reason{"waiting_for_host"}, []string{"J8"}},
 		{"J8 even with bypass", with(guest, orgUsers(0), bypass("everyone")), Lobby, []Reason{"waiting_for_host"}, []string{"J8"}},
 		{"J8 even when admitted before", with(guest, orgUsers(0), state("in_lobby"), admitted), Lobby, []Reason{"waiting_for_host"}, []string{"J8"}},
@@ -89,6 +90,7 @@ func TestDecisionJoin(t *testing.T) {
 		{"J10 organizers: user is invited", with(user, bypass("organizers"), invited), Lobby, []Reason{"in_lobby"}, []string{"J10"}},
 		{"J10 organizers: user was admitted", with(user, bypass("organizers"), admitted), Allow, nil, nil},
 		{"J10 an unknown setting spares organisers only", with(user, bypass("anyone")), Lobby, []Reason{"in_lobby"}, []string{"J10"}},
+		{"J10 who is inside stays", with(user, bypass("organizers"), state("admitted")), Allow, nil, nil},
 		{"J11 guest", with(guest, kind("live_event"), bypass("everyone")), Deny, []Reason{"live_event"}, []string{"J11"}},
 		{"J11 user", with(user, kind("live_event")), Allow, nil, nil},
 		{"J12 who is gone is somebody new", with(guest, state("gone"), bypass("everyone")), Deny, []Reason{"not_in_meeting"}, []string{"M2"}},
@@ -220,6 +222,7 @@ func TestDecisionM11(t *testing.T) {
 		{"guest, another capability", with(guest(ActionUse, UnmuteMic), roomDevice), Decision{Effect: Allow}},
 		{"guest who may not share", with(guest(ActionUse, ShareScreen), roomDevice, state("in_lobby")), Decision{Effect: Deny, Reasons: []Reason{NotAdmitted}, Rules: []string{"M1"}}},
 		{"user", with(orgUser(ActionUse, ShareScreen), roomDevice), Decision{Effect: Allow}},
+		{"guest who joins", with(guest(ActionJoin, ShareScreen), roomDevice, bypass("everyone")), Decision{Effect: Allow}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := e.Decide(context.Background(), "acme", c.in)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ErrPanicking and others are not exported: whoever asks for a decision gets Deny with PolicyFailed, and the log says why.
+// errNoReason reaches the log only: whoever asks for a decision gets Deny with PolicyFailed.
 var errNoReason = errors.New("the policy refuses without a reason: the action or the capability is unknown to it")
 
 // Engine decides. All methods are safe for concurrent use; decisions take no lock.
