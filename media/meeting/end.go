@@ -1,9 +1,8 @@
 package meeting
 
 import (
-	"time"
-
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,18 +10,15 @@ import (
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
-// replyFirstFor is how long a client that asked for its own end has to get the reply, before it is ended.
-const replyFirstFor = 250 * time.Millisecond
-
 // End ends the session for everybody, and returns before all is recorded: see Done.
 func (m *Meeting) End(_ context.Context, reason string) {
 	m.lock()
 	defer m.unlock()
-	m.end(reason, nil)
+	m.end(reason)
 }
 
-// end is End under the lock; asker, if not nil, gets its reply first.
-func (m *Meeting) end(reason string, asker *Member) {
+// end is End under the lock.
+func (m *Meeting) end(reason string) {
 	if m.ended {
 		return
 	}
@@ -35,8 +31,7 @@ func (m *Meeting) end(reason string, asker *Member) {
 		told = protocol.Ended{Reason: protocol.ReasonShuttingDown, Message: text(protocol.ReasonShuttingDown), Resume: true}
 	}
 	for _, mb := range m.everybody() {
-		gone := departure{left: protocol.ReasonMeetingEnded, ended: told, replyFirst: mb == asker}
-		m.depart(mb, gone)
+		m.depart(mb, departure{left: protocol.ReasonMeetingEnded, ended: told})
 	}
 	m.chat.forget()
 	go m.finish(reason)
@@ -86,7 +81,7 @@ func (m *Meeting) watchEmpty() {
 		case m.admitting.all > 0:
 			m.watchEmpty()
 		default:
-			m.end(EndedEmpty, nil)
+			m.end(EndedEmpty)
 		}
 	})
 	m.empty = timer

@@ -19,8 +19,7 @@ type departure struct {
 	// state is what is recorded of somebody who waited; empty: gone.
 	state string
 	// ended is what the client is told.
-	ended      protocol.Ended
-	replyFirst bool
+	ended protocol.Ended
 }
 
 // depart ends a stay, or a wait, for good. The lock is held.
@@ -44,7 +43,7 @@ func (m *Meeting) depart(mb *Member, d departure) {
 		d.state = protocol.StateGone
 	}
 	m.operation(mb, "StateChanged", "new_state", d.state, "reason", d.left)
-	mb.endClient(d.ended, d.replyFirst)
+	mb.endClient(d.ended)
 	if was == protocol.StateAdmitted {
 		m.departed(mb, d.left)
 	}
@@ -91,7 +90,7 @@ func leftReason(reason string) string {
 func (mb *Member) goodbye(reason string) {
 	defer mb.m.work.Done()
 	left := mb.m.leftEvent(mb, reason)
-	mb.closeMedia(true)
+	mb.closeMedia()
 	mb.m.outbox.add(left)
 }
 
@@ -135,7 +134,7 @@ func (mb *Member) cutOff() {
 func (mb *Member) leave() {
 	mb.m.lock()
 	defer mb.m.unlock()
-	mb.m.depart(mb, departure{left: "left", ended: protocol.Ended{Reason: "left", Message: text("left")}, replyFirst: true})
+	mb.m.depart(mb, departure{left: "left", ended: protocol.Ended{Reason: "left", Message: text("left")}})
 }
 
 // remove is an org user's wish about a participant.
@@ -148,6 +147,6 @@ func (mb *Member) remove(id uuid.UUID) error {
 		return refusal(protocol.ReasonNotFound)
 	}
 	ended := protocol.Ended{Reason: protocol.ReasonRemoved, Message: text(protocol.ReasonRemoved)}
-	m.depart(other, departure{left: protocol.ReasonRemoved, ended: ended, replyFirst: other == mb})
+	m.depart(other, departure{left: protocol.ReasonRemoved, ended: ended})
 	return nil
 }

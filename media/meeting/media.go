@@ -3,7 +3,6 @@ package meeting
 import (
 	"context"
 	"errors"
-	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,8 +83,8 @@ func (mb *Member) untap(c *capture) {
 	}
 }
 
-// closeMedia ends the peer, after which its last events have come; for good, or to make it anew.
-func (mb *Member) closeMedia(forGood bool) {
+// closeMedia ends the peer for good; its last events have come when it returns.
+func (mb *Member) closeMedia() {
 	mb.mediaMu.Lock()
 	defer mb.mediaMu.Unlock()
 	for c, stop := range mb.taps {
@@ -96,7 +95,7 @@ func (mb *Member) closeMedia(forGood bool) {
 		mb.peer.Close()
 		mb.peer = nil
 	}
-	mb.over = mb.over || forGood
+	mb.over = true
 }
 
 // livePeer is the peer of somebody who is in.
@@ -121,29 +120,6 @@ func (mb *Member) livePeer() (*forward.Peer, error) {
 	return nil, refusal(protocol.ReasonInternal)
 }
 
-// fingerprint is the first one of a session description; it tells one peer connection of a client from another.
-func fingerprint(sdp string) string {
-	return regexp.MustCompile(`(?m)^a=fingerprint:\S+ \S+`).FindString(sdp)
-}
-
-// renew makes the peer anew when the client comes with another peer connection than before: after its page was loaded again, say.
-func (mb *Member) renew(known *string, sdp string) {
-	m := mb.m
-	now := fingerprint(sdp)
-	m.lock()
-	before := *known
-	if before != "" && now != "" && before != now {
-		mb.publishPrint, mb.subscribePrint, mb.offer = "", "", nil
-		mb.published = map[uuid.UUID]forward.Kind{}
-	}
-	*known = now
-	m.unlock()
-	if before != "" && now != "" && before != now {
-		mb.closeMedia(false)
-		mb.syncMedia()
-	}
-}
-
 func (mb *Member) publish(ctx context.Context, b protocol.Publish) (any, error) {
 	if err := checkSDP(b.SDP); err != nil {
 		return nil, err
@@ -152,7 +128,6 @@ func (mb *Member) publish(ctx context.Context, b protocol.Publish) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	mb.renew(&mb.publishPrint, b.SDP)
 	peer, err := mb.livePeer()
 	if err != nil {
 		return nil, err
@@ -238,13 +213,17 @@ func (mb *Member) answer(ctx context.Context, b protocol.SubscribeAnswer) error 
 	if err := mb.use(policy.ReceiveMedia); err != nil {
 		return err
 	}
-	mb.renew(&mb.subscribePrint, b.SDP)
 	peer, err := mb.livePeer()
 	if err != nil {
 		return err
 	}
 	if err := peer.Answer(ctx, b.Version, b.SDP); err != nil {
 		return mb.mediaError(ctx, "answer", err)
+	}
+	mb.m.lock()
+	defer mb.m.unlock()
+	if mb.offer != nil && mb.offer.Version <= b.Version {
+		mb.offer = nil
 	}
 	return nil
 }

@@ -48,8 +48,6 @@ type Member struct {
 	// offer is the newest subscribe offer, until it was answered.
 	offer  *protocol.SubscribeOffer
 	limits limits
-	// fingerprints of the client's two peer connections, to tell a new one from one that goes on.
-	publishPrint, subscribePrint string
 
 	// mediaMu orders what is done to the peer; never held together with m.mu, except to take m.mu while holding it.
 	mediaMu sync.Mutex
@@ -106,7 +104,7 @@ func (mb *Member) Ready() {
 }
 
 func (mb *Member) setReady() {
-	if mb.ready || mb.state == protocol.StateGone {
+	if mb.ready || mb.client == nil {
 		return
 	}
 	mb.ready = true
@@ -130,22 +128,17 @@ func (mb *Member) send(typ string, body any) {
 	case len(mb.held) < maxHeld:
 		mb.held = append(mb.held, heldEvent{typ, body})
 	default:
-		mb.endClient(protocol.Ended{Reason: protocol.ReasonSlowClient, Message: text(protocol.ReasonSlowClient), Resume: true}, false)
+		mb.endClient(protocol.Ended{Reason: protocol.ReasonSlowClient, Message: text(protocol.ReasonSlowClient), Resume: true})
 		mb.cutOff()
 	}
 }
 
-// endClient closes the client's connection after the lock was released; replyFirst: after a while that the reply to its request takes.
-func (mb *Member) endClient(ended protocol.Ended, replyFirst bool) {
-	c := mb.client
-	mb.client, mb.held = nil, nil
-	switch {
-	case c == nil:
-	case replyFirst:
-		time.AfterFunc(replyFirstFor, func() { c.End(ended) })
-	default:
+// endClient closes the client's connection after the lock was released. Its connection answers the request that it is busy with first.
+func (mb *Member) endClient(ended protocol.Ended) {
+	if c := mb.client; c != nil {
 		mb.m.after(func() { c.End(ended) })
 	}
+	mb.client, mb.held = nil, nil
 }
 
 // Ticket is for the resume token; a Client that is a TicketClient is told when a new one is due.

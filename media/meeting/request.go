@@ -281,6 +281,6 @@ func (mb *Member) endMeeting() error {
 		return err
 	}
 	mb.m.operation(mb, "EndMeeting")
-	mb.m.end(EndedByUser, mb)
+	mb.m.end(EndedByUser)
 	return nil
 }

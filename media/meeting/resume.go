@@ -59,7 +59,7 @@ func (m *Meeting) revive(ctx context.Context, t Ticket, c Client) (*Member, prot
 
 // reconnect makes c the member's client. The lock is held.
 func (m *Meeting) reconnect(mb *Member, c Client) protocol.Joined {
-	mb.endClient(protocol.Ended{Reason: protocol.ReasonReplaced, Message: text(protocol.ReasonReplaced)}, false)
+	mb.endClient(protocol.Ended{Reason: protocol.ReasonReplaced, Message: text(protocol.ReasonReplaced)})
 	if mb.grace != nil {
 		mb.grace.Stop()
 		mb.grace = nil
