@@ -74,7 +74,7 @@ export function controlsView(call: Call, scope: Scope, host: ControlsHost): HTML
     camera.set(call.localVideo ? "camera" : "cameraOff", call.localVideo ? "Camera off" : "Camera on", reason("turnVideoOn"));
     const canShare = "getDisplayMedia" in (navigator.mediaDevices ?? {});
     screen.element.hidden = !canShare;
-    screen.set("screen", call.isScreenSharingOn ? "Stop sharing" : "Share screen", { pressed: call.isScreenSharingOn, ...reason("shareScreen") });
+    screen.set("screen", call.isScreenSharingOn ? "Stop share" : "Share", { pressed: call.isScreenSharingOn, ...reason("shareScreen") });
     hand.set("hand", call.activities.isHandRaised ? "Lower hand" : "Raise hand", { pressed: call.activities.isHandRaised });
     hand.element.hidden = !call.capabilities.get("raiseHand").isPresent;
     reactions.button.hidden = !call.capabilities.get("useReactions").isPresent;

@@ -113,11 +113,12 @@ function remoteTile(participant: RemoteParticipant): Tile {
   let detach: (() => void) | undefined;
   let watch: (() => void) | undefined;
   const update = (): void => {
+    const name = personName(participant.displayName, participant.isExternal);
+    if (participant.state === "Idle") name.append(h("span", { class: "idle" }, "reconnecting …"));
     caption.replaceChildren(
       ...(participant.isHandRaised ? [h("span", { class: "hand", title: "Hand raised" }, icon("hand"), h("span", { class: "sr" }, "Hand raised"))] : []),
       ...(participant.isMuted ? [h("span", { class: "muted", title: "Muted" }, icon("micOff"), h("span", { class: "sr" }, "Muted"))] : []),
-      personName(participant.displayName, participant.isExternal),
-      ...(participant.state === "Idle" ? [h("span", { class: "idle" }, "reconnecting …")] : []),
+      name,
     );
     element.classList.toggle("speaking", participant.isSpeaking);
     const camera = participant.videoStreams.find((s) => s.mediaStreamType === "Video");
