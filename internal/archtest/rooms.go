@@ -54,7 +54,7 @@ func rooms() []Room {
 		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
 		{Path: "retention", May: with("policy", "store"), Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP"},
 		{
-			Path: "api", May: with("api/openapi", "directory", "identity", "policy", "quality", "store", "retention", "web"),
+			Path: "api", May: with("api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
