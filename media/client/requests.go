@@ -24,6 +24,15 @@ func (c *Client) Capabilities(ctx context.Context) (map[string]protocol.Grant, e
 	return reply.Capabilities, err
 }
 
+// Roster is who is in.
+func (c *Client) Roster(ctx context.Context) ([]protocol.Participant, error) {
+	var reply struct {
+		Roster []protocol.Participant `json:"roster"`
+	}
+	err := c.Request(ctx, protocol.TypeRoster, nil, &reply)
+	return reply.Roster, err
+}
+
 // Lobby is who waits.
 func (c *Client) Lobby(ctx context.Context) ([]protocol.Waiting, error) {
 	var reply protocol.LobbyUpdated
