@@ -1,0 +1,87 @@
+// A real Chromium with fake devices, and what tests do with its pages.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import AxeBuilder from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Why a test can't run here; under CI=true nothing may be missing, so that it fails instead. */
+export function missing(program) {
+  return existsSync(program) || process.env.CI === "true" ? false : `${program} is not installed`;
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [
+      "--no-sandbox", "--disable-gpu",
+      "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=30", "--auto-select-desktop-capture-source=Entire screen",
+      "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
+    ],
+  });
+}
+
+/** A window of its own with nobody signed in; its peer connections can be asked for statistics, and what goes wrong in it fails the test. */
+export async function newWindow(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  await context.addInitScript(() => {
+    const Native = RTCPeerConnection;
+    window.peers = [];
+    window.RTCPeerConnection = class extends Native {
+      constructor(...args) {
+        super(...args);
+        window.peers.push(this);
+      }
+    };
+  });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.stack ?? String(error)));
+  page.on("console", (message) => {
+    // A refused request is also an error of the console; the page shows it in its own words.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
+  });
+  return { context, page, errors };
+}
+
+/** Frames decoded so far by all that the page receives. */
+export function framesDecoded(page) {
+  return page.evaluate(async () => {
+    let frames = 0;
+    for (const peer of window.peers) {
+      if (peer.signalingState === "closed") continue;
+      for (const stats of (await peer.getStats()).values()) frames += stats.type === "inbound-rtp" ? (stats.framesDecoded ?? 0) : 0;
+    }
+    return frames;
+  });
+}
+
+/** Waits until `more` further frames were decoded. */
+export async function awaitFrames(page, more = 30) {
+  const before = await framesDecoded(page);
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const now = await framesDecoded(page);
+    if (now >= before + more) return;
+    assert.ok(Date.now() < deadline, `only ${now - before} frames were decoded in 30 s`);
+    await page.waitForTimeout(250);
+  }
+}
+
+/** Takes a screenshot if ANTEROOM_SCREENSHOTS names a folder. */
+export async function screenshot(page, name) {
+  const folder = process.env.ANTEROOM_SCREENSHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
+
+/** Fails if the page has anything that the accessibility rules of axe-core object to. */
+export async function assertAccessible(page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+  assert.deepEqual(found, [], `${page.url().split("#")[0]} is not accessible`);
+}
