@@ -161,7 +161,6 @@ func (m *Meeting) settle() {
 		m.askWaiters()
 	}
 	if m.dirty.lobby {
-		m.dirty.lobby = false
-		m.tellLobby()
+		m.dirty.lobby = m.holdLobby()
 	}
 }

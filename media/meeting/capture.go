@@ -186,6 +186,9 @@ func (m *Meeting) stopCaptures(reason string) {
 func (m *Meeting) endCapture(c *capture, reason string) {
 	m.lock()
 	all := append([]*Member{}, m.admitted...)
+	for mb := range m.leaving {
+		all = append(all, mb)
+	}
 	m.unlock()
 	var untapped sync.WaitGroup
 	for _, mb := range all {

@@ -26,7 +26,9 @@ type tapes struct {
 	fail    error
 }
 
-func (p *tapes) Start(context.Context, uuid.UUID, string, string) (Recording, error) { return p, p.fail }
+func (p *tapes) Start(context.Context, uuid.UUID, string, string) (Recording, error) {
+	return p, p.fail
+}
 
 func (p *tapes) Tap(participant uuid.UUID) forward.Tap {
 	p.mu.Lock()
@@ -337,4 +339,26 @@ func TestThousandMembers(t *testing.T) {
 			t.Errorf("%d messages came", n)
 		}
 	})
+}
+
+func TestNoticeBetweenJoinAndItsReply(t *testing.T) {
+	tape := &tapes{}
+	bubble(t, func(k *kit) {
+		u := k.user("uma")
+		s := &screen{}
+		mb, j, err := k.m.Join(t.Context(), orgUser("vera"), s)
+		if err != nil || len(j.Notices) != 0 {
+			t.Fatalf("join: %v %+v", err, j)
+		}
+		v := &person{mb, s, k, j}
+		u.must(protocol.TypeStartRecording, nil)
+		if n := tape.of(v); n != 0 || s.count() != 0 {
+			t.Errorf("tapped %d times, told %d events before the reply", n, s.count())
+		}
+		mb.Ready()
+		synctest.Wait()
+		if n := len(take[protocol.Notice](s, protocol.TypeNotice)); n != 1 || tape.of(v) != 1 {
+			t.Errorf("told %d times, tapped %d times after it", n, tape.of(v))
+		}
+	}, withTapes(t, tape)...)
 }

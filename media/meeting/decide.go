@@ -59,7 +59,7 @@ func (m *Meeting) decideJoin(mb *Member) (policy.Decision, error) {
 // noteJoin records an answer to a join, unless it is the member's last one again.
 func (m *Meeting) noteJoin(mb *Member, in policy.Input, d policy.Decision) error {
 	last := mb.lastJoin
-	if last.Effect == d.Effect && last.Revision == d.Revision && slices.Equal(last.Reasons, d.Reasons) {
+	if last.Effect != "" && last.Effect == d.Effect && last.Revision == d.Revision && slices.Equal(last.Reasons, d.Reasons) {
 		return nil
 	}
 	if !m.noteDecision(mb, in, d) {

@@ -30,7 +30,7 @@ type notes struct {
 	waiting int           // guarded by mu
 }
 
-var errDown = errors.New("Kafka is away")
+var errDown = errors.New("the broker is away")
 
 func (n *notes) Record(ctx context.Context, e *eventpb.Event) error {
 	n.mu.Lock()

@@ -62,6 +62,7 @@ func (m *Meeting) departed(mb *Member, reason string) {
 	if m.slides == mb.id {
 		m.slidesStopped()
 	}
+	m.leaving[mb] = true
 	m.work.Add(1)
 	m.after(func() { go mb.goodbye(reason) })
 	m.dirty = dirt{grants: true, waiters: true, lobby: m.dirty.lobby}
@@ -88,10 +89,14 @@ func leftReason(reason string) string {
 
 // goodbye stops the media, so that the streams' summaries come first, and records that the participant left.
 func (mb *Member) goodbye(reason string) {
-	defer mb.m.work.Done()
-	left := mb.m.leftEvent(mb, reason)
+	m := mb.m
+	defer m.work.Done()
+	left := m.leftEvent(mb, reason)
 	mb.closeMedia()
-	mb.m.outbox.add(left)
+	m.outbox.add(left)
+	m.lock()
+	delete(m.leaving, mb)
+	m.unlock()
 }
 
 // Disconnected starts the grace of a member whose connection was lost. It is ignored if the client is not the current one.

@@ -81,6 +81,32 @@ func (m *Meeting) Lobby() []protocol.Waiting {
 	return m.lobbyList()
 }
 
+// A long list is told less often, so that a crowd at the door doesn't drown those inside.
+const (
+	lobbyLong  = 50
+	lobbyPause = 500 * time.Millisecond
+)
+
+// holdLobby tells who waits, at once or, when the list is long and was told just now, in a moment: true. The lock is held.
+func (m *Meeting) holdLobby() bool {
+	pause := lobbyPause - time.Since(m.lobbyTold)
+	if len(m.waiters) <= lobbyLong || m.lobbyTold.IsZero() || pause <= 0 {
+		m.lobbyTold = time.Now()
+		m.tellLobby()
+		return false
+	}
+	if !m.lobbyLater {
+		m.lobbyLater = true
+		time.AfterFunc(pause, func() {
+			m.lock()
+			defer m.unlock()
+			m.lobbyLater = false
+			m.stir()
+		})
+	}
+	return true
+}
+
 // tellLobby tells who may manage the lobby who waits. The lock is held.
 func (m *Meeting) tellLobby() {
 	body := protocol.LobbyUpdated{Waiting: m.lobbyList()}

@@ -385,3 +385,31 @@ func TestPersonalOrganizationsHostNoGuests(t *testing.T) {
 		}
 	}, func(f *Facts, _ *Deps) { f.Organization.Kind = directory.KindPersonal })
 }
+
+func TestCrowdAtTheDoor(t *testing.T) {
+	bubble(t, func(k *kit) {
+		u := k.user("uma")
+		u.clear()
+		for range 500 {
+			k.guest("Gina")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		told := take[protocol.LobbyUpdated](u.screen, protocol.TypeLobbyUpdated)
+		if len(told) > lobbyLong+5 || len(told[len(told)-1].Waiting) != 500 {
+			t.Errorf("told %d times, in the end of %d", len(told), len(told[len(told)-1].Waiting))
+		}
+	})
+}
+
+func TestLobbyIsBounded(t *testing.T) {
+	bubble(t, func(k *kit) {
+		k.m.cfg.MaxWaiting = 2
+		k.guest("Gina")
+		k.guest("Gerd")
+		if _, err := k.tryJoin(guest("Gus")); reasonOf(err) != string(policy.MeetingFull) {
+			t.Errorf("join: %v", err)
+		}
+		k.user("uma")
+	})
+}

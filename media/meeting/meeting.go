@@ -62,7 +62,9 @@ type Meeting struct {
 	members  map[uuid.UUID]*Member
 	waiters  []*Member
 	admitted []*Member
-	count    counts
+	// leaving are gone, but their media may not have been closed yet.
+	leaving map[*Member]bool
+	count   counts
 	// admitting seats are taken but not confirmed by Kafka yet.
 	admitting  counts
 	invited    map[string]bool
@@ -73,6 +75,8 @@ type Meeting struct {
 	captures   map[captureKind]*capture
 	sets       map[policy.Participant]*grantSet
 	dirty      dirt
+	lobbyTold  time.Time
+	lobbyLater bool
 }
 
 // counts are of participants who are in, or about to be.
@@ -131,7 +135,7 @@ func open(cfg Config, facts Facts, deps Deps, call uuid.UUID, revived bool) (*Me
 		cfg: cfg.withDefaults(), deps: deps, call: call, orgID: facts.Organization.ID, region: facts.Organization.Region, started: time.Now(), revived: revived,
 		log: deps.Log.With("call_id", call.String()),
 		ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), done: make(chan struct{}),
-		members: map[uuid.UUID]*Member{}, invited: map[string]bool{}, goneBefore: map[uuid.UUID]bool{},
+		members: map[uuid.UUID]*Member{}, leaving: map[*Member]bool{}, invited: map[string]bool{}, goneBefore: map[uuid.UUID]bool{},
 		captures: map[captureKind]*capture{}, sets: map[policy.Participant]*grantSet{},
 	}
 	m.outbox = newOutbox(m)

@@ -53,15 +53,14 @@ func (m *Meeting) activeNotices(mb *Member) []protocol.Notice {
 // announce tells everybody who is in at once. Whoever has no connection just now is told in the reply that brings it back. The lock is held.
 func (m *Meeting) announce(n *notice) {
 	for _, mb := range m.admitted {
-		if mb.client == nil || !mb.ready {
-			if n.started {
-				continue // noticesTold
-			}
-			mb.send(protocol.TypeNotice, m.noticeFor(n, mb))
+		if mb.client == nil {
 			continue
 		}
 		mb.send(protocol.TypeNotice, m.noticeFor(n, mb))
-		m.noticeSent(mb, n)
+		// To a member whose reply isn't out yet it follows the reply; Ready takes note of it then.
+		if mb.ready || !n.started {
+			m.noticeSent(mb, n)
+		}
 	}
 }
 
@@ -210,15 +209,15 @@ func (mb *Member) consent(ctx context.Context, b protocol.Consent) error {
 
 // consented tells whether the member has agreed to everything that is recorded or transcribed now. The lock is held.
 func (mb *Member) consented() bool {
-	any := false
+	runs := false
 	for _, c := range mb.m.captures {
 		if c.notice == nil {
 			continue
 		}
-		any = true
+		runs = true
 		if s := mb.notices[c.notice.id]; s == nil || !s.consented {
 			return false
 		}
 	}
-	return any
+	return runs
 }

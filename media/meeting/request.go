@@ -214,7 +214,7 @@ func decode(body json.RawMessage, v any) error {
 	if err := d.Decode(v); err != nil {
 		return malformed
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself
+	if _, err := d.Token(); err != io.EOF {
 		return malformed
 	}
 	return nil

@@ -71,6 +71,7 @@ func (m *Meeting) reconnect(mb *Member, c Client) protocol.Joined {
 			// The last offer may never have arrived.
 			mb.send(protocol.TypeSubscribeOffer, *mb.offer)
 		}
+		m.tellSlides(mb)
 	}
 	m.operation(mb, "Reconnected")
 	j := m.joined(mb)
