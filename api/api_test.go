@@ -24,7 +24,11 @@ import (
 	"github.com/anteroom/anteroom/store/storetest"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	// For holding answers against the document, a calendar entry is text.
+	openapi3filter.RegisterBodyDecoder("text/calendar", openapi3filter.PlainBodyDecoder)
+	embeddedtest.Main(m)
+}
 
 // noon is when the calls of these tests start.
 func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
@@ -81,7 +85,7 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := s.Listen(t.Context())
+	listener, err := Listen(t.Context(), cfg, deps.Remote)
 	if err != nil {
 		t.Fatal(err)
 	}

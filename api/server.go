@@ -215,9 +215,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, r)
 }
 
-// Listen binds the configured address. It fails with ErrNotLoopback for one that other machines can reach, unless Deps.Remote allows it.
-func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
-	address, err := resolveListen(ctx, s.cfg.Listen, s.remote)
+// Listen binds the configured address, before there is a Server: what the API stands on may need to know it. It fails with ErrNotLoopback for
+// one that other machines can reach, unless remote allows it as in Deps.
+func Listen(ctx context.Context, cfg Config, remote bool) (net.Listener, error) {
+	address, err := resolveListen(ctx, cfg.withDefaults().Listen, remote)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +263,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 
 // Run listens and serves until the context ends.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := s.Listen(ctx)
+	listener, err := Listen(ctx, s.cfg, s.remote)
 	if err != nil {
 		return err
 	}

@@ -11,40 +11,71 @@ import (
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/decode"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/web"
 )
 
 // checkPatience bounds the checks of one /readyz.
 const checkPatience = 3 * time.Second
 
-// startAPI binds the address, so that trouble with it is known at once, and begins to answer.
-func (s *service) startAPI(ctx context.Context) error {
-	profiles, err := quality.NewProfiles(s.cfg.Quality)
-	if err != nil {
-		return err
-	}
-	deps := api.Deps{
-		Store: s.store, Profiles: profiles, Registry: s.metrics, Logger: s.log.With("room", "api"), Version: programVersion(),
-		Ready: s.ready,
-	}
-	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
-		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})
-		s.app.OnStop("import producer", func(context.Context) error { return s.importer.Close() })
-		deps.Importer = importer{s.importer}
-	}
-	server, err := api.New(s.cfg.API, deps)
-	if err != nil {
-		return err
-	}
-	listener, err := server.Listen(ctx)
+// startHTTP binds the address, so that trouble with it is known at once, starts what stands behind it, and begins to answer.
+func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
+	listener, err := api.Listen(ctx, s.cfg.API, !s.development)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("api.listen: %s is taken by another process: stop that one, or choose another with --listen or ANTEROOM_LISTEN", s.cfg.API.Listen)
 	}
 	if err != nil {
 		return err
 	}
+	s.app.OnStop("listener", func(context.Context) error { _ = listener.Close(); return nil }) // mostly closed by the API
 	s.url = "http://" + listener.Addr().String()
-	s.app.Go("API", func(ctx context.Context) error { return server.Serve(ctx, listener) })
+	if err := s.startDirectory(); err != nil {
+		return err
+	}
+	if err := s.startIdentity(listener); err != nil {
+		return err
+	}
+	if withMedia {
+		if err := s.startMedia(ctx); err != nil {
+			return err
+		}
+	}
+	deps, err := s.apiDeps()
+	if err != nil {
+		return err
+	}
+	if s.api, err = api.New(s.cfg.API, deps); err != nil {
+		return err
+	}
+	s.app.Go("API", func(ctx context.Context) error { return s.api.Serve(ctx, listener) })
 	return nil
+}
+
+// apiDeps gathers what the API works with.
+func (s *service) apiDeps() (api.Deps, error) {
+	profiles, err := quality.NewProfiles(s.cfg.Quality)
+	if err != nil {
+		return api.Deps{}, err
+	}
+	deps := api.Deps{
+		Store: s.store, Profiles: profiles, Registry: s.metrics, Logger: s.log.With("room", "api"), Version: programVersion(),
+		Ready: s.ready, Auth: s.identity, Sessions: s.identity, JoinPage: s.identity, Links: s.identity, Directory: s.directory,
+		Login:  func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
+		Mounts: map[string]api.Mount{"/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
+		Remote: !s.development,
+	}
+	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
+		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})
+		s.app.OnStop("import producer", func(context.Context) error { return s.importer.Close() })
+		deps.Importer = importer{s.importer}
+	}
+	if s.node != nil {
+		deps.Meetings = meetings{s.node, s.directory}
+		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
+	}
+	if s.devIssuer != nil {
+		deps.Mounts[devIssuerPath+"/"] = api.Mount{Handler: s.devIssuer.Handler()}
+	}
+	return deps, nil
 }
 
 // ready makes the checks of all that was started.

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/anteroom/anteroom/directory"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/demo"
 	"github.com/anteroom/anteroom/store"
@@ -30,6 +32,48 @@ func (s *service) loadDemo(ctx context.Context) error {
 	}
 	s.log.InfoContext(ctx, "demonstration calls loaded", "files", len(demo.Files()))
 	return nil
+}
+
+// What there is to try a meeting with.
+const (
+	demoMeeting = "5f6d0d5c-8f0e-4c9e-9a40-2f4f6c6b7a11"
+	demoUser    = "ada"
+)
+
+// makeDemoMeeting makes an organisation with a meeting where there are no organisations, and returns the meeting's link; "" if it isn't there.
+func (s *service) makeDemoMeeting(ctx context.Context) (string, error) {
+	select {
+	case <-s.directory.Ready():
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	if len(s.directory.Organizations.All()) == 0 {
+		if err := s.putDemo(ctx); err != nil && !errors.Is(err, store.ErrConflict) {
+			return "", fmt.Errorf("make demonstration meeting: %w", err)
+		}
+	}
+	facts, ok := s.directory.Meeting(demoMeeting)
+	if !ok {
+		return "", nil
+	}
+	return fmt.Sprintf("%s/join/%s#%s", s.url, demoMeeting, s.identity.LinkSecret(demoMeeting, facts.Meeting.LinkVersion)), nil
+}
+
+func (s *service) putDemo(ctx context.Context) error {
+	const author = "anteroom run"
+	_, err := s.directory.Organizations.Put(ctx, directory.Organization{
+		ID: demoOrg, Name: "Demo Clinic", Kind: directory.KindWork, Region: s.cfg.Ingest.Region,
+	}, 0, author)
+	if err != nil {
+		return err
+	}
+	if _, err = s.directory.Users.Put(ctx, directory.User{ID: demoUser, Org: demoOrg, Name: "Dr. Ada Byron"}, 0, author); err != nil {
+		return err
+	}
+	_, err = s.directory.Meetings.Put(ctx, directory.Meeting{
+		ID: demoMeeting, Org: demoOrg, Title: "Consultation", Kind: directory.MeetingScheduled, Organizer: demoUser, LinkVersion: 1,
+	}, 0, author)
+	return err
 }
 
 // lacksDemo tells whether there are no calls but some of the demonstration's.

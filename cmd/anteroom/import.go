@@ -15,11 +15,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anteroom/anteroom/event"
+	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/internal/config"
+	"github.com/anteroom/anteroom/internal/embedded"
 )
 
 // importOptions are the flags of import.
 type importOptions struct {
-	server, org, as string
+	server, org, as, data, tokenFile string
+	// token proves who imports; "" for nobody.
+	token string
 }
 
 func (c *cli) importCommand() *cobra.Command {
@@ -43,6 +48,9 @@ the exit code is 1.`,
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&opt.server, "server", "http://127.0.0.1:8480", "`URL` of the running Anteroom")
 	flags.StringVar(&opt.org, "org", demoOrg, "`organisation` that hosted the calls")
+	flags.StringVar(&opt.tokenFile, "token-file", "", "`file` with a token of an admin of the organisation; - is standard input")
+	flags.StringVar(&opt.data, "data", config.Default().Embedded.Data, "data `folder` of an Anteroom on this machine, which needs no token then")
+	_ = cmd.MarkFlagDirname("data")
 	flags.StringVar(&opt.as, "as", "guest", "whom the files' participants are taken for: `guest` or org")
 	_ = cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions([]string{"guest", "org"}, cobra.ShellCompDirectiveNoFileComp))
 	for _, format := range []struct{ name, short string }{
@@ -102,6 +110,9 @@ func (c *cli) importFiles(ctx context.Context, format string, opt importOptions,
 	if opt.as != "guest" && opt.as != "org" {
 		return fmt.Errorf("%w: --as: %q is neither guest nor org", errConfig, opt.as)
 	}
+	if opt.token, err = c.importToken(opt); err != nil {
+		return err
+	}
 	result := imported{Calls: []importedCall{}}
 	show := c.newUploads()
 	var fatal error
@@ -121,6 +132,28 @@ func (c *cli) importFiles(ctx context.Context, format string, opt importOptions,
 	}
 	show.stop()
 	return c.reportImport(result, fatal)
+}
+
+// importToken is the token of the file, or one for the Anteroom of the data folder if that is the server; else none, and the server says so.
+func (c *cli) importToken(opt importOptions) (string, error) {
+	if opt.tokenFile == "" {
+		url, err := embedded.RunningURL(opt.data)
+		if err != nil || url != strings.TrimSuffix(opt.server, "/") {
+			return "", nil //nolint:nilerr // it is some other server's business who may import
+		}
+		return devToken(tokenOptions{data: opt.data, roles: []string{string(identity.Operator)}})
+	}
+	file, _, err := c.open(opt.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %s: %w", opt.tokenFile, err)
+	}
+	defer file.Close()
+	const most = 16 << 10
+	text, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %s: %w", opt.tokenFile, err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 func (c *cli) reportImport(result imported, fatal error) error {
@@ -198,6 +231,9 @@ func post(ctx context.Context, base *url.URL, format string, opt importOptions, 
 		req.Body = http.NoBody
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
+	if opt.token != "" {
+		req.Header.Set("Authorization", "Bearer "+opt.token)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		var failed *url.Error

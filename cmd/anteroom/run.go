@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,21 +95,29 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if err := c.makeTables(ctx, cfg); err != nil {
 		return err
 	}
-	s := &service{cli: c, app: a, cfg: cfg, log: log}
+	cfg.Identity.StateFolder = stateFolder(cfg.Embedded)
+	if cfg.Recording.Dir == "" {
+		cfg.Recording.Dir = filepath.Join(cfg.Embedded.Data, "recordings")
+	}
+	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
-	if err := s.start(ctx, []role{roleIngest, roleAPI}); err != nil {
+	if err := s.start(ctx, roles()); err != nil {
 		return err
 	}
 	if err := lock.SetURL(s.url); err != nil {
 		return err
 	}
+	link := ""
 	if cfg.Embedded.Demo {
+		if link, err = s.makeDemoMeeting(ctx); err != nil {
+			return err
+		}
 		if err := s.loadDemo(ctx); err != nil {
 			return err
 		}
 	}
 	log.InfoContext(ctx, "ready", "url", s.url, "took", time.Since(began).Round(time.Millisecond), "first_start", statErr != nil)
-	return c.announce(s.url)
+	return c.announce(s.url, link)
 }
 
 func (c *cli) makeTables(ctx context.Context, cfg config.Config) error {
@@ -117,9 +126,14 @@ func (c *cli) makeTables(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
-// announce tells where the service is, once it is ready.
-func (c *cli) announce(url string) error {
+// announce tells where the service is, once it is ready, and where there is a meeting to try, if there is one.
+func (c *cli) announce(url, meeting string) error {
+	text := fmt.Sprintf("Anteroom is ready: %s\n", url)
+	if meeting != "" {
+		text += fmt.Sprintf("A meeting to try: %s\n  Open it in two windows: sign in as %s in one, type any name in the other.\n", meeting, demoUser)
+	}
 	return c.print(struct {
-		URL string `json:"url"`
-	}{url}, fmt.Sprintf("Anteroom is ready: %s/v1/calls\n", url))
+		URL     string `json:"url"`
+		Meeting string `json:"meeting,omitempty"`
+	}{url, meeting}, text)
 }

@@ -20,8 +20,12 @@ type role string
 
 const (
 	roleIngest role = "ingest"
+	roleMedia  role = "media"
 	roleAPI    role = "api"
 )
+
+// roles are all there are.
+func roles() []role { return []role{roleIngest, roleMedia, roleAPI} }
 
 func (c *cli) serveCommand() *cobra.Command {
 	var names []string
@@ -29,7 +33,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run roles of Anteroom against a Kafka and a ClickHouse that are there",
-		Long: `Runs the given roles against the configured Kafka and ClickHouse: ingest (from Kafka to ClickHouse) and api (HTTP).
+		Long: `Runs the given roles against the configured Kafka and ClickHouse: ingest (from Kafka to ClickHouse), media (meetings) and api (HTTP).
 The tables must be there and current, see anteroom migrate. Ends on SIGINT or SIGTERM within ten seconds, in order.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,27 +48,27 @@ The tables must be there and current, see anteroom migrate. Ends on SIGINT or SI
 			return c.serve(cmd.Context(), cfg, roles, migrate)
 		},
 	}
-	cmd.Flags().StringSliceVar(&names, "roles", []string{string(roleIngest), string(roleAPI)}, "`roles` to take: ingest, api")
+	cmd.Flags().StringSliceVar(&names, "roles", []string{string(roleIngest), string(roleMedia), string(roleAPI)}, "`roles` to take: ingest, media, api")
 	cmd.Flags().BoolVar(&migrate, "migrate", false, "make or update the tables first")
-	_ = cmd.RegisterFlagCompletionFunc("roles", cobra.FixedCompletions([]string{"ingest", "api", "ingest,api"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("roles", cobra.FixedCompletions([]string{"ingest", "media", "api", "ingest,media,api"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 func parseRoles(names []string) ([]role, error) {
-	var roles []role
+	var taken []role
 	for _, name := range names {
 		r := role(strings.TrimSpace(name))
-		if r != roleIngest && r != roleAPI {
-			return nil, fmt.Errorf("%w: --roles: %q is neither ingest nor api", errConfig, name)
+		if !slices.Contains(roles(), r) {
+			return nil, fmt.Errorf("%w: --roles: %q is none of ingest, media, api", errConfig, name)
 		}
-		if !slices.Contains(roles, r) {
-			roles = append(roles, r)
+		if !slices.Contains(taken, r) {
+			taken = append(taken, r)
 		}
 	}
-	if len(roles) == 0 {
-		return nil, fmt.Errorf("%w: --roles: name at least one of ingest, api", errConfig)
+	if len(taken) == 0 {
+		return nil, fmt.Errorf("%w: --roles: name at least one of ingest, media, api", errConfig)
 	}
-	return roles, nil
+	return taken, nil
 }
 
 func (c *cli) serve(ctx context.Context, cfg config.Config, roles []role, migrate bool) error {
@@ -85,7 +89,7 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, roles []role, migrat
 	if err == nil {
 		log.InfoContext(ctx, "ready", "url", s.url, "roles", roles, "took", time.Since(began).Round(time.Millisecond))
 		if s.url != "" {
-			err = c.announce(s.url)
+			err = c.announce(s.url, "")
 		}
 	}
 	return awaitEnd(ctx, a, log, err)

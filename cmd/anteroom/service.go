@@ -12,11 +12,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/anteroom/anteroom/api"
+	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/devissuer"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/label"
 	"github.com/anteroom/anteroom/internal/app"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/internal/recorder"
+	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/record"
+	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -33,6 +41,17 @@ type service struct {
 	kafka    *kafka.Client
 	keys     *label.Keyring
 	importer *ingest.Importer // nil without a labelling key
+
+	directory *registry.Registry
+	identity  *identity.Verifier
+	devIssuer *devissuer.Issuer // nil without development
+	recorder  *recorder.Recorder
+	node      *media.Node      // nil without the role media
+	signal    *signal.Handler  // nil without the role media
+	files     *record.Recorder // nil where nothing is recorded
+	api       *api.Server
+	// development: everything is on this machine, and a development issuer signs in whoever asks.
+	development bool
 	// url is where the API listens; empty without that role.
 	url string
 	// loading tells that demonstration calls are still to come.
@@ -48,10 +67,10 @@ func (s *service) start(ctx context.Context, roles []role) error {
 			return err
 		}
 	}
-	if slices.Contains(roles, roleAPI) {
-		return s.startAPI(ctx)
+	if !slices.Contains(roles, roleAPI) && !slices.Contains(roles, roleMedia) {
+		return nil
 	}
-	return nil
+	return s.startHTTP(ctx, slices.Contains(roles, roleMedia))
 }
 
 // connect makes the clients. None of them waits for its server.

@@ -10,10 +10,16 @@ import (
 	"strings"
 
 	"github.com/anteroom/anteroom/api"
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/label"
 	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/internal/recorder"
+	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/record"
+	"github.com/anteroom/anteroom/media/signal"
+	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/store"
 )
@@ -34,6 +40,21 @@ type Config struct {
 	Quality quality.Config `koanf:"quality"`
 	// Labelling makes pseudonyms.
 	Labelling Labelling `koanf:"labelling"`
+	// Identity says whose tokens are believed. Under `anteroom run` its state is in the data folder, and a development issuer signs in
+	// whoever asks on this machine.
+	Identity identity.Config `koanf:"identity"`
+	// Policy decides what participants may do.
+	Policy policy.Config `koanf:"policy"`
+	// Media are running meetings.
+	Media media.Config `koanf:"media"`
+	// Signalling are clients' connections to meetings.
+	Signalling signal.Config `koanf:"signalling"`
+	// Recording writes meetings to files. Under `anteroom run` they are in the data folder.
+	Recording record.Config `koanf:"recording"`
+	// Transcription sends participants' audio to where it is written down.
+	Transcription record.SinkConfig `koanf:"transcription"`
+	// Recorder hands the events of meetings to Kafka.
+	Recorder recorder.Config `koanf:"recorder"`
 	// Embedded are the engines of `anteroom run`.
 	Embedded Embedded `koanf:"embedded"`
 	// Log is what the service says about itself.
@@ -111,12 +132,19 @@ type Log struct {
 func Default() Config {
 	engine := embedded.DefaultClickHouseConfig("")
 	return Config{
-		API:        api.DefaultConfig(),
-		Ingest:     ingest.DefaultConfig(),
-		Rollups:    store.DefaultRollupsConfig(),
-		ClickHouse: store.DefaultConfig(),
-		Kafka:      kafka.DefaultConfig(),
-		Quality:    quality.DefaultConfig(),
+		API:           api.DefaultConfig(),
+		Ingest:        ingest.DefaultConfig(),
+		Rollups:       store.DefaultRollupsConfig(),
+		ClickHouse:    store.DefaultConfig(),
+		Kafka:         kafka.DefaultConfig(),
+		Quality:       quality.DefaultConfig(),
+		Identity:      identity.DefaultConfig(),
+		Policy:        policy.DefaultConfig(),
+		Media:         media.DefaultConfig(),
+		Signalling:    signal.DefaultConfig(),
+		Recording:     record.DefaultConfig(),
+		Transcription: record.DefaultSinkConfig(),
+		Recorder:      recorder.DefaultConfig(),
 		Embedded: Embedded{
 			Data: "./data", Demo: true,
 			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays,
@@ -161,6 +189,13 @@ func (c Config) Validate(mode Mode) error {
 	_, err := quality.NewProfiles(c.Quality)
 	section("quality", err)
 	section("labelling", c.Labelling.validate())
+	section("identity", c.Identity.Validate())
+	section("policy", c.Policy.Validate())
+	section("media", c.Media.Validate())
+	section("signalling", c.Signalling.Validate())
+	section("recording", c.Recording.Validate())
+	section("transcription", c.Transcription.Validate())
+	section("recorder", c.Recorder.Validate())
 	section("log", c.Log.validate())
 	return errors.Join(errs...)
 }

@@ -1,0 +1,35 @@
+package embedded
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrNotRunning is returned by RunningURL where no instance uses the data folder, or none that listens yet.
+var ErrNotRunning = errors.New("no Anteroom runs on this data folder")
+
+// RunningURL is where the instance that holds the data folder listens.
+func RunningURL(dir string) (string, error) {
+	file, err := os.Open(filepath.Join(dir, lockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look who holds the data folder: %w", err)
+	}
+	defer file.Close()
+	// Whoever gets a shared lock sees that nobody has the folder.
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
+		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	}
+	var by holder
+	if err := json.NewDecoder(file).Decode(&by); err != nil || by.URL == "" {
+		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	}
+	return by.URL, nil
+}
