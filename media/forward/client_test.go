@@ -10,11 +10,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/media/measure"
 )
 
 // patience bounds every wait in tests: long, since nothing is said about time.
@@ -53,6 +55,8 @@ type member struct {
 	mids     map[string]Subscribed
 	received map[uuid.UUID]*received
 	silent   bool // don't answer offers
+	// reporting: receiver reports are the member's own.
+	reporting bool
 }
 
 // received is what came of one subscribed track.
@@ -229,27 +233,59 @@ func (m *member) answer(version uint64, sdp string) error {
 
 // track notes what comes.
 func (m *member) track(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	go func() {
-		for {
-			if _, _, err := receiver.ReadRTCP(); err != nil {
-				return
-			}
-		}
-	}()
+	in := measure.NewInbound(remote.Codec().ClockRate)
+	go m.report(remote, receiver, in)
 	mid := receiver.RTPTransceiver().Mid()
 	m.mu.Lock()
 	of := m.mids[mid]
 	m.mu.Unlock()
 	m.note(func() { m.received[of.TrackID] = &received{kind: remote.Kind(), remote: remote} })
+	var lost missing
+	seen := map[uint16]bool{}
 	for {
-		packet, _, err := remote.ReadRTP()
+		packet, attributes, err := remote.ReadRTP()
 		if err != nil {
 			return
 		}
+		repaired := attributes.Get(webrtc.AttributeRtxSsrc) != nil
+		if m.reporting {
+			lost.arrived(packet.SequenceNumber, time.Now())
+			if due := lost.due(time.Now(), 100*time.Millisecond); len(due) > 0 {
+				_ = m.sub.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{
+					MediaSSRC: uint32(remote.SSRC()), Nacks: rtcp.NackPairsFromSequenceNumbers(due),
+				}})
+			}
+		}
+		// A retransmission of what came is on another SSRC and none of this one's packets.
+		if !repaired || !seen[packet.SequenceNumber] {
+			in.Packet(packet.SequenceNumber, packet.Timestamp, packet.MarshalSize(), time.Now(), repaired, packet.Marker)
+		}
+		seen[packet.SequenceNumber] = true
 		m.note(func() {
 			r := m.received[of.TrackID]
 			r.packets = append(r.packets, *packet)
 		})
+	}
+}
+
+// report answers each sender report by a receiver report of RFC 3550, for a member without interceptors: pion's reports don't take back what came
+// late, and its requests go on for what came as a retransmission.
+func (m *member) report(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, in *measure.Inbound) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok {
+				in.SenderReport(sr.NTPTime, time.Now())
+			}
+		}
+		if now := time.Now(); m.reporting {
+			_ = m.sub.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{
+				SSRC: 1, Reports: []rtcp.ReceptionReport{in.ReceptionReport(uint32(remote.SSRC()), now)},
+			}})
+		}
 	}
 }
 
