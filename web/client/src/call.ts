@@ -77,6 +77,7 @@ export class Call extends Emitter<CallEvents> {
   #lobbyState: "waiting_for_host" | "in_lobby" | undefined;
   #joined: Joined | undefined;
   #title = "";
+  #displayName = "";
   #reconnecting = false;
   #endReason: CallEndReason | undefined;
   readonly #participants = new Map<string, RemoteParticipant>();
@@ -97,8 +98,8 @@ export class Call extends Emitter<CallEvents> {
     this.recording = new Recording(this.#session);
     this.transcription = new Transcription(this.#session);
     this.notices = new Notices(this.#session, this.recording, this.transcription);
-    this.activities = new Activities(this.#session);
-    this.chat = new Chat(this.#session, () => this.participantId);
+    this.activities = new Activities(this.#session, () => this.participantId);
+    this.chat = new Chat(this.#session, () => ({ id: this.participantId, displayName: this.displayName, isExternal: this.kind === "guest" }));
     this.diagnostics = new UserFacingDiagnostics((name, value) => this.#session.tell("diagnostic", { name, value }));
     this.mediaStats = new MediaStats({
       peers: () => [this.#publisher?.peer, this.#subscriber?.peer].filter((peer) => peer !== undefined),
@@ -138,6 +139,11 @@ export class Call extends Emitter<CallEvents> {
 
   get kind(): ParticipantKind {
     return this.#joined?.kind ?? "guest";
+  }
+
+  /** One's own name, as the others see it; empty until one is admitted. */
+  get displayName(): string {
+    return this.#displayName;
   }
 
   /** The hosting organisation's name. */
@@ -409,7 +415,10 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #putParticipant(line: Participant): void {
-    if (line.participant_id === this.participantId) return;
+    if (line.participant_id === this.participantId) {
+      this.#displayName = line.display_name;
+      return;
+    }
     const known = this.#participants.get(line.participant_id);
     if (known) {
       known.update(line);

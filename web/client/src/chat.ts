@@ -18,6 +18,13 @@ export interface ChatEvents {
   changed: readonly Message[];
 }
 
+/** Who oneself is, as the others see it. */
+export interface Author {
+  id: string;
+  displayName: string;
+  isExternal: boolean;
+}
+
 /** How often typing is told at most, in milliseconds. */
 const TYPING_INTERVAL_MS = 1_500;
 
@@ -26,13 +33,13 @@ const TYPING_INTERVAL_MS = 1_500;
  */
 export class Chat extends Emitter<ChatEvents> {
   readonly #session: Session;
-  readonly #self: () => string;
+  readonly #self: () => Author;
   #messages: Message[] = [];
   #typedAt = 0;
   #readUpTo = "";
   #more = false;
 
-  constructor(session: Session, self: () => string) {
+  constructor(session: Session, self: () => Author) {
     super();
     this.#session = session;
     this.#self = self;
@@ -50,33 +57,36 @@ export class Chat extends Emitter<ChatEvents> {
 
   /** Whether a message is one's own. */
   isMine(message: Message): boolean {
-    return message.participant_id === this.#self();
+    return message.participant_id === this.#self().id;
   }
 
   /** Sends a message; resolves with its id once it is kept. `replyTo` and `file` are for org users. */
   async send(text: string, options: { replyTo?: string; file?: FileLink } = {}): Promise<string> {
-    const sent = await this.#session.request("chat_send", {
-      text,
-      ...(options.replyTo && { reply_to: options.replyTo }),
-      ...(options.file && { file: options.file }),
-    });
+    const extra = { ...(options.replyTo && { reply_to: options.replyTo }), ...(options.file && { file: options.file }) };
+    const sent = await this.#session.request("chat_send", { text, ...extra });
     this.#typedAt = 0;
+    // The server tells everybody but the author.
+    const { id, displayName, isExternal } = this.#self();
+    this.receive({ message_id: sent.message_id, participant_id: id, display_name: displayName, external: isExternal, text, sent_at: sent.sent_at, ...extra });
     return sent.message_id;
   }
 
   /** Replaces the text of one's own message. */
   async edit(messageId: string, text: string): Promise<void> {
     await this.#session.request("chat_edit", { message_id: messageId, text });
+    this.edited({ message_id: messageId, text, edited_at: new Date().toISOString() });
   }
 
   /** Deletes one's own message. */
   async delete(messageId: string): Promise<void> {
     await this.#session.request("chat_delete", { message_id: messageId });
+    this.deleted({ participant_id: this.#self().id, message_id: messageId });
   }
 
   /** Reacts to a message; "" takes the reaction back. Org users only. */
   async react(messageId: string, reaction: string): Promise<void> {
     await this.#session.request("chat_react", { message_id: messageId, reaction });
+    this.reacted();
   }
 
   /** Tells the others that one types: call it on each key. */
@@ -150,12 +160,12 @@ export class Chat extends Emitter<ChatEvents> {
 
   /** For this library. */
   typing(by: ChatBy): void {
-    if (by.participant_id !== this.#self()) this.emit("typingIndicatorReceived", { participantId: by.participant_id });
+    if (by.participant_id !== this.#self().id) this.emit("typingIndicatorReceived", { participantId: by.participant_id });
   }
 
   /** For this library. */
   read(by: ChatBy): void {
-    if (by.participant_id !== this.#self()) this.emit("readReceiptReceived", { participantId: by.participant_id, messageId: by.message_id ?? "" });
+    if (by.participant_id !== this.#self().id) this.emit("readReceiptReceived", { participantId: by.participant_id, messageId: by.message_id ?? "" });
   }
 
   #replace(id: string, change: (message: Message) => Message): Message | undefined {

@@ -241,7 +241,7 @@ export class Notices extends Emitter<NoticesEvents> {
 }
 
 export interface ActivitiesEvents {
-  /** Something another org user did: guests get none. */
+  /** Something an org user did, oneself included: guests get none. */
   activity: Activity;
   /** A presentation runs that is rendered on each client, and not for guests. */
   slidesLiveHidden: { isRunning: boolean; reason: string };
@@ -250,11 +250,13 @@ export interface ActivitiesEvents {
 /** Activities are reactions, raised hands, polls, questions: among org users only. */
 export class Activities extends Emitter<ActivitiesEvents> {
   readonly #session: Session;
+  readonly #self: () => string;
   #handRaised = false;
 
-  constructor(session: Session) {
+  constructor(session: Session, self: () => string) {
     super();
     this.#session = session;
+    this.#self = self;
   }
 
   /** Whether one's own hand is raised. */
@@ -279,7 +281,10 @@ export class Activities extends Emitter<ActivitiesEvents> {
 
   /** Sends any kind of activity; `data` is at most 16 KiB of JSON. */
   async send(kind: ActivityKind, data?: unknown): Promise<void> {
-    await this.#session.request("activity", { kind, ...(data !== undefined && { data }) });
+    const activity = { kind, ...(data !== undefined && { data }) };
+    await this.#session.request("activity", activity);
+    // The server tells everybody but the sender.
+    this.emit("activity", { ...activity, participant_id: this.#self() });
   }
 
   /** For this library. */
