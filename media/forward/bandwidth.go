@@ -82,7 +82,7 @@ func (b *bandwidth) feedback(f *rtcp.TransportLayerCC, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fedBack = now
-	var got, lost, bytes int
+	var got, lost int
 	seq, delta := f.BaseSequenceNumber, 0
 	at := int64(f.ReferenceTime) * 64_000
 	take := func(symbol uint16) bool {
@@ -105,7 +105,7 @@ func (b *bandwidth) feedback(f *rtcp.TransportLayerCC, now time.Time) {
 		delta++
 		if known {
 			got++
-			bytes += int(p.size)
+			b.arrived.add(int(p.size), at)
 			b.delay.add(p.at, at)
 		}
 		return true
@@ -129,7 +129,6 @@ func (b *bandwidth) feedback(f *rtcp.TransportLayerCC, now time.Time) {
 	if got+lost == 0 {
 		return
 	}
-	b.arrived.add(bytes, now)
 	b.update(float64(lost)/float64(got+lost), now)
 }
 
@@ -151,7 +150,7 @@ func (b *bandwidth) loss(fraction float64, now time.Time) {
 
 // update lowers or raises the estimate.
 func (b *bandwidth) update(lost float64, now time.Time) {
-	rate, rateKnown := b.arrived.bits(now)
+	rate, rateKnown := b.arrived.rate, b.arrived.known
 	elapsed := min(now.Sub(b.updated), time.Second)
 	b.updated = now
 	switch {
@@ -181,32 +180,32 @@ func (b *bandwidth) lower(bits float64, now time.Time) {
 	}
 }
 
-// arrivalRate is how much arrived over about the last second.
+// arrivalRate is how much arrived a second, by the subscriber's clock: a queue on the way gives out what the path carries, whenever the
+// feedback about it comes.
 type arrivalRate struct {
-	since time.Time
-	bytes int
-	rate  float64
-	known bool
+	started bool
+	since   int64 // microseconds
+	bytes   int
+	rate    float64
+	known   bool
 }
 
-func (a *arrivalRate) add(bytes int, now time.Time) {
-	const window = 500 * time.Millisecond
-	if a.since.IsZero() || now.Sub(a.since) > 4*window {
-		a.since, a.bytes, a.known = now, 0, false
+func (a *arrivalRate) add(bytes int, at int64) {
+	const window = 500_000
+	elapsed := at - a.since
+	if !a.started || elapsed < -window || elapsed > 4*window {
+		// The first, or the first after a pause.
+		*a = arrivalRate{started: true, since: at}
 		return
 	}
 	a.bytes += bytes
-	if elapsed := now.Sub(a.since); elapsed >= window {
-		rate := float64(a.bytes*8) / elapsed.Seconds()
+	if elapsed >= window {
+		rate := float64(a.bytes*8) / float64(elapsed) * 1e6
 		if a.known {
 			rate = (a.rate + rate) / 2
 		}
-		a.rate, a.known, a.since, a.bytes = rate, true, now, 0
+		a.rate, a.known, a.since, a.bytes = rate, true, at, 0
 	}
-}
-
-func (a *arrivalRate) bits(now time.Time) (float64, bool) {
-	return a.rate, a.known && now.Sub(a.since) < 2*time.Second
 }
 
 // delayTrend is how much longer packets take than the quickest did lately. Both clocks' difference is unknown and cancels out; so does their

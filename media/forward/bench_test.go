@@ -192,6 +192,7 @@ func relayOurs(b *testing.B, publishers, subscribers int) (float64, float64) {
 	api := benchAPI(b)
 	var tracks []*webrtc.TrackLocalStaticRTP
 	var pcs []*webrtc.PeerConnection
+	var members []*benchClient
 	clients := max(publishers, subscribers)
 	if publishers == 1 {
 		clients = subscribers + 1
@@ -213,13 +214,14 @@ func relayOurs(b *testing.B, publishers, subscribers int) (float64, float64) {
 			tracks, pcs = append(tracks, track), append(pcs, m.pub)
 			want += clients - 1
 		}
-		defer func() {
-			if c.pc != nil {
-				_ = c.pc.Close()
-			}
-		}()
+		members = append(members, c)
 	}
 	cpu, n := runLoad(tracks, &delivered, func() bool { return flowing.Load() == int64(want) }, b)
+	for _, c := range members {
+		if c.pc != nil {
+			pcs = append(pcs, c.pc)
+		}
+	}
 	for _, pc := range pcs {
 		_ = pc.Close()
 	}

@@ -146,7 +146,7 @@ func (c Config) validateICEServers() (errs []error) {
 		for i, url := range urls {
 			found, host, _ := strings.Cut(url, ":")
 			if found != scheme && found != scheme+"s" {
-				errs = append(errs, fmt.Errorf("%s[%d]: %q does not begin with %s: or %ss:", field, i, url, scheme, scheme))
+				errs = append(errs, fmt.Errorf("%s[%d]: %q is not %s:host or %ss:host", field, i, url, scheme, scheme))
 			} else if host == "" || strings.ContainsAny(host, " /@") {
 				errs = append(errs, fmt.Errorf("%s[%d]: %q names no host", field, i, url))
 			}

@@ -27,7 +27,6 @@ const (
 	mimeVP9  = "video/vp9"
 	mimeH264 = "video/h264"
 	mimeAV1  = "video/av1"
-	mimeRTX  = "video/rtx"
 )
 
 // audioCodecs are Opus and its redundant form, RFC 2198: blocks of Opus, passed through.
@@ -165,25 +164,6 @@ func newAPI(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.Setting
 		adjust(&settings)
 	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings)), nil
-}
-
-// preferences are the codecs of a subscribe section: that of the track and its retransmissions, so that what a subscriber can't decode is
-// refused in its answer and not discovered on the screen.
-func preferences(track webrtc.RTPCodecCapability) []webrtc.RTPCodecParameters {
-	mime := strings.ToLower(track.MimeType)
-	if strings.HasPrefix(mime, "audio/") {
-		return audioCodecs()
-	}
-	var chosen []webrtc.RTPCodecParameters
-	for _, codec := range videoCodecs() {
-		switch {
-		case strings.EqualFold(codec.MimeType, track.MimeType) && sameProfile(mime, codec.SDPFmtpLine, track.SDPFmtpLine):
-			chosen = append(chosen, codec)
-		case len(chosen) > 0 && codec.SDPFmtpLine == fmt.Sprintf("apt=%d", chosen[len(chosen)-1].PayloadType):
-			chosen = append(chosen, codec)
-		}
-	}
-	return chosen
 }
 
 // sameProfile compares what decides whether a decoder can take a stream.

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -658,7 +657,7 @@ func (r *recorded) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		panic(fmt.Sprint("closed twice"))
+		panic("closed twice")
 	}
 	r.closed = true
 }

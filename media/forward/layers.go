@@ -49,13 +49,13 @@ func (t *track) candidateLayers(now time.Time) (layers []*layer, heights []int) 
 
 // wantedHeight of a subscription: what the client has room for, or less the more cameras it gets.
 func (p *Peer) wantedHeight(sub *subscription, cameras int) int {
-	const any = 1 << 14
+	const anyHeight = 1 << 14
 	height, explicit := p.wanted(sub.track.id)
 	switch {
 	case explicit:
 		return height
 	case sub.track.kind == Screen, cameras <= 2:
-		return any
+		return anyHeight
 	case cameras <= 6:
 		return 360
 	}

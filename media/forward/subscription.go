@@ -228,13 +228,11 @@ func (s *subscription) starving(now time.Time) bool {
 	return waits && s.track.kind != Audio && s.bound.Load() != nil && now.UnixNano()-s.askedKey.Load() > int64(again)
 }
 
-// end stops sending; false: it had ended before.
-func (s *subscription) end() bool {
-	if s.ended.Swap(true) {
-		return false
+// end stops sending.
+func (s *subscription) end() {
+	if !s.ended.Swap(true) {
+		s.track.unsubscribe(s)
 	}
-	s.track.unsubscribe(s)
-	return true
 }
 
 // readReports reads what the subscriber says of the stream until the sender stops.

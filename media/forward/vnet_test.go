@@ -114,11 +114,11 @@ func TestLossIsRepairedAndMeasured(t *testing.T) {
 	sent := b.sequences(id)
 	n.mu.Lock()
 	upSSRC := uint32(a.pub.GetSenders()[0].GetParameters().Encodings[0].SSRC)
-	upLost, downLost := len(n.up[upSSRC]), 0
+	upLost := len(n.up[upSSRC])
 	b.mu.Lock()
 	downSSRC := uint32(b.received[id].remote.SSRC())
 	b.mu.Unlock()
-	downLost = len(n.down[downSSRC])
+	downLost := len(n.down[downSSRC])
 	n.mu.Unlock()
 	if upLost < 5 || downLost < 5 {
 		t.Fatalf("dropped %d up and %d down, want more to show anything", upLost, downLost)
