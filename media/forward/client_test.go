@@ -69,6 +69,7 @@ type received struct {
 // clientOptions change how a member connects.
 type clientOptions struct {
 	net    transport.Net
+	tcp    bool // no UDP
 	engine func(*webrtc.MediaEngine) error
 	// interceptors of the subscribing connection.
 	interceptors func(*webrtc.MediaEngine, *interceptor.Registry) error
@@ -92,6 +93,9 @@ func newClientAPI(t testing.TB, o clientOptions) *webrtc.API {
 	} else {
 		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 		settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
+	}
+	if o.tcp {
+		settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	}
 	for _, err := range []error{o.engine(media), o.interceptors(media, registry)} {
 		if err != nil {

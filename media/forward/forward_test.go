@@ -661,3 +661,63 @@ func (r *recorded) Close() {
 	}
 	r.closed = true
 }
+
+func TestClientWithoutUDPUsesTCP(t *testing.T) {
+	room, _ := newTestRoom(t, nil)
+	a, b := join(t, room, clientOptions{tcp: true}), join(t, room, clientOptions{tcp: true})
+	video := newLocal(t, webrtc.MimeTypeVP8)
+	a.publish(map[Kind]*webrtc.TrackLocalStaticRTP{Video: video})
+	play(t, map[*source]bool{{track: video}: false})
+	b.until("video over TCP", func() bool { return b.flowing(30) == 1 })
+}
+
+// blocked is a connection that takes nothing.
+type blocked struct {
+	webrtc.TrackLocalWriter
+	release chan struct{}
+}
+
+func (b blocked) WriteRTP(*rtp.Header, []byte) (int, error) { <-b.release; return 0, nil }
+
+func TestSlowSubscriberDelaysNobody(t *testing.T) {
+	room, _ := newTestRoom(t, func(c *Config) { c.QueuePackets = 16; c.ReportInterval = time.Second })
+	a, slow, other := join(t, room, clientOptions{}), join(t, room, clientOptions{}), join(t, room, clientOptions{})
+	video := newLocal(t, webrtc.MimeTypeVP8)
+	id := a.publish(map[Kind]*webrtc.TrackLocalStaticRTP{Video: video})[Video]
+	play(t, map[*source]bool{{track: video}: false})
+	slow.until("video", func() bool { return slow.flowing(10) == 1 })
+	other.until("video", func() bool { return other.flowing(10) == 1 })
+	sub := slow.peer.sub.all()[0]
+	stuck := *sub.bound.Load()
+	release := make(chan struct{})
+	defer close(release)
+	stuck.stream = blocked{release: release}
+	sub.bound.Store(&stuck)
+	other.until("200 more packets", func() bool { return len(other.received[id].packets) > 210 })
+	other.mu.Lock()
+	wantContinuous(t, other.received[id])
+	other.mu.Unlock()
+	if sub.out.Totals().Dropped == 0 && sub.dropped.Load() == 0 {
+		t.Error("the slow subscriber's packets were not dropped")
+	}
+}
+
+func TestConnectionThatTheClientClosedIsTold(t *testing.T) {
+	room, _ := newTestRoom(t, nil)
+	a := join(t, room, clientOptions{})
+	audio := newLocal(t, webrtc.MimeTypeOpus)
+	a.publish(map[Kind]*webrtc.TrackLocalStaticRTP{Audio: audio})
+	stop := play(t, map[*source]bool{{track: audio}: true})
+	a.until("the connection", func() bool { return a.states[PublishSide] == "connected" && len(a.started) == 1 })
+	stop()
+	if err := a.pub.GracefulClose(); err != nil {
+		t.Fatal(err)
+	}
+	a.until("its end", func() bool { return a.states[PublishSide] == "failed" })
+	// The same member, loaded again.
+	a.pub = nil
+	again := newLocal(t, webrtc.MimeTypeOpus)
+	a.publish(map[Kind]*webrtc.TrackLocalStaticRTP{Audio: again})
+	play(t, map[*source]bool{{track: again}: true})
+	a.until("media again", func() bool { return len(a.started) == 2 && slices.Contains(a.ended, "audio unpublished") })
+}

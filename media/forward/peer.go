@@ -231,7 +231,8 @@ func (p *Peer) connection(side Side, state webrtc.PeerConnectionState) {
 		known = "connected"
 	case webrtc.PeerConnectionStateDisconnected:
 		known = "disconnected"
-	case webrtc.PeerConnectionStateFailed:
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		// Closed by the client: the peer itself closes only what it no longer listens to.
 		known = "failed"
 	default:
 		return

@@ -128,7 +128,14 @@ func (p *publisher) connection(session string) (*webrtc.PeerConnection, error) {
 		return nil, err
 	}
 	pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) { p.took(pc, remote, receiver) })
-	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) { p.peer.connection(PublishSide, state) })
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		p.mu.Lock()
+		current := p.pc == pc
+		p.mu.Unlock()
+		if current {
+			p.peer.connection(PublishSide, state)
+		}
+	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.peer.isClosing() {

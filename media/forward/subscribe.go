@@ -142,19 +142,53 @@ func (s *subscriber) connect() (*webrtc.PeerConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		if state == webrtc.PeerConnectionStateFailed {
-			s.mu.Lock()
-			s.restart = true
-			s.mu.Unlock()
-			s.peer.poke()
-		}
-		s.peer.connection(SubscribeSide, state)
-	})
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) { s.changed(pc, state) })
 	s.mu.Lock()
 	s.pc = pc
 	s.mu.Unlock()
 	return pc, nil
+}
+
+// changed follows a connection's state: a failed one is offered again with an ICE restart, one that the client closed is made anew.
+func (s *subscriber) changed(pc *webrtc.PeerConnection, state webrtc.PeerConnectionState) {
+	s.mu.Lock()
+	current := s.pc == pc
+	if current && state == webrtc.PeerConnectionStateFailed {
+		s.restart = true
+	}
+	s.mu.Unlock()
+	if !current {
+		return
+	}
+	s.peer.connection(SubscribeSide, state)
+	switch state {
+	case webrtc.PeerConnectionStateFailed:
+		s.peer.poke()
+	case webrtc.PeerConnectionStateClosed:
+		s.peer.spawn(func() { s.renew(pc) })
+	default:
+	}
+}
+
+// renew gives up a connection that is closed; what is wanted is offered on another.
+func (s *subscriber) renew(pc *webrtc.PeerConnection) {
+	s.negotiation.Lock()
+	defer s.negotiation.Unlock()
+	s.mu.Lock()
+	if s.pc != pc {
+		s.mu.Unlock()
+		return
+	}
+	subs := s.subs
+	s.pc, s.subs, s.free = nil, map[uuid.UUID]*subscription{}, map[*webrtc.RTPTransceiver]bool{}
+	s.awaiting, s.described, s.restart, s.candidates = false, false, false, nil
+	s.mu.Unlock()
+	for _, sub := range subs {
+		sub.end()
+		s.peer.subscriptionEnded(sub)
+	}
+	_ = pc.GracefulClose()
+	s.peer.poke()
 }
 
 // add makes a subscription, in a section that is free if there is one.
