@@ -39,6 +39,7 @@ type Config struct {
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
 	return Config{
+		Meeting: meeting.DefaultConfig(), Forward: forward.DefaultConfig(),
 		JoinsPerAddress: 20, JoinBurstPerAddress: 100,
 		JoinsPerMeeting: 50, JoinBurstPerMeeting: 400,
 		MaxAddresses: 1 << 16,
@@ -97,5 +98,20 @@ func (c Config) Validate() error {
 	if c.RenewTokens > 0 && c.RenewTokens < time.Second {
 		errs = append(errs, errors.New("renew_tokens: is below 1s"))
 	}
+	errs = append(errs, within("meeting", c.Meeting.Validate())...)
+	errs = append(errs, within("forward", c.Forward.Validate())...)
 	return errors.Join(errs...)
+}
+
+// within puts a section's name before each of its complaints.
+func within(section string, err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Validate joins them itself
+	if !ok {
+		return nil
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, fmt.Errorf("%s.%w", section, e))
+	}
+	return errs
 }
