@@ -55,13 +55,8 @@ func (n *Node) applyChanges(ctx context.Context, work *errgroup.Group) {
 	n.mu.Unlock()
 	for _, t := range tasks {
 		work.Go(func() error {
-			select {
-			case <-t.r.ready:
-			default:
-				return nil // begin compares the facts once it is ready, and asks policy as it is then.
-			}
-			if t.r.err != nil {
-				return nil
+			if !t.r.runs() {
+				return nil // If it is just beginning: begin compares the facts once it is ready, and asks policy as it is then.
 			}
 			if t.settings {
 				n.update(ctx, t.r)
@@ -71,6 +66,16 @@ func (n *Node) applyChanges(ctx context.Context, work *errgroup.Group) {
 			}
 			return nil
 		})
+	}
+}
+
+// runs tells whether the session has begun, without waiting for it.
+func (r *running) runs() bool {
+	select {
+	case <-r.ready:
+		return r.err == nil
+	default:
+		return false
 	}
 }
 

@@ -76,7 +76,10 @@ func Dial(ctx context.Context, url string, opts Options) (*Client, error) {
 		return nil, err
 	}
 	c.media = media
-	return c, c.connect(ctx)
+	if err := c.connect(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *Client) connect(ctx context.Context) error {
@@ -84,7 +87,8 @@ func (c *Client) connect(ctx context.Context) error {
 		HTTPClient: c.opts.HTTPClient, HTTPHeader: c.opts.Header, Subprotocols: []string{protocol.Subprotocol},
 	})
 	if err != nil {
-		if resp != nil {
+		if resp != nil && resp.Body != nil {
+			_ = resp.Body.Close()
 			return fmt.Errorf("connect (HTTP status %d): %w", resp.StatusCode, err)
 		}
 		return fmt.Errorf("connect: %w", err)

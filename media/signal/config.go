@@ -35,8 +35,10 @@ type Config struct {
 	RequestsPerSecond float64 `koanf:"requests_per_second"`
 	// RequestBurst may come at once. Default 200.
 	RequestBurst int `koanf:"request_burst"`
-	// PendingRequests of one connection may wait for the one that is handled; more are refused with rate_limited. Default 64.
+	// PendingRequests and PendingBytes of one connection may wait for the one that is handled; more are refused with rate_limited. Defaults 64
+	// and 1 MiB.
 	PendingRequests int `koanf:"pending_requests"`
+	PendingBytes    int `koanf:"pending_bytes"`
 	// QueueFrames and QueueBytes may wait to be sent to one client; beyond them it is cut. Defaults 1024 and 4 MiB.
 	QueueFrames int `koanf:"queue_frames"`
 	QueueBytes  int `koanf:"queue_bytes"`
@@ -48,7 +50,7 @@ func DefaultConfig() Config {
 		MaxConnections: 20000, ConnectionsPerAddress: 40, ConnectionBurstPerAddress: 200,
 		JoinTimeout: 10 * time.Second, PingInterval: 15 * time.Second, PingTimeout: 10 * time.Second,
 		RequestTimeout: 20 * time.Second, WriteTimeout: 10 * time.Second,
-		RequestsPerSecond: 50, RequestBurst: 200, PendingRequests: 64,
+		RequestsPerSecond: 50, RequestBurst: 200, PendingRequests: 64, PendingBytes: 1 << 20,
 		QueueFrames: 1024, QueueBytes: 4 << 20,
 	}
 }
@@ -66,6 +68,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.RequestsPerSecond, standard.RequestsPerSecond)
 	fill(&c.RequestBurst, standard.RequestBurst)
 	fill(&c.PendingRequests, standard.PendingRequests)
+	fill(&c.PendingBytes, standard.PendingBytes)
 	fill(&c.QueueFrames, standard.QueueFrames)
 	fill(&c.QueueBytes, standard.QueueBytes)
 	return c
@@ -107,6 +110,7 @@ func (c Config) Validate() error {
 	refuse("requests_per_second", c.RequestsPerSecond < 0)
 	refuse("request_burst", c.RequestBurst < 0)
 	refuse("pending_requests", c.PendingRequests < 0)
+	refuse("pending_bytes", c.PendingBytes < 0)
 	refuse("queue_frames", c.QueueFrames < 0)
 	refuse("queue_bytes", c.QueueBytes < 0)
 	return errors.Join(errs...)

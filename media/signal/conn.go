@@ -25,6 +25,8 @@ type conn struct {
 
 	// requests go from the reader to the worker.
 	requests chan protocol.Frame
+	// waiting is how many bytes of bodies are in requests.
+	waiting atomic.Int64
 	// abort ends everything at once.
 	abort context.CancelFunc
 	// limiter is for what is handled, patience for what is refused because of it; both are the reader's.
@@ -278,13 +280,27 @@ func (c *conn) take(data []byte) bool {
 		c.reply(f.ID, nil, nil)
 		return true
 	}
+	if c.hand(f) {
+		return true
+	}
+	c.count(f.Type, outcomeLimited)
+	c.reply(f.ID, nil, &protocol.Error{Reason: protocol.ReasonRateLimited, Message: "Too many requests wait for an answer. Wait for replies before sending more."})
+	return c.patience.Allow()
+}
+
+// hand gives a request to the worker. False: too much waits already.
+func (c *conn) hand(f protocol.Frame) bool {
+	size := int64(len(f.Body))
+	if waiting := c.waiting.Add(size); waiting > size && waiting > int64(c.h.cfg.PendingBytes) {
+		c.waiting.Add(-size)
+		return false
+	}
 	select {
 	case c.requests <- f:
 		return true
 	default:
-		c.count(f.Type, outcomeLimited)
-		c.reply(f.ID, nil, &protocol.Error{Reason: protocol.ReasonRateLimited, Message: "Too many requests wait for an answer. Wait for replies before sending more."})
-		return c.patience.Allow()
+		c.waiting.Add(-size)
+		return false
 	}
 }
 

@@ -73,6 +73,32 @@ func TestOutboxIsBounded(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsForTheWorkerIsBounded(t *testing.T) {
+	h, err := New(Config{PendingRequests: 3, PendingBytes: 100}, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := func(bytes int) protocol.Frame { return protocol.Frame{Type: "x", ID: 1, Body: make([]byte, bytes)} }
+	c := newConn(h, remoteOfTests())
+	for i, step := range []struct {
+		bytes int
+		want  bool
+	}{{1000, true}, {1, false}} { // One that is large alone has its turn.
+		if got := c.hand(frame(step.bytes)); got != step.want {
+			t.Errorf("large %d: taken %v", i, got)
+		}
+	}
+	c = newConn(h, remoteOfTests())
+	for i, want := range []bool{true, true, true, false} {
+		if got := c.hand(frame(10)); got != want {
+			t.Errorf("small %d: taken %v", i, got)
+		}
+	}
+	if got := c.waiting.Load(); got != 30 {
+		t.Errorf("%d bytes wait", got)
+	}
+}
+
 // TestPanicIsContained has a connection without a handler's node: whatever joins on it panics.
 func TestPanicIsContained(t *testing.T) {
 	h, err := New(Config{}, Deps{})

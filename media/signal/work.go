@@ -15,6 +15,7 @@ import (
 // work handles requests in the order in which they came.
 func (c *conn) work(ctx context.Context) {
 	for f := range c.requests {
+		c.waiting.Add(-int64(len(f.Body)))
 		if c.out.ending() || ctx.Err() != nil {
 			continue // The client is being told that it is over; the rest has no answer.
 		}
