@@ -45,7 +45,10 @@ func (i *Inbound) Packet(seq uint16, timestamp uint32, size int, arrived time.Ti
 		return
 	case duplicate, overtaken:
 		i.total.Duplicates++
-		i.extra++
+		// What was repaired first counts as received with its original, which is this one; what comes as a repair never does.
+		if a == duplicate && !repaired {
+			i.extra++
+		}
 		return
 	case restarted:
 		i.jitter.restart()

@@ -222,6 +222,31 @@ func TestReceptionReportFollowsRFC3550(t *testing.T) {
 	}
 }
 
+func TestReceptionReportLeavesRepairsOut(t *testing.T) {
+	in := measure.NewInbound(90000)
+	for _, seq := range []uint16{1, 4} {
+		in.Packet(seq, 0, 100, epoch, false, false)
+	}
+	lost := func() uint32 { return in.ReceptionReport(1, epoch).TotalLost }
+	for _, c := range []struct {
+		name     string
+		seq      uint16
+		repaired bool
+		want     uint32
+	}{
+		{"repaired", 2, true, 2},
+		{"repaired twice", 2, true, 2},
+		{"the original after all", 2, false, 1},
+		{"a repair that nobody needed", 4, true, 1},
+		{"late", 3, false, 0},
+	} {
+		in.Packet(c.seq, 0, 100, epoch, c.repaired, false)
+		if got := lost(); got != c.want {
+			t.Errorf("%s: %d lost, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestFramesAndFreezes(t *testing.T) {
 	in := measure.NewInbound(90000)
 	seq, at := uint16(0), epoch

@@ -33,8 +33,7 @@ func (a *av1) inspect(frame []byte) (key bool, f format, ok bool) {
 			if !ok {
 				return false, format{}, false
 			}
-			private := append(config, frame[:whole]...)
-			return true, format{DocType: "webm", Codec: "V_AV1", Private: private, Width: width, Height: height}, true
+			return true, format{DocType: "webm", Codec: "V_AV1", Private: append(config, frame[:whole]...), Width: width, Height: height}, true
 		}
 		frame = frame[whole:]
 	}

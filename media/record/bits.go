@@ -34,11 +34,3 @@ func (r *bits) golomb() uint32 {
 	}
 	return 1<<zeros - 1 + r.read(zeros)
 }
-
-func (r *bits) signed() int32 {
-	v := r.golomb()
-	if v&1 == 1 {
-		return int32(v/2 + 1)
-	}
-	return -int32(v / 2)
-}

@@ -92,11 +92,11 @@ func spsSize(sps []byte) (width, height int, ok bool) {
 		r.golomb()
 	case 1:
 		r.read(1)
-		r.signed()
-		r.signed()
+		r.golomb() // this and the next are signed codes, which are as long
+		r.golomb()
 		n := r.golomb()
 		for k := uint32(0); k < n && !r.past; k++ {
-			r.signed()
+			r.golomb()
 		}
 	}
 	r.golomb()

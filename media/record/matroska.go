@@ -162,7 +162,8 @@ func lay(f format, uid uint64, started time.Time) layout {
 		entry = append(entry, number(idTrackType, 1),
 			element(idVideo, number(idPixelWidth, uint64(f.Width)), number(idPixelHeight, uint64(f.Height))))
 	}
-	l.head = append(head, element(idTracks, element(idTrackEntry, entry...))...)
+	head = append(head, element(idTracks, element(idTrackEntry, entry...))...)
+	l.head = head
 	return l
 }
 
@@ -173,7 +174,7 @@ type cue struct {
 }
 
 // finish writes the index behind end, and the duration, the segment's size and the seek head into the head.
-func (l layout) finish(w io.WriterAt, end int64, length time.Duration, cues []cue) (size int64, err error) {
+func (l layout) finish(w io.WriterAt, end int64, length time.Duration, cues []cue) error {
 	var points [][]byte
 	for _, c := range cues {
 		points = append(points, element(idCuePoint, number(idCueTime, uint64(c.At.Milliseconds())),
@@ -183,7 +184,7 @@ func (l layout) finish(w io.WriterAt, end int64, length time.Duration, cues []cu
 		return element(idSeek, element(idSeekID, appendID(nil, id)), wide(idSeekPosition, uint64(position-l.segment)))
 	}
 	index := element(idCues, points...)
-	size = end + int64(len(index))
+	size := end + int64(len(index))
 	if len(cues) == 0 {
 		index, size = nil, end
 	}
@@ -205,10 +206,10 @@ func (l layout) finish(w io.WriterAt, end int64, length time.Duration, cues []cu
 	}
 	for _, p := range writes {
 		if _, err := w.WriteAt(p.b, p.at); err != nil {
-			return 0, fmt.Errorf("finish media file: %w", err)
+			return fmt.Errorf("finish media file: %w", err)
 		}
 	}
-	return size, nil
+	return nil
 }
 
 // cluster gathers blocks until they are written at once.

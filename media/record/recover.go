@@ -107,7 +107,7 @@ func recoverTrack(dir, timing string, started time.Time) (ManifestTrack, error) 
 	if err := media.Truncate(end); err != nil {
 		return ManifestTrack{}, fmt.Errorf("cut media file: %w", err)
 	}
-	if _, err := l.finish(media, end, length, cues); err != nil {
+	if err := l.finish(media, end, length, cues); err != nil {
 		return ManifestTrack{}, err
 	}
 	if err := media.Sync(); err != nil {
@@ -115,7 +115,8 @@ func recoverTrack(dir, timing string, started time.Time) (ManifestTrack, error) 
 	}
 	m := about.Track.manifest(started, length)
 	m.LostPackets, m.SkippedFrames = ended.Packets, ended.SkippedFrames
-	return m, m.seal(dir)
+	err = m.seal(dir)
+	return m, err
 }
 
 // readTiming gives the first line, those of clusters, and the sum of what was lost. A last line that was half written is left out.

@@ -271,8 +271,7 @@ func (t *track) complete(skipped int) error {
 	if t.media != nil {
 		// A failed write may have left half a cluster.
 		errs = append(errs, t.media.Truncate(t.position))
-		_, err := t.layout.finish(t.media, t.position, t.end, t.cues)
-		errs = append(errs, err, t.media.Sync(), t.media.Close())
+		errs = append(errs, t.layout.finish(t.media, t.position, t.end, t.cues), t.media.Sync(), t.media.Close())
 	}
 	t.lines = Timing{Type: "end", AtMs: t.end.Milliseconds(), SkippedFrames: skipped}.append(t.lines)
 	_, err := t.timing.Write(t.lines)

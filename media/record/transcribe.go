@@ -217,7 +217,7 @@ func (s *stream) run(ctx context.Context) {
 			pause = s.t.sink.cfg.RetryMin
 			s.header.Resumed = true
 		}
-		s.t.sink.log.Warn("transcription service is not reached; trying again",
+		s.t.sink.log.WarnContext(ctx, "transcription service is not reached; trying again",
 			"call", s.t.call, "participant", s.header.ParticipantID, "pause", pause, "error", reason(err))
 		select {
 		case <-time.After(pause):
