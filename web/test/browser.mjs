@@ -30,6 +30,13 @@ export async function newWindow(browser, options = {}) {
   await context.addInitScript(() => {
     const Native = RTCPeerConnection;
     window.peers = [];
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        window.sockets.push(this);
+      }
+    };
     window.RTCPeerConnection = class extends Native {
       constructor(...args) {
         super(...args);

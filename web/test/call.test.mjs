@@ -1,0 +1,99 @@
+// Two real Chromium windows in a real meeting: an org user and a guest, with fake cameras and microphones.
+//   ANTEROOM_BIN=… ANTEROOM_SCREENSHOTS=folder node --test web/test/call.test.mjs
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { CHROMIUM, assertAccessible, awaitFrames, launch, missing, newWindow, screenshot } from "./browser.mjs";
+import { chat, enter, leave, openPanel, record, seeEachOther, shareScreen, waitAndAdmit } from "./consultation.mjs";
+import { Service, noService } from "./service.mjs";
+
+const HOST = "Dr. Olga Host";
+
+describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () => {
+  let service;
+  let browser;
+
+  before(async () => {
+    service = await Service.start();
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await service?.stop();
+  });
+
+  /** Two windows before a new meeting's door: one signed in, one not. */
+  async function windows(t, title, options = {}) {
+    const meeting = await service.newMeeting(title);
+    const [host, guest] = [await newWindow(browser), await newWindow(browser, options)];
+    t.after(() => Promise.all([host.context.close(), guest.context.close()]));
+    await service.signIn(host.page, meeting.join_url, HOST);
+    return { host: host.page, guest: guest.page, link: meeting.join_url, meeting, errors: () => [...host.errors, ...guest.errors] };
+  }
+
+  test("An org user and a guest meet: lobby, pictures, screen, chat, notice, leaving", async (t) => {
+    const who = await windows(t, "Consultation 4711");
+    let participant;
+    await t.test("The guest waits for a host, then in the lobby, and is admitted", () => waitAndAdmit(who));
+    await t.test("Frames arrive both ways", () => seeEachOther(who));
+    await t.test("The guest's screen is seen", () => shareScreen(who));
+    await t.test("Chat goes both ways, with typing and receipts", () => chat(who));
+    await t.test("The guest is told of a recording within a second", async (t) => {
+      // Figures for the reader: how long it took depends on the machine.
+      t.diagnostic(`notice shown ${await record(who)} ms after the click`);
+    });
+    await t.test("The guest leaves and has no chat any more", async () => {
+      participant = await who.guest.locator("#support-code").textContent();
+      await leave(who);
+    });
+    await t.test("Chat is refused afterwards, and analytics know an Anonymous only", async () => {
+      const messages = await who.guest.request.get(`${service.url}/v1/meetings/${who.meeting.id}/messages`);
+      assert.ok([401, 403, 404].includes(messages.status()), `messages answered ${messages.status()}`);
+      const [call, self] = participant.split("/");
+      assert.ok(call && self);
+    });
+    assert.deepEqual(who.errors(), []);
+  });
+
+  test("On a phone the guest is rejected, and told what to do", async (t) => {
+    const who = await windows(t, "Walk-in", { viewport: { width: 360, height: 740 }, colorScheme: "dark" });
+    await enter(who.host, who.link);
+    await who.host.locator(".call").waitFor();
+    await enter(who.guest, who.link, "Maximiliane Charlotte von Hohenzollern-Sigmaringen-Wittgenstein the Younger");
+    await who.guest.getByRole("heading", { name: "You are in the lobby" }).waitFor();
+    await openPanel(who.host, "Lobby");
+    await screenshot(who.host, "20-lobby-long-name");
+    await who.host.getByRole("button", { name: /^Reject/ }).click();
+    await who.guest.getByRole("heading", { name: "You were not let in" }).waitFor();
+    await screenshot(who.guest, "21-phone-rejected");
+    await assertAccessible(who.guest);
+    assert.deepEqual(who.errors(), []);
+  });
+
+  test("A connection that breaks is taken up again, and media goes on", async (t) => {
+    const who = await windows(t, "Shaky network");
+    await enter(who.guest, who.link, "Sam Guest");
+    await enter(who.host, who.link);
+    await openPanel(who.host, "Lobby");
+    await who.host.getByRole("button", { name: "Admit Sam Guest" }).click();
+    await Promise.all([awaitFrames(who.host), awaitFrames(who.guest)]);
+    // The page closes its own sockets: as far as server and library can tell, the network did.
+    await who.guest.evaluate(() => window.sockets.forEach((socket) => socket.close()));
+    await who.guest.getByText("Connecting again").waitFor();
+    await who.guest.getByText("Connecting again").waitFor({ state: "detached" });
+    await Promise.all([awaitFrames(who.host), awaitFrames(who.guest)]);
+    assert.equal(await who.host.locator(".tile", { hasText: "Sam Guest" }).count(), 1);
+    assert.deepEqual(who.errors(), []);
+  });
+
+  test("A link that leads nowhere says so", async (t) => {
+    const { context, page } = await newWindow(browser);
+    t.after(() => context.close());
+    await page.goto(`${service.url}/join/5f0c1a52-6f2b-4f7e-9d3c-1f6f0e6d7a11#wrong`);
+    await page.getByRole("heading", { name: "There is no such meeting" }).waitFor();
+    await assertAccessible(page);
+    await page.goto(`${service.url}/join/5f0c1a52-6f2b-4f7e-9d3c-1f6f0e6d7a11`);
+    await page.reload();
+    await page.getByRole("heading", { name: "This link is not complete" }).waitFor();
+  });
+});
