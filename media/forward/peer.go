@@ -260,8 +260,17 @@ func (p *Peer) run() {
 	defer layers.Stop()
 	defer second.Stop()
 	defer report.Stop()
-	last := time.Now()
-	for n := 0; ; n++ {
+	last, rounds, repairing := time.Now(), 0, true
+	for {
+		// Most members of a big meeting publish nothing: forty turns a second each would be the most of the work.
+		if busy := p.pub.busy(); busy != repairing {
+			repairing = busy
+			if busy {
+				repair.Reset(repairPeriod)
+			} else {
+				repair.Stop()
+			}
+		}
 		select {
 		case <-p.ctx.Done():
 			return
@@ -269,7 +278,7 @@ func (p *Peer) run() {
 			p.negotiate()
 		case now := <-repair.C:
 			p.repair(now)
-			if n%4 == 0 {
+			if rounds++; rounds%4 == 0 {
 				p.pub.sendFeedback()
 			}
 		case now := <-layers.C:

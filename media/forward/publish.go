@@ -66,6 +66,7 @@ func (p *publisher) offer(ctx context.Context, text string, intents []Intent) (s
 		return "", nil, err
 	}
 	p.place(sections)
+	p.peer.poke()
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return "", nil, fmt.Errorf("%w: not accepted as an offer", ErrInvalidSDP)
 	}
@@ -240,6 +241,13 @@ func (p *publisher) queued(pc *webrtc.PeerConnection) {
 	for _, c := range waiting {
 		_ = pc.AddICECandidate(c)
 	}
+}
+
+// busy: there is a connection.
+func (p *publisher) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pc != nil
 }
 
 // all sections.

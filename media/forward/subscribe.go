@@ -16,9 +16,9 @@ import (
 
 // subscriber is a member's subscribing connection. The server offers: once for all changes that came while an answer was awaited.
 type subscriber struct {
-	peer       *Peer
-	queue      *queue
-	extensions extensions
+	peer    *Peer
+	queue   *queue
+	scratch scratch
 
 	// negotiation is held for the whole of one; mu guards the fields and is never held while pion works.
 	negotiation sync.Mutex

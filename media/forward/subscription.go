@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/anteroom/anteroom/event/eventpb"
@@ -41,10 +40,8 @@ type subscription struct {
 
 	// For the writer.
 	rewriter rewriter
-	resent   [256]resend
+	resent   []resend
 	rtxSeq   uint16
-	scratch  [maxPacket + 2]byte
-	header   rtp.Header
 
 	out  *measure.Outbound
 	mu   sync.Mutex

@@ -82,12 +82,12 @@ func (s *subscription) note(p *packet) {
 
 // prepare fills the header. It is good until the next call.
 func (s *subscription) prepare(b *binding, p *packet, place out, payloadType uint8, now time.Time) *rtp.Header {
-	h := &s.header
+	x := &s.peer.sub.scratch
+	h := &x.header
 	*h = rtp.Header{
 		Version: 2, Marker: p.marker, PayloadType: payloadType, SequenceNumber: place.seq, Timestamp: place.timestamp, SSRC: b.ssrc,
 		Extensions: h.Extensions[:0],
 	}
-	x := &s.peer.sub.extensions
 	if b.cc != 0 {
 		binary.BigEndian.PutUint16(x.cc[:], s.peer.bandwidth.sent(p.size()+overhead, now))
 		_ = h.SetExtension(b.cc, x.cc[:])
@@ -111,8 +111,10 @@ func (s *subscription) prepare(b *binding, p *packet, place out, payloadType uin
 // overhead of a packet on the wire beside its payload: IP, UDP, RTP, SRTP.
 const overhead = 20 + 8 + 20 + 16
 
-// extensions is scratch space of the peer's writer: headers point into it until they are written.
-type extensions struct {
+// scratch is space of the peer's writer for one packet, until that is written.
+type scratch struct {
+	header   rtp.Header
+	payload  [maxPacket + 2]byte
 	cc       [2]byte
 	sendTime [3]byte
 	level    [1]byte
@@ -128,7 +130,8 @@ func (s *subscription) payload(b *binding, p *packet, place out, payloadType uin
 	if !newPicture && !newTL0 && !red {
 		return p.payload
 	}
-	payload := s.scratch[2 : 2+copy(s.scratch[2:], p.payload)]
+	scratch := &s.peer.sub.scratch.payload
+	payload := scratch[2 : 2+copy(scratch[2:], p.payload)]
 	if newPicture {
 		if ids.long {
 			put15(payload[ids.pictureAt:], place.picture)
@@ -145,6 +148,9 @@ func (s *subscription) payload(b *binding, p *packet, place out, payloadType uin
 	return payload
 }
 
+// resentKept is how many retransmissions are remembered, for resendInterval.
+const resentKept = 256
+
 // resendInterval is the shortest time between two copies of one packet: requests come twice before the first answer has arrived.
 const resendInterval = 20 * time.Millisecond
 
@@ -154,8 +160,12 @@ func (s *subscription) resend(asked []uint16, now time.Time) {
 	if b == nil || !s.live() {
 		return
 	}
+	if s.resent == nil {
+		s.resent = make([]resend, resentKept)
+	}
+	scratch := &s.peer.sub.scratch.payload
 	for _, seq := range asked {
-		last := &s.resent[seq%uint16(len(s.resent))]
+		last := &s.resent[seq%resentKept]
 		if last.seq == seq && now.Sub(last.at) < resendInterval {
 			continue
 		}
@@ -170,11 +180,11 @@ func (s *subscription) resend(asked []uint16, now time.Time) {
 		*last = resend{seq: seq, at: now}
 		header := s.prepare(b, p, place, payloadType, now)
 		payload := s.payload(b, p, place, payloadType)
-		if b.rtx != 0 && b.rtxPayload != 0 && len(payload)+2 <= len(s.scratch) {
+		if b.rtx != 0 && b.rtxPayload != 0 && len(payload)+2 <= len(scratch) {
 			// RFC 4588: the original number, then the payload. payload may already stand in scratch behind the two bytes.
-			n := copy(s.scratch[2:], payload)
-			binary.BigEndian.PutUint16(s.scratch[:], seq)
-			payload = s.scratch[:2+n]
+			n := copy(scratch[2:], payload)
+			binary.BigEndian.PutUint16(scratch[:], seq)
+			payload = scratch[:2+n]
 			s.rtxSeq++
 			header.SSRC, header.PayloadType, header.SequenceNumber = b.rtx, b.rtxPayload, s.rtxSeq
 		}
