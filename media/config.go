@@ -50,9 +50,6 @@ func DefaultConfig() Config {
 	}
 }
 
-// defaultGrace is meeting.Config's, for what this package derives from it.
-const defaultGrace = 20 * time.Second
-
 func (c Config) withDefaults() Config {
 	standard := DefaultConfig()
 	c.JoinsPerAddress = orDefault(c.JoinsPerAddress, standard.JoinsPerAddress)
@@ -76,7 +73,9 @@ func orDefault[T comparable](value, standard T) T {
 }
 
 // grace is how long a member that was cut off may come back.
-func (c Config) grace() time.Duration { return orDefault(c.Meeting.ReconnectGrace, defaultGrace) }
+func (c Config) grace() time.Duration {
+	return orDefault(c.Meeting.ReconnectGrace, meeting.DefaultConfig().ReconnectGrace)
+}
 
 // Validate reports each field that can't work, by its name in the configuration file.
 func (c Config) Validate() error {
@@ -105,13 +104,16 @@ func (c Config) Validate() error {
 
 // within puts a section's name before each of its complaints.
 func within(section string, err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Validate joins them itself
-	if !ok {
+	if err == nil {
 		return nil
 	}
-	var errs []error
-	for _, e := range joined.Unwrap() {
-		errs = append(errs, fmt.Errorf("%s.%w", section, e))
+	complaints := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		complaints = joined.Unwrap()
 	}
-	return errs
+	named := make([]error, len(complaints))
+	for i, e := range complaints {
+		named[i] = fmt.Errorf("%s.%w", section, e)
+	}
+	return named
 }

@@ -1,9 +1,16 @@
 package media
 
 import (
+	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anteroom/anteroom/media/forward"
+	"github.com/anteroom/anteroom/media/meeting"
 )
 
 func TestAddressLimiter(t *testing.T) {
@@ -62,9 +69,23 @@ func TestConfig(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Errorf("the standard: %v", err)
 	}
-	err := Config{JoinsPerAddress: -1, MaxMeetings: -1, RenewTokens: time.Millisecond}.Validate()
-	want := "joins_per_address: is negative\nmax_meetings: is negative\nrenew_tokens: is below 1s"
-	if err == nil || err.Error() != want {
-		t.Errorf("error %q, want %q", err, want)
+	err := Config{
+		JoinsPerAddress: -1, MaxMeetings: -1, RenewTokens: time.Millisecond,
+		Meeting: meeting.Config{MaxWaiting: -1}, Forward: forward.Config{UDPPort: 70_000},
+	}.Validate()
+	if err == nil {
+		t.Fatal("a configuration that can't work is taken")
+	}
+	var fields []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		field, _, _ := strings.Cut(line, ":")
+		fields = append(fields, field)
+	}
+	want := []string{"joins_per_address", "max_meetings", "renew_tokens", "meeting.max_waiting", "forward.udp_port"}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("fields that are refused (-want +got):\n%s\n%v", diff, err)
+	}
+	if got := within("section", errors.New("field: is wrong")); len(got) != 1 || got[0].Error() != "section.field: is wrong" {
+		t.Errorf("a single complaint: %v", got)
 	}
 }
