@@ -355,6 +355,9 @@ func TestNoticeBetweenJoinAndItsReply(t *testing.T) {
 		if n := tape.of(v); n != 0 || s.count() != 0 {
 			t.Errorf("tapped %d times, told %d events before the reply", n, s.count())
 		}
+		if n := len(of(k.notes, (*eventpb.Event).GetNotice)); n != 1 {
+			t.Errorf("%d notices recorded, want that of the user who has had it", n)
+		}
 		mb.Ready()
 		synctest.Wait()
 		if n := len(take[protocol.Notice](s, protocol.TypeNotice)); n != 1 || tape.of(v) != 1 {

@@ -299,3 +299,59 @@ func TestActivities(t *testing.T) {
 		g.refused(protocol.TypeBackground, protocol.BackgroundEffect{Effect: "blur"}, string(policy.NotSupportedForGuests))
 	})
 }
+
+func TestChatWaitsForItsRecordAndItsTurn(t *testing.T) {
+	bubble(t, func(k *kit) {
+		u, v := k.user("uma"), k.user("vera")
+		uma, vera := u.ID(), v.ID()
+		answers := map[string]chan error{string(uma[:]): make(chan error, 1), string(vera[:]): make(chan error, 1)}
+		k.notes.set(func(n *notes) {
+			n.hold = func(e *eventpb.Event) chan error { return answers[string(e.GetChat().GetParticipantId())] }
+		})
+		watcher := k.user("wim")
+		send := func(p *person, text string) chan error {
+			sent := make(chan error, 1)
+			go func() {
+				_, err := p.Handle(t.Context(), protocol.TypeChatSend, json.RawMessage(`{"text":"`+text+`"}`))
+				sent <- err
+			}()
+			synctest.Wait()
+			return sent
+		}
+		relayed := func(want ...string) {
+			t.Helper()
+			synctest.Wait()
+			if diff := cmp.Diff(append([]string{}, want...), texts(take[protocol.ChatMessage](watcher.screen, protocol.TypeChatMessage))); diff != "" {
+				t.Error(diff)
+			}
+		}
+		first, second := send(u, "first"), send(v, "second")
+		answers[string(vera[:])] <- nil
+		relayed() // the second is recorded, and it isn't its turn
+		answers[string(uma[:])] <- nil
+		relayed("first", "second")
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		<-second
+
+		first, second = send(u, "third"), send(v, "fourth")
+		answers[string(uma[:])] <- nil
+		relayed("third") // the fourth isn't recorded
+		answers[string(vera[:])] <- nil
+		relayed("fourth")
+		<-first
+		<-second
+
+		first, second = send(u, "lost"), send(v, "fifth")
+		answers[string(vera[:])] <- nil
+		answers[string(uma[:])] <- errDown
+		relayed("fifth")
+		if err := <-first; reasonOf(err) != protocol.ReasonUnavailable {
+			t.Errorf("what could not be recorded: %v", err)
+		}
+		<-second
+		k.notes.set(func(n *notes) { n.hold = nil })
+		answers[string(uma[:])] <- nil // of the deletion that makes up for the lost one, if it asked before
+	})
+}

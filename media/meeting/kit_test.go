@@ -27,16 +27,23 @@ type notes struct {
 	down    bool          // guarded by mu: Record fails
 	full    bool          // guarded by mu: Offer refuses
 	gate    chan struct{} // guarded by mu: Record waits for it, if there is one
-	waiting int           // guarded by mu
+	// hold is what Record of one event waits for, and answers with. Guarded by mu.
+	hold func(*eventpb.Event) chan error
 }
 
 var errDown = errors.New("the broker is away")
 
 func (n *notes) Record(ctx context.Context, e *eventpb.Event) error {
 	n.mu.Lock()
-	gate := n.gate
-	n.waiting++
+	gate, hold := n.gate, n.hold
 	n.mu.Unlock()
+	if hold != nil {
+		if answer := hold(e); answer != nil {
+			if err := <-answer; err != nil {
+				return err
+			}
+		}
+	}
 	if gate != nil {
 		select {
 		case <-gate:
@@ -45,7 +52,6 @@ func (n *notes) Record(ctx context.Context, e *eventpb.Event) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.waiting--
 	if n.down {
 		return errDown
 	}
