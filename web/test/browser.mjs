@@ -35,6 +35,7 @@ export async function newWindow(browser, options = {}) {
       constructor(...args) {
         super(...args);
         window.sockets.push(this);
+        this.addEventListener("message", ({ data }) => (window.resumeToken = JSON.parse(data).body?.resume_token ?? window.resumeToken));
       }
     };
     window.RTCPeerConnection = class extends Native {
@@ -91,4 +92,28 @@ export async function assertAccessible(page) {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const found = violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
   assert.deepEqual(found, [], `${page.url().split("#")[0]} is not accessible`);
+}
+
+/**
+ * Sends requests over a connection of the page's own, one after the other, and answers with each one's reason of refusal, or "" where it was granted.
+ */
+export function ask(page, requests) {
+  return page.evaluate(async (requests) => {
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/connect`, "anteroom.v1");
+    await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+    const reasons = [];
+    for (const [index, [type, body]] of requests.entries()) {
+      const reply = new Promise((resolve) => {
+        socket.onmessage = ({ data }) => {
+          const frame = JSON.parse(data);
+          if (frame.type === "reply" && frame.id === index + 1) resolve(frame);
+        };
+        socket.onclose = () => resolve({ error: { reason: "closed" } });
+      });
+      socket.send(JSON.stringify({ type, id: index + 1, body }));
+      reasons.push((await reply).error?.reason ?? "");
+    }
+    socket.close();
+    return reasons;
+  }, requests);
 }

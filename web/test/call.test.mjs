@@ -2,7 +2,7 @@
 //   ANTEROOM_BIN=… ANTEROOM_SCREENSHOTS=folder node --test web/test/call.test.mjs
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { CHROMIUM, assertAccessible, awaitFrames, launch, missing, newWindow, screenshot } from "./browser.mjs";
+import { CHROMIUM, ask, assertAccessible, awaitFrames, launch, missing, newWindow, screenshot } from "./browser.mjs";
 import { chat, enter, leave, openPanel, record, seeEachOther, shareScreen, waitAndAdmit } from "./consultation.mjs";
 import { Service, noService } from "./service.mjs";
 
@@ -33,7 +33,7 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
 
   test("An org user and a guest meet: lobby, pictures, screen, chat, notice, leaving", async (t) => {
     const who = await windows(t, "Consultation 4711");
-    let participant;
+    let supportCode;
     await t.test("The guest waits for a host, then in the lobby, and is admitted", () => waitAndAdmit(who));
     await t.test("Frames arrive both ways", () => seeEachOther(who));
     await t.test("The guest's screen is seen", () => shareScreen(who));
@@ -43,14 +43,35 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
       t.diagnostic(`notice shown ${await record(who)} ms after the click`);
     });
     await t.test("The guest leaves and has no chat any more", async () => {
-      participant = await who.guest.locator("#support-code").textContent();
+      supportCode = await who.guest.locator("#support-code").textContent();
       await leave(who);
     });
-    await t.test("Chat is refused afterwards, and analytics know an Anonymous only", async () => {
-      const messages = await who.guest.request.get(`${service.url}/v1/meetings/${who.meeting.id}/messages`);
-      assert.ok([401, 403, 404].includes(messages.status()), `messages answered ${messages.status()}`);
-      const [call, self] = participant.split("/");
-      assert.ok(call && self);
+    await t.test("Chat is refused afterwards, to whoever comes with the place of before, without one, or as somebody new", async () => {
+      const resume = ["resume", { resume_token: await who.guest.evaluate(() => window.resumeToken) }];
+      const history = ["chat_history", { limit: 50 }];
+      assert.deepEqual(await ask(who.guest, [resume, history]), ["resume_expired", "not_joined"]);
+      const { guest_token } = await (await who.guest.request.post(`${service.url}/v1/join-page/token`)).json();
+      const [, secret] = who.link.split("#");
+      const join = ["join", { meeting: who.meeting.id, secret, guest_token, display_name: "Sam Guest", client: {} }];
+      assert.deepEqual(await ask(who.guest, [join, history, ["chat_send", { text: "Still there?" }]]), ["", "not_admitted", "not_admitted"]);
+    });
+    await t.test("Analytics have the guest's streams as Anonymous", async (t) => {
+      const [call] = supportCode.split("/");
+      await who.host.locator(".bar").getByRole("button", { name: "More" }).click();
+      await who.host.getByRole("button", { name: "End the meeting for everybody" }).click();
+      await who.host.getByRole("dialog").getByRole("button", { name: "End the meeting" }).click();
+      await who.host.getByRole("heading", { level: 1, name: /meeting/ }).waitFor();
+      // Events go through Kafka into ClickHouse: they are there soon, not at once.
+      let streams;
+      for (let tries = 0; tries < 100 && !JSON.stringify(streams?.body ?? "").includes("Anonymous"); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        streams = await service.api("admin", "GET", `/v1/calls/${call}/streams`);
+      }
+      const text = JSON.stringify(streams.body);
+      assert.equal(streams.status, 200, text);
+      assert.match(text, /Anonymous/);
+      assert.ok(!text.includes("Sam Guest"), "the guest's name is in call analytics");
+      t.diagnostic(`${streams.body.streams?.length ?? streams.body.items?.length} streams`);
     });
     assert.deepEqual(who.errors(), []);
   });
