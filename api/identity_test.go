@@ -23,6 +23,9 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
+// publicURL is what tests of signing in have the service call itself; nothing listens there.
+const publicURL = "http://localhost:1"
+
 // people are the identity of a test: a directory with the organisations contoso and fabrikam, a verifier, and a development issuer on a port
 // of its own.
 type people struct {
@@ -66,7 +69,7 @@ func newPeople(t *testing.T, s *store.Store) *people {
 	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(err)
 	url := "http://" + listener.Addr().String()
-	p.issuer, err = devissuer.Open(devissuer.Config{URL: url, Folder: t.TempDir()}, devissuer.Deps{})
+	p.issuer, err = devissuer.Open(devissuer.Config{URL: url, Folder: t.TempDir(), RedirectURLs: []string{publicURL + "/callback"}}, devissuer.Deps{})
 	must(err)
 	runUntilEnd(t, func(ctx context.Context) error { return p.issuer.Serve(ctx, listener) })
 	cfg := identity.DefaultConfig()
