@@ -330,18 +330,22 @@ func TestChatWaitsForItsRecordAndItsTurn(t *testing.T) {
 		relayed() // the second is recorded, and it isn't its turn
 		answers[string(uma[:])] <- nil
 		relayed("first", "second")
-		if err := <-first; err != nil {
-			t.Error(err)
+		worked := func(sent chan error) {
+			t.Helper()
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
 		}
-		<-second
+		worked(first)
+		worked(second)
 
 		first, second = send(u, "third"), send(v, "fourth")
 		answers[string(uma[:])] <- nil
 		relayed("third") // the fourth isn't recorded
 		answers[string(vera[:])] <- nil
 		relayed("fourth")
-		<-first
-		<-second
+		worked(first)
+		worked(second)
 
 		first, second = send(u, "lost"), send(v, "fifth")
 		answers[string(vera[:])] <- nil
@@ -350,7 +354,7 @@ func TestChatWaitsForItsRecordAndItsTurn(t *testing.T) {
 		if err := <-first; reasonOf(err) != protocol.ReasonUnavailable {
 			t.Errorf("what could not be recorded: %v", err)
 		}
-		<-second
+		worked(second)
 		k.notes.set(func(n *notes) { n.hold = nil })
 		answers[string(uma[:])] <- nil // of the deletion that makes up for the lost one, if it asked before
 	})

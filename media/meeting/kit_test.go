@@ -22,11 +22,11 @@ import (
 
 // notes is a Recorder that collects; whether Kafka answers is the test's. The real one is tried with the whole service.
 type notes struct {
-	mu      sync.Mutex
-	events  []*eventpb.Event
-	down    bool          // guarded by mu: Record fails
-	full    bool          // guarded by mu: Offer refuses
-	gate    chan struct{} // guarded by mu: Record waits for it, if there is one
+	mu     sync.Mutex
+	events []*eventpb.Event
+	down   bool          // guarded by mu: Record fails
+	full   bool          // guarded by mu: Offer refuses
+	gate   chan struct{} // guarded by mu: Record waits for it, if there is one
 	// hold is what Record of one event waits for, and answers with. Guarded by mu.
 	hold func(*eventpb.Event) chan error
 }
