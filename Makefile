@@ -28,6 +28,7 @@ run: build ## build and start Anteroom with its own engines (ARGS='…' are pass
 
 build: ## make bin/anteroom and what it needs at run time
 	@scripts/engine.sh bin/lib
+	@scripts/web.sh
 	@[ -x bin/anteroom ] || echo "Building bin/anteroom …"
 	@go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/anteroom ./cmd/anteroom
 
@@ -35,6 +36,7 @@ build: ## make bin/anteroom and what it needs at run time
 deps: $(RECORD)/node_modules/.package-lock.json
 	@$(if $(filter true,$(CI)),scripts/ci-deps.sh)
 	@scripts/engine.sh
+	@scripts/web.sh
 
 $(RECORD)/node_modules/.package-lock.json: $(RECORD)/package-lock.json
 	@echo "Fetching the recorder's browser driver, once …"
@@ -45,6 +47,8 @@ test: deps ## run all tests (TESTS='./store/...' narrows them)
 	@echo "Building the tests …"
 	@scripts/test.sh $(TESTS)
 	@scripts/test-node.sh $(RECORD)
+	@go build -trimpath -o bin/anteroom ./cmd/anteroom
+	@ANTEROOM_BIN=$(CURDIR)/bin/anteroom scripts/test-node.sh web/test
 	@$(if $(FUZZTIME),scripts/fuzz.sh $(FUZZTIME))
 
 lint: ## check style and common mistakes, without changing anything
@@ -53,6 +57,7 @@ lint: ## check style and common mistakes, without changing anything
 	@$(TOOL) golangci-lint run ./...
 	@for script in .ci/run scripts/*.sh; do bash -n $$script; done
 	@node --check $(RECORD)/record.mjs
+	@scripts/web.sh check
 
 format: ## format all Go files
 	@$(TOOL) golangci-lint fmt ./...
