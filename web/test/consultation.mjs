@@ -81,7 +81,7 @@ export async function chat({ host, guest }) {
   await message.getByText("External").waitFor();
   await guest.getByRole("button", { name: /^Edit: message of Sam Guest/ }).click();
   await write(guest, "Fine, thank you");
-  await host.locator(".message", { hasText: "Fine, thank you" }).getByText("edited").waitFor();
+  await host.locator(".message", { hasText: "Fine, thank you" }).getByText("Edited").waitFor();
   await write(guest, "Wrong window");
   await host.locator(".message", { hasText: "Wrong window" }).waitFor();
   await guest.getByRole("button", { name: /^Delete: message of Sam Guest/ }).last().click();

@@ -94,11 +94,11 @@ export class ChatView {
     return h(
       "li",
       { class: mine ? "message mine" : "message" },
-      h("div", { class: "message-head" }, personName(message.display_name, message.external, mine), h("time", { attrs: { datetime: message.sent_at } }, clock(message.sent_at)), message.edited_at !== undefined && h("span", { class: "quiet" }, "edited")),
+      h("div", { class: "message-head" }, personName(message.display_name, message.external), h("time", { attrs: { datetime: message.sent_at } }, clock(message.sent_at))),
       message.reply_to !== undefined && h("blockquote", { class: "reply" }, answered ? answered.text.slice(0, 120) : "An earlier message"),
       h("div", { class: "message-text", attrs: { dir: "auto" } }, message.text),
       message.file && fileLink(message.file),
-      h("div", { class: "row message-actions" }, reactions.length > 0 && h("span", {}, reactions.map(([r, n]) => `${r} ${n}`).join("  ")), mine && seen > 0 && h("span", { class: "quiet" }, `Seen by ${seen}`), ...this.#actions(message, mine)),
+      h("div", { class: "row message-actions" }, message.edited_at !== undefined && h("span", { class: "quiet" }, "Edited"), reactions.length > 0 && h("span", {}, reactions.map(([r, n]) => `${r} ${n}`).join("  ")), mine && seen > 0 && h("span", { class: "quiet" }, `Seen by ${seen}`), ...this.#actions(message, mine)),
     );
   }
 
