@@ -21,7 +21,7 @@ import (
 // The program under test is this binary: as `anteroom` in the scripts, and as the ClickHouse that it starts.
 func TestMain(m *testing.M) {
 	embedded.ChildMain()
-	testscript.Main(m, map[string]func(){"anteroom": main})
+	testscript.Main(withRigs{m}, map[string]func(){"anteroom": main})
 }
 
 func TestScripts(t *testing.T) {
