@@ -6,7 +6,7 @@ import type { TrackKind } from "./protocol.js";
 /** Where local media goes once the participant is admitted. */
 export interface Outlet {
   publish(kind: TrackKind, track: MediaStreamTrack, muted: boolean): Promise<void>;
-  unpublish(kind: TrackKind): Promise<void>;
+  pause(kind: TrackKind): Promise<void>;
   setMuted(kind: TrackKind, muted: boolean): Promise<void>;
 }
 
@@ -112,7 +112,7 @@ export class LocalMedia {
     camera.onTrack = () => undefined;
     camera.stop();
     this.onChange("video");
-    await this.#outlet?.unpublish("video");
+    await this.#outlet?.pause("video");
   }
 
   async startScreenSharing(): Promise<void> {
@@ -140,7 +140,7 @@ export class LocalMedia {
     this.#screen = undefined;
     screen.stop();
     this.onChange("screen");
-    await this.#outlet?.unpublish("screen");
+    await this.#outlet?.pause("screen");
   }
 
   /** The server stopped this kind: a light that still burns would be a lie. */

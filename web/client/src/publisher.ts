@@ -11,7 +11,6 @@ const SCREEN_LAYERS: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_500_000, maxF
 
 interface Slot {
   kind: TrackKind;
-  track: MediaStreamTrack;
   muted: boolean;
   transceiver: RTCRtpTransceiver;
 }
@@ -23,7 +22,8 @@ export class Publisher {
   readonly #session: Session;
   #config: RTCConfiguration;
   #peer: RTCPeerConnection | undefined;
-  readonly #wanted = new Map<TrackKind, { track: MediaStreamTrack; muted: boolean }>();
+  /** A track of null is paused: its section stays, so that it starts again without a negotiation. */
+  readonly #wanted = new Map<TrackKind, { track: MediaStreamTrack | null; muted: boolean }>();
   readonly #slots = new Map<TrackKind, Slot>();
   #ids = new Map<TrackKind, string>();
   #running: Promise<void> | undefined;
@@ -60,17 +60,23 @@ export class Publisher {
     const before = this.#slots.get(kind);
     this.#wanted.set(kind, { track, muted });
     if (before && before.transceiver.direction === "sendonly") {
-      before.track = track;
       await before.transceiver.sender.replaceTrack(track);
+      if (before.muted !== muted) await this.setMuted(kind, muted);
       return;
     }
     await this.negotiate();
   }
 
-  /** Publishes this kind no more. */
-  async unpublish(kind: TrackKind): Promise<void> {
-    if (!this.#wanted.delete(kind) || !this.#slots.has(kind)) return;
-    await this.negotiate();
+  /** Sends nothing of this kind any more: for the others it is muted, and starts again at once when it is published again. */
+  async pause(kind: TrackKind): Promise<void> {
+    const slot = this.#slots.get(kind);
+    if (!slot) {
+      this.#wanted.delete(kind);
+      return;
+    }
+    this.#wanted.set(kind, { track: null, muted: true });
+    await slot.transceiver.sender.replaceTrack(null);
+    await this.setMuted(kind, true);
   }
 
   /** Mutes or unmutes: the others are told, the device stays open. */
@@ -78,7 +84,11 @@ export class Publisher {
     const wanted = this.#wanted.get(kind);
     if (wanted) wanted.muted = muted;
     const id = this.#ids.get(kind);
-    if (id) await this.#session.request("set_track", { track_id: id, muted });
+    const slot = this.#slots.get(kind);
+    // Without an id yet the negotiation that is under way tells of it.
+    if (!id || !slot) return;
+    slot.muted = muted;
+    await this.#session.request("set_track", { track_id: id, muted });
   }
 
   /** Notes that the server stopped a track. */
@@ -87,6 +97,8 @@ export class Publisher {
     this.#ids.delete(kind);
     const slot = this.#slots.get(kind);
     if (!slot) return;
+    // The section is not used again: servers don't take up a stopped simulcast section anew.
+    this.#slots.delete(kind);
     slot.transceiver.direction = "inactive";
     void slot.transceiver.sender.replaceTrack(null);
   }
@@ -165,23 +177,17 @@ export class Publisher {
 
   /** Makes the transceivers fit what is wanted. */
   async #arrange(peer: RTCPeerConnection): Promise<void> {
-    for (const [kind, slot] of this.#slots) {
-      if (this.#wanted.has(kind)) continue;
-      slot.transceiver.direction = "inactive";
-      await slot.transceiver.sender.replaceTrack(null);
-    }
     for (const [kind, { track, muted }] of this.#wanted) {
       const slot = this.#slots.get(kind);
       if (slot) {
-        slot.track = track;
         slot.muted = muted;
-        slot.transceiver.direction = "sendonly";
         await slot.transceiver.sender.replaceTrack(track);
         continue;
       }
+      if (!track) continue;
       const encodings = kind === "video" ? CAMERA_LAYERS : kind === "screen" ? SCREEN_LAYERS : undefined;
       const transceiver = peer.addTransceiver(track, { direction: "sendonly", ...(encodings && { sendEncodings: encodings.map((e) => ({ ...e })) }) });
-      this.#slots.set(kind, { kind, track, muted, transceiver });
+      this.#slots.set(kind, { kind, muted, transceiver });
     }
   }
 
