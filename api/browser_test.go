@@ -141,7 +141,7 @@ func TestMounts(t *testing.T) {
 			})},
 		}
 	})
-	for path, want := range map[string]string{"/join/abc": "join /join/abc", "/dev/issuer/.well-known/x": "issuer /dev/issuer/.well-known/x"} {
+	for path, want := range map[string]string{"/join/canary": "join /join/canary", "/dev/issuer/.well-known/x": "issuer /dev/issuer/.well-known/x"} {
 		if got := s.send(200, "", http.MethodGet, "", path, nil); string(got.body) != want || got.header.Get("Referrer-Policy") != "no-referrer" {
 			t.Errorf("%s: %s %v", path, got.body, got.header)
 		}
@@ -152,7 +152,7 @@ func TestMounts(t *testing.T) {
 		t.Errorf("%s", got.body)
 	}
 	s.send(403, "", http.MethodPost, "", "/dev/issuer/login", nil, "Origin", "https://evil.example")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/join/abc", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/join/canary", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestMounts(t *testing.T) {
 	if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 101") || !strings.HasSuffix(string(text), "hello") {
 		t.Errorf("signalling: %q %v", text, err)
 	}
-	if log := s.log.String(); strings.Contains(log, "abc") || !strings.Contains(log, `"route":"/join/"`) {
+	if log := s.log.String(); strings.Contains(log, "canary") || !strings.Contains(log, `"route":"/join/"`) {
 		t.Errorf("log: %s", log)
 	}
 }

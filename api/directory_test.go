@@ -174,7 +174,7 @@ func TestUsers(t *testing.T) {
 
 func TestResources(t *testing.T) {
 	s := start(t, nil)
-	input := object{"name": "Portal", "region": "amer", "keys": json.RawMessage(s.people.clinic.Keys), "origins": []string{"https://portal.example"}}
+	input := object{"name": "Portal", "region": "amer", "keys": s.people.clinic.Keys, "origins": []string{"https://portal.example"}}
 	made := s.send(201, "admin@contoso", http.MethodPost, resourcesRoute, resourcesRoute, input)
 	id, _ := read[object](t, made)["id"].(string)
 	path := "/v1/resources/" + id

@@ -1,8 +1,12 @@
 // Package api answers over HTTP: the document openapi.yaml and its handlers.
 //
-// It owns the shape of every answer and of every error, and judges calls with package quality when they are asked for. It refuses to
-// listen anywhere but on a loopback address, since it does not know yet who is asking, and it refuses what a browser asks for on
-// behalf of another site.
+// It owns the shape of every answer and of every error, and judges calls with package quality when they are asked for. Who asks is proven by
+// identity; what they may ask for stands in one table, access.go, by operation, role and organisation, and one middleware holds every
+// request against it: what has no row is refused. It refuses to listen anywhere but on a loopback address unless it is told that identity
+// can be relied on, and it refuses what a browser asks for on behalf of another site.
+//
+// The directory's values (organisations, users, resources, meetings) go in and out as their own JSON, described by the document: bodies are
+// held against it first, then by the directory's validation. What running meetings know is asked through Meetings.
 //
 // Who is who: a participant that nothing proves to be an org user is Anonymous (rule D2). While a call of Anteroom's own media runs,
 // guests are left out of every answer about it: rows, counts and verdicts (rule D3). Calls of other systems reach the store after the

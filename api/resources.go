@@ -77,8 +77,11 @@ func (h *handlers) CreateResource(ctx context.Context, request openapi.CreateRes
 // checkKeys has identity look at a key set: a key that can't verify anything is refused here, not at the first guest.
 func checkKeys(r directory.Resource) error {
 	r = r.WithDefaults()
-	if len(r.Keys) == 0 || r.Validate() != nil { // What Validate finds has the better words.
+	if len(r.Keys) == 0 {
 		return nil
+	}
+	if err := r.Validate(); err != nil {
+		return wrote(err) // It has the better words.
 	}
 	if err := identity.CheckKeySet(r.Keys); err != nil {
 		return &Error{Code: CodeInvalidField, Field: "keys", Detail: "The field keys can't be used: " + err.Error() + "."}

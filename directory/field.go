@@ -20,7 +20,6 @@ const (
 	MaxURLLen        = 2048
 	MaxListLen       = 1000
 	MaxAttributes    = 64
-	MaxAttributeLen  = 256
 	MaxKeySetBytes   = 32 << 10
 	MaxKeys          = 20
 	MaxOrigins       = 100
@@ -67,15 +66,15 @@ func (c *check) fail(field, reason string, args ...any) {
 
 func (c *check) err() error { return errors.Join(c.errs...) }
 
-// text wants what a person can read on one line.
-func (c *check) text(field, s string, most int, required bool) {
+// text wants what a person can read on one line, of at most MaxNameLen characters.
+func (c *check) text(field, s string, required bool) {
 	switch {
 	case s == "" && required:
 		c.fail(field, "is missing")
 	case !utf8.ValidString(s):
 		c.fail(field, "is not UTF-8")
-	case utf8.RuneCountInString(s) > most:
-		c.fail(field, "has more than %d characters", most)
+	case utf8.RuneCountInString(s) > MaxNameLen:
+		c.fail(field, "has more than %d characters", MaxNameLen)
 	case strings.TrimSpace(s) == "" && s != "":
 		c.fail(field, "has nothing but spaces")
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || bidi(r) }):

@@ -37,7 +37,7 @@ func (m Meeting) Validate() error {
 	if !event.ValidOrg(m.Org) {
 		c.fail("organization", "is not the id of an organisation")
 	}
-	c.text("title", m.Title, MaxNameLen, true)
+	c.text("title", m.Title, true)
 	c.oneOf("kind", m.Kind, MeetingScheduled, MeetingChannel, MeetingWebinar, MeetingLiveEvent, MeetingGuestCall)
 	if m.Kind == MeetingGuestCall {
 		if m.Organizer != "" {

@@ -40,7 +40,7 @@ func (o Organization) Validate() error {
 	if !event.ValidOrg(o.ID) {
 		c.fail("id", "must be 1 to 63 lower-case letters, digits, '.', '_' and '-', of which the first is a letter or digit")
 	}
-	c.text("name", o.Name, MaxNameLen, true)
+	c.text("name", o.Name, true)
 	c.oneOf("kind", o.Kind, KindWork, KindPersonal)
 	if !event.ValidRegion(o.Region) {
 		c.fail("region", "must be 1 to 32 lower-case letters, digits and '-', of which the first is a letter or digit")

@@ -29,7 +29,7 @@ func (r Resource) Validate() error {
 	if !event.ValidOrg(r.Org) {
 		c.fail("organization", "is not the id of an organisation")
 	}
-	c.text("name", r.Name, MaxNameLen, true)
+	c.text("name", r.Name, true)
 	if !event.ValidRegion(r.Region) {
 		c.fail("region", "must be 1 to 32 lower-case letters, digits and '-', of which the first is a letter or digit")
 	}

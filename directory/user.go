@@ -20,14 +20,14 @@ func (u User) Validate() error {
 	if !event.ValidOrg(u.Org) {
 		c.fail("organization", "is not the id of an organisation")
 	}
-	c.text("name", u.Name, MaxNameLen, true)
+	c.text("name", u.Name, true)
 	c.ids("groups", u.Groups)
 	if len(u.Attributes) > MaxAttributes {
 		c.fail("attributes", "has more than %d entries", MaxAttributes)
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(u.Attributes)) {
 			c.id("attributes", name)
-			c.text("attributes."+name, u.Attributes[name], MaxAttributeLen, false)
+			c.text("attributes."+name, u.Attributes[name], false)
 		}
 	}
 	c.bypass("lobby_bypass", u.LobbyBypass, true)

@@ -40,15 +40,20 @@ func DefaultConfig() Config {
 func (c Config) withDefaults() Config {
 	standard := DefaultConfig()
 	for _, field := range []struct{ value, standard *time.Duration }{
-		{&c.Timeout, &standard.Timeout}, {&c.FirstPause, &standard.FirstPause}, {&c.MaxPause, &standard.MaxPause},
-		{&c.IdleTimeout, &standard.IdleTimeout}, {&c.StopTimeout, &standard.StopTimeout},
+		{&c.Timeout, &standard.Timeout},
+		{&c.FirstPause, &standard.FirstPause},
+		{&c.MaxPause, &standard.MaxPause},
+		{&c.IdleTimeout, &standard.IdleTimeout},
+		{&c.StopTimeout, &standard.StopTimeout},
 	} {
 		if *field.value == 0 {
 			*field.value = *field.standard
 		}
 	}
 	for _, field := range []struct{ value, standard *int }{
-		{&c.Attempts, &standard.Attempts}, {&c.Queue, &standard.Queue}, {&c.MaxTargets, &standard.MaxTargets},
+		{&c.Attempts, &standard.Attempts},
+		{&c.Queue, &standard.Queue},
+		{&c.MaxTargets, &standard.MaxTargets},
 	} {
 		if *field.value == 0 {
 			*field.value = *field.standard
@@ -79,7 +84,9 @@ func (c Config) Validate() error {
 		field      string
 		value, max int
 	}{
-		{"attempts", c.Attempts, 100}, {"queue", c.Queue, 100_000}, {"max_targets", c.MaxTargets, 100_000},
+		{"attempts", c.Attempts, 100},
+		{"queue", c.Queue, 100_000},
+		{"max_targets", c.MaxTargets, 100_000},
 	} {
 		if bound.value < 1 || bound.value > bound.max {
 			errs = append(errs, fmt.Errorf("%s: %d is not between 1 and %d", bound.field, bound.value, bound.max))
