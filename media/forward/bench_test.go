@@ -18,17 +18,21 @@ import (
 )
 
 // BenchmarkRelay forwards the same load through this package and through pion's TrackLocalStaticRTP with the default interceptors, in turn, and
-// reports CPU time of the process per delivered packet and their ratio. Publishers and subscribers are in the process too. They do more with
-// this package, whose subscribers give transport-wide feedback, which the relay's don't; the ratio has that in it.
+// reports CPU time of the process per delivered packet and their ratio. Publishers and subscribers are in the process too. With feedback, those
+// of this package do more: they give transport-wide feedback on what they get, which the relay never asks for, and the ratio has that in it;
+// without, clients do the same for both.
 func BenchmarkRelay(b *testing.B) {
-	for _, load := range []struct{ publishers, subscribers int }{{1, 40}, {10, 10}} {
-		b.Run(fmt.Sprintf("%dx%d", load.publishers, load.subscribers), func(b *testing.B) {
+	for _, load := range []struct {
+		publishers, subscribers int
+		feedback                bool
+	}{{1, 40, false}, {10, 10, false}, {1, 40, true}, {10, 10, true}} {
+		b.Run(fmt.Sprintf("%dx%d/feedback=%v", load.publishers, load.subscribers, load.feedback), func(b *testing.B) {
 			var ours, theirs, oursN, theirsN float64
 			for range b.N {
 				for range 2 {
-					cpu, n := relayPion(b, load.publishers, load.subscribers)
+					cpu, n := relayPion(b, benchAPI(b, load.feedback), load.publishers, load.subscribers)
 					theirs, theirsN = theirs+cpu, theirsN+n
-					cpu, n = relayOurs(b, load.publishers, load.subscribers)
+					cpu, n = relayOurs(b, benchAPI(b, load.feedback), load.publishers, load.subscribers)
 					ours, oursN = ours+cpu, oursN+n
 				}
 			}
@@ -178,17 +182,24 @@ func (c *benchClient) Report(time.Duration, []*eventpb.StreamSample) {}
 func (c *benchClient) StreamEnded(*eventpb.StreamEnded)              {}
 func (c *benchClient) Diagnostic(string, string, eventpb.Lane)       {}
 
-// benchAPI is the clients': receivers with reports and transport-wide feedback, as browsers have them, the same for both servers.
-func benchAPI(b *testing.B) *webrtc.API {
-	return newClientAPI(b, clientOptions{})
+// benchAPI is the clients', the same for both servers. Feedback is transport-wide.
+func benchAPI(b *testing.B, feedback bool) *webrtc.API {
+	if feedback {
+		return newClientAPI(b, clientOptions{})
+	}
+	return newClientAPI(b, clientOptions{interceptors: func(m *webrtc.MediaEngine, r *interceptor.Registry) error {
+		if err := webrtc.ConfigureNack(m, r); err != nil {
+			return err
+		}
+		return webrtc.ConfigureRTCPReports(r)
+	}})
 }
 
-func relayOurs(b *testing.B, publishers, subscribers int) (float64, float64) {
+func relayOurs(b *testing.B, api *webrtc.API, publishers, subscribers int) (float64, float64) {
 	server := newServer(b, func(c *Config) { c.LastNVideo = 100 })
 	defer func() { _ = server.Close() }()
 	room := server.NewRoom(&roomEvents{})
 	var delivered, flowing atomic.Int64
-	api := benchAPI(b)
 	var tracks []*webrtc.TrackLocalStaticRTP
 	var pcs []*webrtc.PeerConnection
 	var members []*benchClient
@@ -229,7 +240,7 @@ func relayOurs(b *testing.B, publishers, subscribers int) (float64, float64) {
 }
 
 // relayPion is the plainest relay there is: what is read of a publisher is written to a TrackLocalStaticRTP that all subscribers share.
-func relayPion(b *testing.B, publishers, subscribers int) (float64, float64) {
+func relayPion(b *testing.B, clientAPI *webrtc.API, publishers, subscribers int) (float64, float64) {
 	cfg := DefaultConfig().withDefaults()
 	sockets, err := listen(b.Context(), cfg)
 	if err != nil {
@@ -248,7 +259,6 @@ func relayPion(b *testing.B, publishers, subscribers int) (float64, float64) {
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEUDPMux(sockets.udp)
 	serverAPI := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
-	clientAPI := benchAPI(b)
 	var delivered, flowing atomic.Int64
 	clients := max(publishers, subscribers)
 	if publishers == 1 {
