@@ -66,7 +66,7 @@ var (
 	usualRig = &lazyRig{environ: wideLimits()}
 	// hastyRig loses rigPatience soon, for the rules that are about waiting.
 	hastyRig = &lazyRig{environ: wideLimits(
-		"ANTEROOM_MEDIA_MEETING_RECONNECT_GRACE=2s", "ANTEROOM_MEDIA_MEETING_LOBBY_TIMEOUT=3s", "ANTEROOM_MEDIA_MEETING_EMPTY_TIMEOUT=1s",
+		"ANTEROOM_MEDIA_MEETING_RECONNECT_GRACE=4s", "ANTEROOM_MEDIA_MEETING_LOBBY_TIMEOUT=4s", "ANTEROOM_MEDIA_MEETING_EMPTY_TIMEOUT=1s",
 	)}
 )
 
@@ -253,7 +253,15 @@ func (h *house) change(path string, patch fields) {
 	h.t.Helper()
 	now := h.rig.must(h.t, http.StatusOK, h.admin, http.MethodGet, path, nil)
 	h.rig.must(h.t, http.StatusOK, h.admin, http.MethodPatch, path, patch,
-		"If-Match", now.header.Get("ETag"), "Content-Type", "application/merge-patch+json")
+		"If-Match", now.header.Get("ETag"))
+}
+
+// changeUser replaces a user's row.
+func (h *house) changeUser(id string, input fields) {
+	h.t.Helper()
+	path := "/v1/organizations/" + h.org + "/users/" + id
+	now := h.rig.must(h.t, http.StatusOK, h.admin, http.MethodGet, path, nil)
+	h.rig.must(h.t, http.StatusOK, h.admin, http.MethodPut, path, input, "If-Match", now.header.Get("ETag"))
 }
 
 // changeOrg patches the organisation.
@@ -286,6 +294,13 @@ func (h *house) room(id, link string) *room {
 		h.t.Fatalf("the link of meeting %s has no secret: %q", id, link)
 	}
 	return &room{house: h, id: id, secret: secret, joins: link}
+}
+
+// in is the meeting for a subtest.
+func (m *room) in(t *testing.T) *room {
+	h := *m.house
+	h.t = t
+	return &room{house: &h, id: m.id, secret: m.secret, joins: m.joins}
 }
 
 // change patches the meeting.
@@ -379,7 +394,9 @@ type person struct {
 }
 
 // dial connects; nothing is joined yet.
-func (r *rig) dial(t *testing.T, name string) *person { return r.dialWith(t, name, mediaclient.Options{}) }
+func (r *rig) dial(t *testing.T, name string) *person {
+	return r.dialWith(t, name, mediaclient.Options{})
+}
 
 func (r *rig) dialWith(t *testing.T, name string, opts mediaclient.Options) *person {
 	t.Helper()
@@ -420,7 +437,7 @@ func (p *person) soon() context.Context {
 
 // guestJoin is how one of an application's users asks to join.
 func (m *room) guestJoin(app *application, name string) protocol.Join {
-	return protocol.Join{Meeting: m.id, Secret: m.secret, GuestToken: app.token("sub-"+name, nil), DisplayName: name}
+	return protocol.Join{Meeting: m.id, Secret: m.secret, GuestToken: app.token("sub-"+rand.Text(), nil), DisplayName: name}
 }
 
 // userJoin is how a user of the organisation asks to join.
