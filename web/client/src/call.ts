@@ -436,7 +436,7 @@ export class Call extends Emitter<CallEvents> {
       const participant = this.#participants.get(id);
       if (!participant) continue;
       this.#participants.delete(id);
-      participant.receive([]);
+      participant.leave();
       removed.push(participant);
     }
     if (removed.length === 0) return;

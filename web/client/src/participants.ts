@@ -80,6 +80,11 @@ export class RemoteParticipant extends Emitter<RemoteParticipantEvents> {
     if (this.isMuted !== muted) this.emit("isMutedChanged", this.isMuted);
   }
 
+  /** For this library: it is gone, and so are its streams. */
+  leave(): void {
+    this.update({ ...this.#line, tracks: [], connected: false });
+  }
+
   /** For this library: whether it is among the active speakers. */
   setSpeaking(speaking: boolean): void {
     if (speaking === this.#speaking) return;
