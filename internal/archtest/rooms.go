@@ -38,6 +38,7 @@ func rooms() []Room {
 			Why: "media sees neither Kafka nor ClickHouse: it says what it needs as small interfaces, wired in cmd",
 		},
 		{Path: "media/client", May: []string{"media/protocol"}, Why: "a client knows the protocol only, like one that others write"},
+		{Path: "media/load", May: []string{"media/client", "media/protocol"}, Why: "load comes from clients: it knows nothing of the server that they could not"},
 
 		{
 			Path: "ingest",
@@ -96,7 +97,7 @@ func thirdParties() []ThirdParty {
 	api := []string{"api", "api/openapi"}
 	cmd := []string{"cmd/anteroom"}
 	return []ThirdParty{
-		{Prefix: "github.com/pion", Rooms: []string{"media/forward", "media/measure", "media/record", "media/client"}, Why: "media is the only room that speaks WebRTC"},
+		{Prefix: "github.com/pion", Rooms: []string{"media/forward", "media/measure", "media/record", "media/client", "media/load"}, Why: "media is the only room that speaks WebRTC"},
 		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
 
 		{Prefix: "github.com/labstack/echo", Rooms: api, Why: httpOnly},

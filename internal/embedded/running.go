@@ -15,21 +15,32 @@ var ErrNotRunning = errors.New("no Anteroom runs on this data folder")
 
 // RunningURL is where the instance that holds the data folder listens.
 func RunningURL(dir string) (string, error) {
+	by, err := running(dir)
+	return by.URL, err
+}
+
+// RunningPid is the process that holds the data folder.
+func RunningPid(dir string) (int, error) {
+	by, err := running(dir)
+	return by.Pid, err
+}
+
+func running(dir string) (holder, error) {
 	file, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+		return holder{}, fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
 	if err != nil {
-		return "", fmt.Errorf("look who holds the data folder: %w", err)
+		return holder{}, fmt.Errorf("look who holds the data folder: %w", err)
 	}
 	defer file.Close()
 	// Whoever gets a shared lock sees that nobody has the folder.
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
-		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+		return holder{}, fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
 	var by holder
 	if err := json.NewDecoder(file).Decode(&by); err != nil || by.URL == "" {
-		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+		return holder{}, fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
-	return by.URL, nil
+	return by, nil
 }
