@@ -139,6 +139,17 @@ func checkPublicURL(text string) error {
 var ErrNotLoopback = errors.New("can be reached from other machines, and the service can't tell for sure who is asking: " +
 	"identity is not set up, or its development issuer believes anybody; use a loopback address such as 127.0.0.1:8480")
 
+// ValidateLoopback refuses an address that other machines can reach, for a service that can't tell for sure who is asking. A host name is looked
+// up by Listen only.
+func (c Config) ValidateLoopback() error {
+	listen := c.withDefaults().Listen
+	host, _, err := splitListen(listen)
+	if err != nil {
+		return nil //nolint:nilerr // Validate says what is wrong with it
+	}
+	return loopbackOnly(listen, host)
+}
+
 // splitListen splits host:port. A name comes back as it is.
 func splitListen(listen string) (host string, port uint16, err error) {
 	host, portText, err := net.SplitHostPort(listen)

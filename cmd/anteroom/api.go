@@ -19,7 +19,7 @@ const checkPatience = 3 * time.Second
 
 // startHTTP binds the address, so that trouble with it is known at once, starts what stands behind it, and begins to answer.
 func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
-	listener, err := api.Listen(ctx, s.cfg.API, !s.development)
+	listener, err := api.Listen(ctx, s.cfg.API, s.remote())
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("api.listen: %s is taken by another process: stop that one, or choose another with --listen or ANTEROOM_LISTEN", s.cfg.API.Listen)
 	}
@@ -50,6 +50,9 @@ func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
 	return nil
 }
 
+// remote tells whether other machines may reach the service: not while an issuer is on that believes anybody.
+func (s *service) remote() bool { return !s.development && s.cfg.Identity.DevelopmentIssuer == "" }
+
 // apiDeps gathers what the API works with.
 func (s *service) apiDeps() (api.Deps, error) {
 	profiles, err := quality.NewProfiles(s.cfg.Quality)
@@ -61,7 +64,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 		Ready: s.ready, Auth: s.identity, Sessions: s.identity, JoinPage: s.identity, Links: s.identity, Directory: s.directory,
 		Login:  func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
 		Mounts: map[string]api.Mount{"/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
-		Remote: !s.development,
+		Remote: s.remote(),
 	}
 	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
 		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/devissuer"
 	"github.com/anteroom/anteroom/internal/embedded"
 )
 
@@ -154,8 +158,10 @@ func TestServe(t *testing.T) {
 		"ANTEROOM_KAFKA_SASL_USERNAME=" + broker.User(), "ANTEROOM_KAFKA_SASL_PASSWORD=" + broker.Password(),
 		"ANTEROOM_CLICKHOUSE_ADDRESSES=" + clickhouse.Addr(),
 		"ANTEROOM_CLICKHOUSE_USERNAME=" + clickhouse.User(), "ANTEROOM_CLICKHOUSE_PASSWORD=" + clickhouse.Password(),
-		"ANTEROOM_LABELLING_KEY=" + strings.Repeat("k", 32),
+		"ANTEROOM_LABELLING_KEY=" + strings.Repeat("k", 32), "ANTEROOM_IDENTITY_STATE_FOLDER=" + filepath.Join(dir, "identity"),
 	}
+	operators, users := issuers(t, dir)
+	environ = append(environ, "ANTEROOM_IDENTITY_OPERATOR_ISSUER_URL="+operators.url, "ANTEROOM_IDENTITY_OPERATOR_ISSUER_CLIENT_ID="+identity.DevelopmentClient)
 	with := func(args ...string) (int, string, string) {
 		in := begin(t, environ, args...)
 		code := <-in.done
@@ -175,9 +181,19 @@ func TestServe(t *testing.T) {
 		t.Errorf("status: exit code %d\n%s%s", code, stdout, stderr)
 	}
 
-	in := begin(t, environ, "serve", "--roles=ingest,api", "--json")
+	in := begin(t, environ, "serve", "--json")
+	in.token = users.token
 	in.awaitURL()
 	in.awaitStatus("/readyz", http.StatusOK)
+	organization, err := http.NewRequestWithContext(t.Context(), http.MethodPost, in.url+"/v1/organizations", strings.NewReader(fmt.Sprintf(
+		`{"id":%q,"name":"Demo","kind":"work","region":"emea","issuer":{"url":%q,"client_id":%q}}`, demoOrg, users.url, identity.DevelopmentClient)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	organization.Header.Set("Content-Type", "application/json")
+	if status, body, err := ask(organization, operators.token("", identity.Operator)); err != nil || status != http.StatusCreated {
+		t.Fatalf("make organisation: %d %s %v", status, body, err)
+	}
 	ids := in.importFiles(append([]string{"rtcstats"}, demoFiles(t)...)...)
 	before := in.get("/v1/calls/" + ids[0])
 
@@ -201,6 +217,35 @@ func TestServe(t *testing.T) {
 	in.stop()
 }
 
+// issuer is an OpenID provider.
+type issuer struct {
+	url   string
+	token func(org string, role identity.Role) string
+}
+
+// issuers are two OpenID providers, as organisations have them: one for operators, one for users.
+func issuers(t *testing.T, dir string) (operators, users issuer) {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	open := func(name string) issuer {
+		provider, err := devissuer.Open(devissuer.Config{URL: server.URL + "/" + name, Folder: filepath.Join(dir, name)}, devissuer.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux.Handle("/"+name+"/", provider.Handler())
+		return issuer{server.URL + "/" + name, func(org string, role identity.Role) string {
+			token, err := provider.Token(org, []identity.Role{role}, "somebody", 0)
+			if err != nil {
+				t.Error(err)
+			}
+			return token
+		}}
+	}
+	return open("operators"), open("users")
+}
+
 // awaitURL reads the address that --json prints when the service is up.
 func (in *instance) awaitURL() {
 	in.t.Helper()
@@ -222,7 +267,7 @@ func (in *instance) awaitStatus(path string, want int) string {
 	var body string
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var err error
-		if status, body, err = get(in.url + path); err == nil && status == want {
+		if status, body, err = get(in.url+path, ""); err == nil && status == want {
 			return body
 		}
 	}

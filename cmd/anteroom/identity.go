@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
@@ -40,6 +42,9 @@ func (s *service) startDirectory() error {
 func (s *service) startIdentity(listener net.Listener) error {
 	cfg := s.cfg.Identity
 	log := s.log.With("room", "identity")
+	if cfg.StateFolder == "" {
+		return fmt.Errorf("%w: identity.state_folder: the roles media and api need a folder of this process's own", errConfig)
+	}
 	if s.development {
 		cfg.DevelopmentIssuer = "http://" + listener.Addr().String() + devIssuerPath
 	}
@@ -53,13 +58,13 @@ func (s *service) startIdentity(listener net.Listener) error {
 		return nil
 	}
 	s.devIssuer, err = devissuer.Open(devissuer.Config{
-		URL: cfg.DevelopmentIssuer, Folder: cfg.StateFolder, RedirectURLs: redirects(listener),
+		URL: cfg.DevelopmentIssuer, Folder: cfg.StateFolder, RedirectURLs: redirects(listener, s.cfg.API.PublicURL),
 	}, devissuer.Deps{Organizations: s.withoutIssuer, Log: log})
 	return err
 }
 
 // redirects are this service's own addresses of /callback.
-func redirects(listener net.Listener) []string {
+func redirects(listener net.Listener, public string) []string {
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
 		return nil
@@ -67,6 +72,9 @@ func redirects(listener net.Listener) []string {
 	var out []string
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		out = append(out, "http://"+net.JoinHostPort(host, port)+"/callback")
+	}
+	if public != "" {
+		out = append(out, strings.TrimSuffix(public, "/")+"/callback")
 	}
 	return out
 }

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/internal/demo"
 )
 
@@ -23,6 +26,8 @@ type instance struct {
 	stderr *buffer
 	cancel context.CancelFunc
 	done   chan int
+	// token makes tokens where there is no development issuer.
+	token func(org string, role identity.Role) string
 }
 
 // begin runs a subcommand that goes on until it is stopped.
@@ -50,6 +55,11 @@ func startRun(t *testing.T, data string, args ...string) *instance {
 		t.Fatalf("%v\n%s", err, in.stderr)
 	}
 	in.url = url
+	if _, err := os.Stat(filepath.Join(data, "made")); err != nil && slices.Contains(args, "--no-demo") {
+		if err := errors.Join(makeOrg(url, data, demoOrg), os.WriteFile(filepath.Join(data, "made"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return in
 }
 
@@ -65,17 +75,38 @@ func (in *instance) stop() {
 
 func (in *instance) get(path string) string {
 	in.t.Helper()
-	status, body, err := get(in.url + path)
+	status, body, err := get(in.url+path, in.admin())
 	if err != nil || status != http.StatusOK {
 		in.t.Fatalf("GET %s: %d %v\n%s", path, status, err, body)
 	}
 	return body
 }
 
+// admin is a token of an admin of the demonstration's organisation.
+func (in *instance) admin() string {
+	in.t.Helper()
+	if in.token != nil {
+		return in.token(demoOrg, identity.Admin)
+	}
+	token, err := devToken(tokenOptions{data: in.data, org: demoOrg, roles: []string{string(identity.Admin)}})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return token
+}
+
 // importFiles imports files by the command and returns the call ids.
 func (in *instance) importFiles(args ...string) []string {
 	in.t.Helper()
-	code, stdout, stderr := command(append([]string{"import", "--server", in.url, "--json"}, args...)...)
+	args = append([]string{"import", "--server", in.url, "--data", in.data, "--json"}, args...)
+	if in.token != nil {
+		file := filepath.Join(in.t.TempDir(), "token")
+		if err := os.WriteFile(file, []byte(in.admin()), 0o600); err != nil {
+			in.t.Fatal(err)
+		}
+		args = append(args, "--token-file", file)
+	}
+	code, stdout, stderr := command(args...)
 	if code != 0 {
 		in.t.Fatalf("import: exit code %d\n%s", code, stderr)
 	}

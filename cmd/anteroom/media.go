@@ -52,6 +52,9 @@ func (s *service) startMedia(ctx context.Context) error {
 	if deps.Transcriptions, err = s.transcriptions(); err != nil {
 		return err
 	}
+	if deps.Notifier, err = s.startWebhooks(); err != nil {
+		return err
+	}
 	if s.node, err = media.New(s.cfg.Media, deps); err != nil {
 		return err
 	}

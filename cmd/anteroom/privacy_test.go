@@ -48,7 +48,7 @@ func TestRule_D2_NothingPersonalIsKept(t *testing.T) {
 	if err := os.WriteFile(broken, []byte(`["identity",null,{"displayName":"`+needles[0]+`"},1]`+"\n"+`["x",`+needles[1]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := command("import", "--server", in.url, "rtcstats", broken); code != exitFailed {
+	if code, stdout, stderr := command("import", "--server", in.url, "--data", data, "rtcstats", broken); code != exitFailed {
 		t.Errorf("a broken file: exit code %d", code)
 	} else if hits := search([]byte(stdout+stderr), needles[:2]); len(hits) > 0 {
 		t.Errorf("the error quotes the file: %q", hits)

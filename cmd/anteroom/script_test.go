@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready": scriptReady,
 			"get":   scriptGet,
+			"org":   scriptOrg,
 		},
 	})
 }
@@ -77,14 +78,48 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	url, err := awaitReady(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Setenv("URL", url)
+	ts.Setenv("DATA", ts.MkAbs(args[0]))
 }
 
-// scriptGet prints the answer of a GET request and fails unless it is 200: get URL.
-func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: get URL")
+// scriptOrg makes an organisation: org ID.
+func scriptOrg(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: org ID")
 	}
-	status, body, err := get(args[0])
+	ts.Check(makeOrg(ts.Getenv("URL"), ts.Getenv("DATA"), args[0]))
+}
+
+// makeOrg makes an organisation as an operator would.
+func makeOrg(url, data, id string) error {
+	token, err := devToken(tokenOptions{data: data, roles: []string{"operator"}})
+	if err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"id":%q,"name":%q,"kind":"work","region":"emea"}`, id, id)
+	req, err := http.NewRequest(http.MethodPost, url+"/v1/organizations", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	status, text, err := ask(req, token)
+	if err == nil && status != http.StatusCreated {
+		err = fmt.Errorf("make organisation %s: %d %s", id, status, text)
+	}
+	return err
+}
+
+// scriptGet prints the answer of a GET request of an admin and fails unless it is 200: get URL [ORGANISATION].
+func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: get URL [ORGANISATION]")
+	}
+	opt := tokenOptions{data: ts.Getenv("DATA"), org: demoOrg, roles: []string{"admin"}}
+	if len(args) == 2 {
+		opt.org = args[1]
+	}
+	token, err := devToken(opt)
+	ts.Check(err)
+	status, body, err := get(args[0], token)
 	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), body)
 	if (status != http.StatusOK) != neg {
@@ -92,8 +127,20 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func get(url string) (int, string, error) {
-	resp, err := http.Get(url)
+// get asks with a token; "" for nobody.
+func get(url, token string) (int, string, error) {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	return ask(req, token)
+}
+
+func ask(req *http.Request, token string) (int, string, error) {
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, "", err
 	}
@@ -113,7 +160,7 @@ func awaitReady(data string) (string, error) {
 		if err != nil || json.Unmarshal(raw, &holder) != nil || holder.URL == "" {
 			continue
 		}
-		status, body, err := get(holder.URL + "/readyz")
+		status, body, err := get(holder.URL+"/readyz", "")
 		if err == nil && status == http.StatusOK {
 			return holder.URL, nil
 		}

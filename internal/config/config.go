@@ -16,6 +16,7 @@ import (
 	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/internal/recorder"
+	"github.com/anteroom/anteroom/internal/webhook"
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
@@ -55,6 +56,8 @@ type Config struct {
 	Transcription record.SinkConfig `koanf:"transcription"`
 	// Recorder hands the events of meetings to Kafka.
 	Recorder recorder.Config `koanf:"recorder"`
+	// Webhooks tell other services of meetings.
+	Webhooks webhook.Config `koanf:"webhooks"`
 	// Embedded are the engines of `anteroom run`.
 	Embedded Embedded `koanf:"embedded"`
 	// Log is what the service says about itself.
@@ -145,6 +148,7 @@ func Default() Config {
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
 		Recorder:      recorder.DefaultConfig(),
+		Webhooks:      webhook.DefaultConfig(),
 		Embedded: Embedded{
 			Data: "./data", Demo: true,
 			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays,
@@ -184,6 +188,7 @@ func (c Config) Validate(mode Mode) error {
 		section("kafka", c.Kafka.Validate())
 	} else {
 		errs = append(errs, c.engineless()...)
+		section("api", c.API.ValidateLoopback())
 		section("embedded", c.Embedded.validate())
 	}
 	_, err := quality.NewProfiles(c.Quality)
@@ -196,6 +201,7 @@ func (c Config) Validate(mode Mode) error {
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
 	section("recorder", c.Recorder.Validate())
+	section("webhooks", c.Webhooks.Validate())
 	section("log", c.Log.validate())
 	return errors.Join(errs...)
 }
