@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/google/uuid"
+
 	"github.com/anteroom/anteroom/media/meeting"
 	"github.com/anteroom/anteroom/media/protocol"
 )
@@ -60,13 +62,36 @@ func (n *Node) Roster(ctx context.Context, org, meetingID string) ([]protocol.Pa
 	return r.meeting.Roster(), r.meeting.Lobby(), nil
 }
 
+// Present is an org user who is in a running meeting.
+type Present struct {
+	Participant uuid.UUID
+	// UserID is the subject that the organisation's issuer states.
+	UserID string
+}
+
+// Users are the org users among those who are in a running meeting. Reason not_found: it does not run.
+func (n *Node) Users(ctx context.Context, org, meetingID string) ([]Present, error) {
+	r, err := n.lookup(ctx, org, meetingID)
+	if err != nil {
+		return nil, err
+	}
+	users := r.meeting.Users()
+	out := make([]Present, 0, len(users))
+	for participant, user := range users {
+		out = append(out, Present{participant, user})
+	}
+	return out, nil
+}
+
 // Messages is chat history for who bears a participant's resume token: exactly what the participant gets over its connection. Who left, or whose
-// meeting has ended, gets not_in_meeting (M2).
-func (n *Node) Messages(ctx context.Context, token string, req protocol.ChatHistory) (protocol.ChatMessages, error) {
-	none := protocol.ChatMessages{}
+// meeting has ended, gets not_in_meeting (M2), and so does who asks about another meeting than the token's.
+func (n *Node) Messages(ctx context.Context, meetingID, token string, req protocol.ChatHistory) (protocol.ChatMessages, error) {
 	opened, _, err := n.openToken(token)
 	if err != nil {
-		return none, err
+		return protocol.ChatMessages{}, err
+	}
+	if id, err := uuid.Parse(meetingID); err != nil || id.String() != opened.Meeting {
+		return protocol.ChatMessages{}, notInMeeting()
 	}
 	n.mu.Lock()
 	r := n.running[opened.Meeting]
@@ -76,13 +101,38 @@ func (n *Node) Messages(ctx context.Context, token string, req protocol.ChatHist
 	}
 	n.mu.Unlock()
 	if s == nil || r.meeting.Call() != opened.Ticket.Call {
-		return none, refuse(protocol.ReasonNotInMeeting, "", "You are not in the meeting any more, so its messages can't be read.")
+		return protocol.ChatMessages{}, notInMeeting()
 	}
+	return history(ctx, s.member, req)
+}
+
+// UserMessages is chat history for an org user who is in the meeting, as the first to have come of those at whose clients the user is.
+func (n *Node) UserMessages(ctx context.Context, org, meetingID, user string, req protocol.ChatHistory) (protocol.ChatMessages, error) {
+	r, err := n.lookup(ctx, org, meetingID)
+	if err != nil {
+		if reasonOf(err) == protocol.ReasonNotFound {
+			err = notInMeeting()
+		}
+		return protocol.ChatMessages{}, err
+	}
+	member := r.meeting.MemberOf(user)
+	if member == nil {
+		return protocol.ChatMessages{}, notInMeeting()
+	}
+	return history(ctx, member, req)
+}
+
+func notInMeeting() *protocol.Error {
+	return refuse(protocol.ReasonNotInMeeting, "", "You are not in the meeting, or not any more, so its messages can't be read.")
+}
+
+func history(ctx context.Context, member *meeting.Member, req protocol.ChatHistory) (protocol.ChatMessages, error) {
+	none := protocol.ChatMessages{}
 	body, err := json.Marshal(req)
 	if err != nil {
 		return none, fmt.Errorf("encode history request: %w", err)
 	}
-	reply, err := s.member.Handle(ctx, protocol.TypeChatHistory, body)
+	reply, err := member.Handle(ctx, protocol.TypeChatHistory, body)
 	if err != nil {
 		return none, err
 	}

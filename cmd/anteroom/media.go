@@ -199,22 +199,38 @@ func (m meetings) Roster(ctx context.Context, meetingID string) ([]api.RosterEnt
 	if err != nil {
 		return nil, asLive(err)
 	}
+	users, err := m.node.Users(ctx, facts.Organization.ID, meetingID)
+	if err != nil {
+		return nil, asLive(err)
+	}
+	ids := make(map[uuid.UUID]string, len(users))
+	for _, u := range users {
+		ids[u.Participant] = u.UserID
+	}
 	out := make([]api.RosterEntry, 0, len(inside))
 	for _, p := range inside {
 		id, err := uuid.Parse(p.ParticipantID)
 		if err != nil {
 			return nil, fmt.Errorf("read participant id: %w", err)
 		}
-		out = append(out, api.RosterEntry{Participant: id, DisplayName: p.DisplayName, Guest: p.External, Connected: p.Connected})
+		out = append(out, api.RosterEntry{Participant: id, DisplayName: p.DisplayName, Guest: p.External, UserID: ids[id], Connected: p.Connected})
 	}
 	return out, nil
 }
 
 func (m meetings) Messages(ctx context.Context, q api.MessageQuery) (api.MessagePage, error) {
-	if q.ParticipantToken == "" {
-		return api.MessagePage{}, api.ErrNotInMeeting
+	history := protocol.ChatHistory{Before: q.Before, Limit: q.Limit}
+	var got protocol.ChatMessages
+	var err error
+	if q.ParticipantToken != "" {
+		got, err = m.node.Messages(ctx, q.MeetingID, q.ParticipantToken, history)
+	} else {
+		got, err = m.node.UserMessages(ctx, q.Org, q.MeetingID, q.UserID, history)
 	}
-	got, err := m.node.Messages(ctx, q.ParticipantToken, protocol.ChatHistory{Before: q.Before, Limit: q.Limit})
+	var refused *protocol.Error
+	if errors.As(err, &refused) && refused.Field != "" {
+		return api.MessagePage{}, &api.Error{Code: api.CodeInvalidParameter, Parameter: refused.Field, Detail: refused.Message}
+	}
 	if err != nil {
 		return api.MessagePage{}, asLive(err)
 	}
@@ -256,10 +272,14 @@ func asLive(err error) error {
 	switch refused.Reason {
 	case protocol.ReasonNotFound, protocol.ReasonMeetingEnded:
 		return api.ErrNotRunning
-	case protocol.ReasonNotInMeeting:
+	case protocol.ReasonNotInMeeting, protocol.ReasonNotAdmitted:
 		return api.ErrNotInMeeting
+	case protocol.ReasonRateLimited:
+		return &api.Error{Code: api.CodeTooManyRequests}
 	case protocol.ReasonInvalidToken, protocol.ReasonResumeExpired:
 		return &identity.Error{Reason: identity.TokenSignature, Detail: refused.Message}
+	case protocol.ReasonInternal:
+		return err
 	}
-	return err
+	return &api.Error{Code: api.CodeForbidden, Detail: refused.Message} // policy's
 }

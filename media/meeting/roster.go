@@ -1,6 +1,8 @@
 package meeting
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/anteroom/anteroom/media/protocol"
 	"github.com/anteroom/anteroom/policy"
 )
@@ -31,6 +33,31 @@ func (m *Meeting) Roster() []protocol.Participant {
 	m.lock()
 	defer m.unlock()
 	return m.rosterFor(nil)
+}
+
+// Users are the org users who are in: participant id to user id.
+func (m *Meeting) Users() map[uuid.UUID]string {
+	m.lock()
+	defer m.unlock()
+	users := make(map[uuid.UUID]string, m.count.orgUsers)
+	for _, mb := range m.admitted {
+		if mb.entrant.OrgUser {
+			users[mb.id] = mb.entrant.UserID
+		}
+	}
+	return users
+}
+
+// MemberOf is the participant that an org user is; of several the one that came first. nil: the user is not in.
+func (m *Meeting) MemberOf(user string) *Member {
+	m.lock()
+	defer m.unlock()
+	for _, mb := range m.admitted {
+		if mb.entrant.OrgUser && mb.entrant.UserID == user {
+			return mb
+		}
+	}
+	return nil
 }
 
 // tellUpdated tells everybody else of a participant's line. The lock is held.

@@ -56,8 +56,11 @@ func TestJoinByLink(t *testing.T) {
 	}
 	// M2, through the API as well: history for who is there, none for who left.
 	token := guest.ResumeToken()
-	if messages, err := w.node.Messages(ctx, token, protocol.ChatHistory{}); err != nil || len(messages.Messages) != 1 {
+	if messages, err := w.node.Messages(ctx, id, token, protocol.ChatHistory{}); err != nil || len(messages.Messages) != 1 {
 		t.Errorf("messages %v, %v", messages, err)
+	}
+	if _, err := w.node.Messages(ctx, uuid.NewString(), token, protocol.ChatHistory{}); reason(err) != protocol.ReasonNotInMeeting {
+		t.Errorf("messages of another meeting: %v", err)
 	}
 	if err := guest.Leave(ctx); err != nil {
 		t.Fatal(err)
@@ -66,7 +69,7 @@ func TestJoinByLink(t *testing.T) {
 		t.Errorf("closed with %d, %+v", code, guest.Ended())
 	}
 	for range 2 { // With and without the seat.
-		if _, err := w.node.Messages(ctx, token, protocol.ChatHistory{}); reason(err) != protocol.ReasonNotInMeeting {
+		if _, err := w.node.Messages(ctx, id, token, protocol.ChatHistory{}); reason(err) != protocol.ReasonNotInMeeting {
 			t.Errorf("messages after leaving: %v", err)
 		}
 	}
