@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// journal remembers which tokens were used until they have expired, so that each works once, also after a crash.
+// journal remembers which tokens were used until they have expired, so that each works once, also after a crash; another one of its kind
+// remembers which may not be used any more (revoke).
 //
 // Its file has fixed records, appended; a use counts once its record is on disk. Uses that come while a write runs share the next one. A last
 // write that is not wholly there is dropped on opening, from its first missing record on: nobody was told that it counted. Damage before it is
@@ -113,7 +114,7 @@ func goodRecords(content []byte) (int, error) {
 		case !intact:
 			good = min(good, i)
 		case good < i && began > good:
-			return 0, fmt.Errorf("record %d is damaged, and later ones are not, so a used token may be forgotten; "+
+			return 0, fmt.Errorf("record %d is damaged, and later ones are not, so a used or revoked token may be forgotten; "+
 				"move the file away once the tokens of before have expired (max_guest_lifetime and twice clock_skew)", good)
 		}
 	}
@@ -124,10 +125,11 @@ func (j *journal) remember(use journalUse) {
 	if use.until <= j.now().Unix() {
 		return
 	}
-	if _, twice := j.used[use.key]; !twice {
+	old, twice := j.used[use.key]
+	if !twice {
 		j.of[use.key.resource]++
 	}
-	j.used[use.key] = use.until
+	j.used[use.key] = max(use.until, old)
 }
 
 func readRecord(record []byte) journalUse {
@@ -155,34 +157,10 @@ func newUseKey(resource, token string) useKey {
 // Use marks a token as used until forget. It returns when that is on disk, or *Error: TokenReplayed, or JournalUnavailable, after which the
 // token may or may not work again. If ctx ends first the token is used all the same.
 func (j *journal) Use(ctx context.Context, resource, token string, forget time.Time) error {
-	key, until := newUseKey(resource, token), forget.Unix()+1
-	j.mu.Lock()
-	if j.closed {
-		j.mu.Unlock()
-		return refuse(JournalUnavailable, "the service is stopping; try again")
+	batch, err := j.enter(journalUse{newUseKey(resource, token), forget.Unix() + 1}, true)
+	if err != nil {
+		return err
 	}
-	if old, used := j.used[key]; used && old > j.now().Unix() {
-		j.mu.Unlock()
-		return refuse(TokenReplayed, "the token was used before; each works once, so get a new one")
-	}
-	if !j.room(key.resource) {
-		j.mu.Unlock()
-		return refuse(JournalUnavailable, "too many tokens were used in a short time; try again in some minutes")
-	}
-	if _, expired := j.used[key]; !expired {
-		j.of[key.resource]++
-	}
-	j.used[key] = until
-	if j.pending == nil {
-		j.pending = &journalBatch{done: make(chan struct{})}
-	}
-	batch := j.pending
-	batch.uses = append(batch.uses, journalUse{key, until})
-	if !j.writing {
-		j.writing = true
-		go j.flush()
-	}
-	j.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("write down use of token: %w", ctx.Err())
@@ -192,6 +170,43 @@ func (j *journal) Use(ctx context.Context, resource, token string, forget time.T
 		return refuse(JournalUnavailable, "the use of the token can't be written down just now; get a new one and try again")
 	}
 	return nil
+}
+
+// enter hands a use to the next write. One that was entered before is refused if it must be new, else written again.
+func (j *journal) enter(use journalUse, mustBeNew bool) (*journalBatch, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return nil, refuse(JournalUnavailable, "the service is stopping; try again")
+	}
+	old, known := j.used[use.key]
+	if mustBeNew && known && old > j.now().Unix() {
+		return nil, refuse(TokenReplayed, "the token was used before; each works once, so get a new one")
+	}
+	if !known && !j.room(use.key.resource) {
+		return nil, refuse(JournalUnavailable, "too many tokens were used in a short time; try again in some minutes")
+	}
+	if !known {
+		j.of[use.key.resource]++
+	}
+	use.until = max(use.until, old)
+	j.used[use.key] = use.until
+	if j.pending == nil {
+		j.pending = &journalBatch{done: make(chan struct{})}
+	}
+	j.pending.uses = append(j.pending.uses, use)
+	if !j.writing {
+		j.writing = true
+		go j.flush()
+	}
+	return j.pending, nil
+}
+
+// has tells whether a use was entered and is not to be forgotten yet.
+func (j *journal) has(key useKey) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.used[key] > j.now().Unix()
 }
 
 // room tells whether one more fits; it forgets what has expired if need be. The caller holds mu.

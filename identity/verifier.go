@@ -46,12 +46,13 @@ type Verifier struct {
 	log       *slog.Logger
 	issuers   *issuers
 	journal   *journal
+	revoked   *journal
 	joinPage  joinPage
 }
 
 var _ Authenticator = (*Verifier)(nil)
 
-// New opens the journal of used tokens and derives the service's own keys. It starts nothing; Close gives the journal back. One process at a
+// New opens the journals of used and of revoked tokens and derives the service's own keys. It starts nothing; Close gives the journal back. One process at a
 // time may have a state folder.
 func New(cfg Config, deps Deps) (*Verifier, error) {
 	cfg = cfg.withDefaults()
@@ -83,16 +84,20 @@ func New(cfg Config, deps Deps) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	revoked, err := openJournal(filepath.Join(cfg.StateFolder, revokedFile), maxRevoked, deps.Now)
+	if err != nil {
+		return nil, errors.Join(err, used.Close())
+	}
 	return &Verifier{
 		Sealer: sealer, cfg: cfg, directory: deps.Directory, now: deps.Now, log: deps.Log,
-		issuers: newIssuers(cfg.IssuerTimeout, deps.Now, deps.Log), journal: used, joinPage: page,
+		issuers: newIssuers(cfg.IssuerTimeout, deps.Now, deps.Log), journal: used, revoked: revoked, joinPage: page,
 	}, nil
 }
 
-// Close waits for tokens being written down and closes the journal; Guest then refuses everybody.
+// Close waits for tokens being written down and closes the journals; Guest then refuses everybody.
 func (v *Verifier) Close() error {
 	v.issuers.client.CloseIdleConnections()
-	return v.journal.Close()
+	return errors.Join(v.journal.Close(), v.revoked.Close())
 }
 
 // lookup turns a failure of the directory into a refusal that says that nothing is known.
