@@ -15,8 +15,8 @@ func TestDockerfile(t *testing.T) {
 	for _, fact := range []struct {
 		name, in, pattern string
 	}{
-		{"two stages", text, `(?s)\nFROM .+ AS build\n.*\nFROM `},
-		{"built without C", stages[1], `CGO_ENABLED=0 go build -trimpath`},
+		{"pages built first", text, `(?s)\nFROM node:.+ AS pages\n.*scripts/web\.sh.*\nFROM .+ AS build\n.*COPY --from=pages .*\nFROM `},
+		{"built without C", stages[len(stages)-2], `CGO_ENABLED=0 go build -trimpath`},
 		{"a base with a version", final, `^[a-z/.-]+:\d`},
 		{"a user without rights, by number", final, `(?m)^USER [1-9]\d*:[1-9]\d*$`},
 		{"only the binary is taken from the module", final, `COPY --from=build /out/anteroom `},
