@@ -73,19 +73,19 @@ func TestWriteBetweenMarkers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("before\n" + beginMarker + "\nold\n" + endMarker + "\nafter\n")
-	if err := writeBetweenMarkers(path, "new\n"); err != nil {
+	write("before\n" + ingestMarkers.begin + "\nold\n" + ingestMarkers.end + "\nafter\n")
+	if err := writeBetweenMarkers(path, ingestMarkers, "new\n"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("before\n"+beginMarker+"\n\nnew\n\n"+endMarker+"\nafter\n", string(got)); diff != "" {
+	if diff := cmp.Diff("before\n"+ingestMarkers.begin+"\n\nnew\n\n"+ingestMarkers.end+"\nafter\n", string(got)); diff != "" {
 		t.Errorf("page (-want +got):\n%s", diff)
 	}
 	write("no markers\n")
-	if err := writeBetweenMarkers(path, "new\n"); err == nil {
+	if err := writeBetweenMarkers(path, ingestMarkers, "new\n"); err == nil {
 		t.Error("a page without markers was taken")
 	}
 }

@@ -25,6 +25,9 @@ type plan struct {
 	// ClickHousePid and KafkaPid are the engines'.
 	ClickHousePid, KafkaPid int
 	Profile                 string
+	// Folder and OnePort are the relay's of media.
+	Folder  string
+	OnePort bool
 }
 
 // outcome is how it went.
@@ -72,6 +75,8 @@ func (p plan) run(ctx context.Context) (outcome, error) {
 		return p.serve(ctx)
 	case contenderColumns, contenderRows:
 		return p.raw(ctx)
+	case contenderRelay:
+		return outcome{}, serveRelay(ctx, p.Folder, p.OnePort)
 	}
 	return outcome{}, fmt.Errorf("no contender is called %q", p.Contender)
 }

@@ -38,12 +38,14 @@ type options struct {
 	// Only are the contenders to measure, separated by commas; all of them if empty.
 	Only   string
 	Tables kafkaTable
+	Media  mediaOptions
 }
 
 func defaultOptions() options {
 	return options{
 		Rows: 3_000_000, Rounds: 3, JSON: true, Latency: 20 * time.Second, Limit: 7 * time.Minute,
 		Tables: kafkaTable{Consumers: 4, BlockSize: 524_288, FlushInterval: 7500 * time.Millisecond},
+		Media:  mediaOptions{Anteroom: "bin/anteroom", Rounds: 5, Duration: 10 * time.Second, Bitrate: 1_000_000, OnePort: true},
 	}
 }
 
@@ -71,10 +73,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.Limit, "limit", o.Limit, "begin no further round after this long")
 	flags.StringVar(&o.Docs, "docs", "docs/benchmarks.md", `file to write the result into, between its markers; "" for none`)
 	flags.StringVar(&o.Profile, "profile", "", "write a CPU profile of ingest's first turn to this file")
-	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas; all if empty (then there are no ratios, and nothing is written)")
+	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas, or media; all if empty (else there are no ratios, and nothing is written, but of media)")
 	flags.IntVar(&o.Tables.Consumers, "engine-consumers", o.Tables.Consumers, "kafka_num_consumers of the Kafka table engine")
 	flags.IntVar(&o.Tables.BlockSize, "engine-block", o.Tables.BlockSize, "kafka_max_block_size of the Kafka table engine")
 	flags.DurationVar(&o.Tables.FlushInterval, "engine-flush", o.Tables.FlushInterval, "kafka_flush_interval_ms of the Kafka table engine")
+	flags.StringVar(&o.Media.Anteroom, "anteroom", o.Media.Anteroom, "the binary that the media comparison measures")
+	flags.IntVar(&o.Media.Rounds, "media-rounds", o.Media.Rounds, "how often each server's turn comes in the media comparison; 0 for not at all")
+	flags.DurationVar(&o.Media.Duration, "media-duration", o.Media.Duration, "how long each turn of the media comparison is measured")
+	flags.IntVar(&o.Media.Bitrate, "media-bitrate", o.Media.Bitrate, "bits per second of each publisher's video in the media comparison")
+	flags.BoolVar(&o.Media.OnePort, "media-one-port", o.Media.OnePort, "let the relay have all media on one UDP socket, as Anteroom does; else one per connection")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -82,19 +89,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-rows must be at least %d and -rounds at least 1", streamsPerReport)
 	}
 	// Whatever hangs, the run ends.
-	ctx, cancel := context.WithTimeout(ctx, o.Limit+5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, o.Limit+15*time.Minute)
 	defer cancel()
-	result, err := measure(ctx, o, stderr)
+	if o.Only != onlyMedia {
+		result, err := measure(ctx, o, stderr)
+		if err != nil {
+			return err
+		}
+		if o.Only != "" {
+			return nil
+		}
+		if err := publish(stdout, o.Docs, ingestMarkers, result.markdown()); err != nil {
+			return err
+		}
+	}
+	if o.Media.Rounds == 0 {
+		return nil
+	}
+	result, err := measureMedia(ctx, o.Media, stderr)
 	if err != nil {
-		return err
+		return fmt.Errorf("media: %w", err)
 	}
-	if o.Only != "" {
-		return nil
-	}
-	text := result.markdown()
+	return publish(stdout, o.Docs, mediaMarkers, result.markdown())
+}
+
+// onlyMedia as what is to be measured: the media comparison alone.
+const onlyMedia = "media"
+
+// publish prints a result, and writes it to the page if there is one.
+func publish(stdout io.Writer, page string, between markers, text string) error {
 	fmt.Fprintln(stdout, text)
-	if o.Docs == "" {
+	if page == "" {
 		return nil
 	}
-	return writeBetweenMarkers(o.Docs, text)
+	return writeBetweenMarkers(page, between, text)
 }

@@ -83,23 +83,26 @@ func (r *result) perRow(outs []outcome, of func(usage) time.Duration) string {
 	return "–"
 }
 
-const (
-	beginMarker = "<!-- begin of what `make bench` wrote -->"
-	endMarker   = "<!-- end of what `make bench` wrote -->"
+// markers are the lines of the page between which a result is written.
+type markers struct{ begin, end string }
+
+var (
+	ingestMarkers = markers{"<!-- begin of what `make bench` wrote -->", "<!-- end of what `make bench` wrote -->"}
+	mediaMarkers  = markers{"<!-- begin of what `make bench` wrote of media -->", "<!-- end of what `make bench` wrote of media -->"}
 )
 
 // writeBetweenMarkers replaces what stands between the markers of a file.
-func writeBetweenMarkers(path, text string) error {
+func writeBetweenMarkers(path string, m markers, text string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}
-	before, rest, ok := strings.Cut(string(old), beginMarker)
-	_, after, ok2 := strings.Cut(rest, endMarker)
+	before, rest, ok := strings.Cut(string(old), m.begin)
+	_, after, ok2 := strings.Cut(rest, m.end)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s lacks the lines %q and %q", path, beginMarker, endMarker)
+		return fmt.Errorf("%s lacks the lines %q and %q", path, m.begin, m.end)
 	}
-	page := before + beginMarker + "\n\n" + strings.TrimSpace(text) + "\n\n" + endMarker + after
+	page := before + m.begin + "\n\n" + strings.TrimSpace(text) + "\n\n" + m.end + after
 	if err := os.WriteFile(path, []byte(page), 0o644); err != nil { //nolint:gosec // a page for everybody
 		return fmt.Errorf("write the page: %w", err)
 	}
