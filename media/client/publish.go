@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -189,9 +188,6 @@ func (p *peers) offer(ctx context.Context, up *peer) error {
 	if err != nil {
 		return fmt.Errorf("make offer: %w", err)
 	}
-	if err := up.pc.SetLocalDescription(offer); err != nil {
-		return fmt.Errorf("use offer: %w", err)
-	}
 	req := protocol.Publish{SDP: offer.SDP}
 	p.mu.Lock()
 	pubs := p.pubs
@@ -201,8 +197,11 @@ func (p *peers) offer(ctx context.Context, up *peer) error {
 	}
 	var published protocol.Published
 	if err := p.client.Request(ctx, protocol.TypePublish, req, &published); err != nil {
-		rollback := up.pc.SetLocalDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeRollback})
-		return errors.Join(err, rollback)
+		return err
+	}
+	// Only now: an offer that was put into use and then refused could not be taken back, since the library has no rollback.
+	if err := up.pc.SetLocalDescription(offer); err != nil {
+		return fmt.Errorf("use offer: %w", err)
 	}
 	if err := up.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: published.SDP}); err != nil {
 		return fmt.Errorf("take answer: %w", err)
