@@ -154,9 +154,6 @@ func (mb *Member) mayPublish(wanted []protocol.TrackIntent) ([]forward.Intent, e
 	}
 	mb.m.lock()
 	defer mb.m.unlock()
-	if err := mb.mustBeIn(); err != nil {
-		return nil, err
-	}
 	asked := map[forward.Kind]bool{}
 	intents := make([]forward.Intent, len(wanted))
 	for i, t := range wanted {
@@ -172,7 +169,7 @@ func (mb *Member) mayPublish(wanted []protocol.TrackIntent) ([]forward.Intent, e
 		}
 		intents[i] = forward.Intent{Mid: t.Mid, Kind: kind, Muted: t.Muted}
 	}
-	return intents, nil
+	return intents, mb.mustBeIn()
 }
 
 func checkSDP(sdp string) error {
