@@ -19,14 +19,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/pion/webrtc/v4"
-	kafkago "github.com/segmentio/kafka-go"
 
-	"github.com/anteroom/anteroom/event"
-	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/internal/config"
-	mediaclient "github.com/anteroom/anteroom/media/client"
-	"github.com/anteroom/anteroom/media/protocol"
 )
 
 // The rules of meetings are tested on a whole Anteroom: what a test does goes over its HTTP API and its WebSocket, and what it looks at
@@ -38,6 +32,7 @@ const rigPatience = 30 * time.Second
 // rig is a running Anteroom that several tests share.
 type rig struct {
 	data, url string
+	sink      *sink // nil without one
 	stderr    *buffer
 	cancel    context.CancelFunc
 	done      chan int
@@ -46,9 +41,11 @@ type rig struct {
 // lazyRig starts when the first test asks for it.
 type lazyRig struct {
 	environ []string
-	once    sync.Once
-	rig     *rig  // set by once
-	err     error // set by once
+	// transcribes: there is a service that transcriptions go to.
+	transcribes bool
+	once        sync.Once
+	rig         *rig  // set by once
+	err         error // set by once
 }
 
 // wide limits: what a test does is never slowed down by what other tests do at the same time from the same address.
@@ -63,7 +60,7 @@ func wideLimits(more ...string) []string {
 
 var (
 	// usualRig has the limits that everybody has.
-	usualRig = &lazyRig{environ: wideLimits()}
+	usualRig = &lazyRig{environ: wideLimits(), transcribes: true}
 	// hastyRig loses rigPatience soon, for the rules that are about waiting.
 	hastyRig = &lazyRig{environ: wideLimits(
 		"ANTEROOM_MEDIA_MEETING_RECONNECT_GRACE=4s", "ANTEROOM_MEDIA_MEETING_LOBBY_TIMEOUT=4s", "ANTEROOM_MEDIA_MEETING_EMPTY_TIMEOUT=1s",
@@ -89,7 +86,15 @@ func (m withRigs) Run() int {
 
 func (l *lazyRig) get(t *testing.T) *rig {
 	t.Helper()
-	l.once.Do(func() { l.rig, l.err = startRig(l.environ) })
+	l.once.Do(func() {
+		var to *sink
+		environ := l.environ
+		if l.transcribes {
+			to = startSink()
+			environ = append(environ, "ANTEROOM_TRANSCRIPTION_URL=ws"+strings.TrimPrefix(to.server.URL, "http"))
+		}
+		l.rig, l.err = startRig(environ, to)
+	})
 	if l.err != nil {
 		t.Fatal(l.err)
 	}
@@ -97,16 +102,28 @@ func (l *lazyRig) get(t *testing.T) *rig {
 }
 
 // startRig starts `anteroom run` in a folder of its own.
-func startRig(environ []string) (*rig, error) {
+func startRig(environ []string, to *sink) (*rig, error) {
 	dir, err := os.MkdirTemp("", "anteroom-rig-")
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{data: filepath.Join(dir, "data"), stderr: new(buffer), cancel: cancel, done: make(chan int, 1)}
+	r := &rig{data: filepath.Join(dir, "data"), sink: to, stderr: new(buffer), cancel: cancel, done: make(chan int, 1)}
 	args := []string{"run", "--no-demo", "--data", r.data, "--listen", "127.0.0.1:0"}
 	go func() { r.done <- run(ctx, args, environ, strings.NewReader(""), new(buffer), r.stderr) }()
-	if r.url, err = awaitReady(r.data); err != nil {
+	ready := make(chan error, 1)
+	go func() {
+		url, err := awaitReady(r.data)
+		r.url = url
+		ready <- err
+	}()
+	select {
+	case err = <-ready:
+	case code := <-r.done:
+		r.done <- code
+		err = errors.New("it ended")
+	}
+	if err != nil {
 		code := r.stop()
 		return nil, fmt.Errorf("start rig (exit code %d): %w\n%s", code, err, r.stderr)
 	}
@@ -116,6 +133,10 @@ func startRig(environ []string) (*rig, error) {
 func (r *rig) stop() int {
 	r.cancel()
 	code := <-r.done
+	if r.sink != nil {
+		r.sink.server.CloseClientConnections()
+		r.sink.server.Close()
+	}
 	_ = os.RemoveAll(filepath.Dir(r.data))
 	return code
 }
@@ -379,375 +400,4 @@ func signed(t *testing.T, signer jose.Signer, claims fields) string {
 		t.Fatal(err)
 	}
 	return token
-}
-
-// person is somebody at a client.
-type person struct {
-	t    *testing.T
-	name string
-	*mediaclient.Client
-
-	mu    sync.Mutex
-	seen  []mediaclient.Event // guarded by mu
-	taken map[string]int      // guarded by mu: how many events of each type were awaited already
-	news  chan struct{}
-}
-
-// dial connects; nothing is joined yet.
-func (r *rig) dial(t *testing.T, name string) *person {
-	return r.dialWith(t, name, mediaclient.Options{})
-}
-
-func (r *rig) dialWith(t *testing.T, name string, opts mediaclient.Options) *person {
-	t.Helper()
-	p := &person{t: t, name: name, taken: map[string]int{}, news: make(chan struct{}, 1)}
-	also := opts.OnEvent
-	opts.OnEvent = func(e mediaclient.Event) {
-		p.mu.Lock()
-		p.seen = append(p.seen, e)
-		p.mu.Unlock()
-		select {
-		case p.news <- struct{}{}:
-		default:
-		}
-		if also != nil {
-			also(e)
-		}
-	}
-	if opts.Settings == nil {
-		opts.Settings = func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) }
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), rigPatience)
-	defer cancel()
-	c, err := mediaclient.Dial(ctx, r.url+"/v1/connect", opts)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	p.Client = c
-	t.Cleanup(c.Close)
-	return p
-}
-
-// soon is a context that bounds one request.
-func (p *person) soon() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), rigPatience)
-	p.t.Cleanup(cancel)
-	return ctx
-}
-
-// guestJoin is how one of an application's users asks to join.
-func (m *room) guestJoin(app *application, name string) protocol.Join {
-	return protocol.Join{Meeting: m.id, Secret: m.secret, GuestToken: app.token("sub-"+rand.Text(), nil), DisplayName: name}
-}
-
-// userJoin is how a user of the organisation asks to join.
-func (m *room) userJoin(user string) protocol.Join {
-	return protocol.Join{Meeting: m.id, Secret: m.secret, UserToken: m.house.token(user, "org_user")}
-}
-
-// guest joins; in which state, the rules say.
-func (m *room) guest(app *application, name string) *person {
-	m.house.t.Helper()
-	return m.enter(name, m.guestJoin(app, name))
-}
-
-// user joins as one of the organisation.
-func (m *room) user(user string) *person {
-	m.house.t.Helper()
-	return m.enter(user, m.userJoin(user))
-}
-
-// enter connects and joins, and fails the test when that is refused.
-func (m *room) enter(name string, join protocol.Join) *person {
-	m.house.t.Helper()
-	p := m.house.rig.dial(m.house.t, name)
-	if _, err := p.Join(p.soon(), join); err != nil {
-		m.house.t.Fatalf("%s: join: %v", name, told(err))
-	}
-	return p
-}
-
-// admitted is a guest whom the host let in.
-func (m *room) admitted(host *person, app *application, name string) *person {
-	m.house.t.Helper()
-	p := m.guest(app, name)
-	if p.Joined().State != protocol.StateAdmitted {
-		p.do(host.Admit(host.soon(), p.id()))
-		p.awaitState(protocol.StateAdmitted)
-	}
-	return p
-}
-
-// refusal tries a join that must be refused, and returns what was said.
-func (m *room) refusal(join protocol.Join) *protocol.Error {
-	m.house.t.Helper()
-	p := m.house.rig.dial(m.house.t, "refused")
-	joined, err := p.Join(p.soon(), join)
-	var refused *protocol.Error
-	if !errors.As(err, &refused) {
-		m.house.t.Fatalf("join was not refused: state %q, error %v", joined.State, err)
-	}
-	p.Close()
-	return refused
-}
-
-// told is a refusal with its message.
-func told(err error) string {
-	var refused *protocol.Error
-	if errors.As(err, &refused) {
-		return fmt.Sprintf("%s (%s) %s", refused.Reason, refused.Field, refused.Message)
-	}
-	return fmt.Sprint(err)
-}
-
-// reason fails the test unless the error is a refusal for this reason.
-func wantReason(t *testing.T, what string, err error, reason string) {
-	t.Helper()
-	var refused *protocol.Error
-	if !errors.As(err, &refused) || refused.Reason != reason {
-		t.Errorf("%s: %s, want a refusal for %s", what, told(err), reason)
-	}
-}
-
-// id is the participant's.
-func (p *person) id() string { return p.Joined().ParticipantID }
-
-// do fails the test when a request failed that should not.
-func (p *person) do(err error) {
-	p.t.Helper()
-	if err != nil {
-		p.t.Fatalf("%s: %s\n%s", p.name, told(err), p.story())
-	}
-}
-
-// story is what the client was told, for failures.
-func (p *person) story() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out strings.Builder
-	fmt.Fprintf(&out, "%s (%s) was told:", p.name, p.Joined().State)
-	for _, e := range p.seen {
-		fmt.Fprintf(&out, "\n  %s %.300s", e.Type, e.Body)
-	}
-	return out.String()
-}
-
-// next is the next event of a type that nobody awaited yet and that matches; those before it are skipped.
-func (p *person) next(typ string, match func(mediaclient.Event) bool) (mediaclient.Event, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, e := range p.seen {
-		if e.Type != typ {
-			continue
-		}
-		if n++; n > p.taken[typ] && match(e) {
-			p.taken[typ] = n
-			return e, true
-		}
-	}
-	return mediaclient.Event{}, false
-}
-
-// await waits for the next event of a type that matches.
-func await[T any](p *person, typ string, match func(T) bool) T {
-	p.t.Helper()
-	var got T
-	deadline := time.NewTimer(rigPatience)
-	defer deadline.Stop()
-	for {
-		_, ok := p.next(typ, func(e mediaclient.Event) bool {
-			var body T
-			if e.Decode(&body) != nil || (match != nil && !match(body)) {
-				return false
-			}
-			got = body
-			return true
-		})
-		if ok {
-			return got
-		}
-		select {
-		case <-p.news:
-		case <-deadline.C:
-			p.t.Fatalf("%s: no event %s that matches came within %s\n%s", p.name, typ, rigPatience, p.story())
-		}
-	}
-}
-
-// awaitState waits until the participant is told that its state is this now.
-func (p *person) awaitState(state string) protocol.State {
-	p.t.Helper()
-	return await(p, protocol.TypeState, func(s protocol.State) bool { return s.State == state })
-}
-
-// awaitEnd waits for the server's last word and the end of the connection.
-func (p *person) awaitEnd() protocol.Ended {
-	p.t.Helper()
-	ended := await[protocol.Ended](p, protocol.TypeEnded, nil)
-	select {
-	case <-p.Disconnected():
-	case <-time.After(rigPatience):
-		p.t.Fatalf("%s: the connection stays open after %q", p.name, ended.Reason)
-	}
-	return ended
-}
-
-// awaitChat waits for a message with this text.
-func (p *person) awaitChat(text string) protocol.ChatMessage {
-	p.t.Helper()
-	return await(p, protocol.TypeChatMessage, func(m protocol.ChatMessage) bool { return m.Text == text })
-}
-
-// say sends a message.
-func (p *person) say(text string) protocol.ChatSent {
-	p.t.Helper()
-	sent, err := p.ChatSend(p.soon(), protocol.ChatSend{Text: text})
-	p.do(err)
-	return sent
-}
-
-// told counts the events of a type so far that match. All that the server sent before the reply to a ping has come when the ping is answered.
-func count[T any](p *person, typ string, match func(T) bool) int {
-	p.t.Helper()
-	p.do(p.Ping(p.soon()))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, e := range p.seen {
-		var body T
-		if e.Type == typ && e.Decode(&body) == nil && (match == nil || match(body)) {
-			n++
-		}
-	}
-	return n
-}
-
-// publish begins to publish.
-func (p *person) publish(sources ...mediaclient.Source) []*mediaclient.Publication {
-	p.t.Helper()
-	pubs, err := p.Publish(p.soon(), sources...)
-	p.do(err)
-	return pubs
-}
-
-// awaitMedia waits until packets of a participant's tracks of a kind arrive.
-func (p *person) awaitMedia(from *person, kind string) {
-	p.t.Helper()
-	p.awaitMorePackets(from, kind, 0)
-}
-
-// awaitMorePackets waits until more packets than before have come.
-func (p *person) awaitMorePackets(from *person, kind string, before uint64) {
-	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("%s gets %s of %s", p.name, kind, from.name), func() (bool, string) {
-		n := p.packetsOf(from, kind)
-		return n > before, fmt.Sprintf("%d packets\n%s", n, p.story())
-	})
-}
-
-// packetsOf counts the packets of a participant's tracks of a kind.
-func (p *person) packetsOf(from *person, kind string) uint64 {
-	n := uint64(0)
-	for _, r := range p.Received() {
-		if r.ParticipantID == from.id() && r.Kind == kind {
-			n += r.Packets()
-		}
-	}
-	return n
-}
-
-// endCall ends the session for everybody by the API and returns its call id.
-func (m *room) endCall(anybody *person) string {
-	m.house.t.Helper()
-	call := anybody.Joined().CallID
-	m.house.rig.must(m.house.t, http.StatusNoContent, m.house.token(organizer, "org_user"), http.MethodPost, "/v1/meetings/"+m.id+"/end", nil)
-	return call
-}
-
-// rows asks for a part of a call that has ended, again and again until it matches, and returns it. Parts are "", "/participants", …
-func rows[T any](h *house, call, part string, match func(T) bool) T {
-	h.t.Helper()
-	var got T
-	eventually(h.t, "analytics of the call "+part, func() (bool, string) {
-		a := h.rig.ask(h.t, h.admin, http.MethodGet, "/v1/calls/"+call+part, nil)
-		if a.status != http.StatusOK {
-			return false, fmt.Sprintf("%d %s", a.status, a.body)
-		}
-		var body T
-		if err := json.Unmarshal(a.body, &body); err != nil {
-			return false, err.Error()
-		}
-		got = body
-		return match == nil || match(body), string(a.body)
-	})
-	return got
-}
-
-// records reads all records that are in a topic of the rig's broker now.
-func (r *rig) records(t *testing.T, topic string) []kafkago.Message {
-	t.Helper()
-	c := client(t, r.data)
-	connection, err := c.Dialer().DialContext(t.Context(), "tcp", c.Brokers()[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	partitions, err := connection.ReadPartitions(topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []kafkago.Message
-	for _, partition := range partitions {
-		out = append(out, r.partition(t, topic, partition.ID)...)
-	}
-	return out
-}
-
-func (r *rig) partition(t *testing.T, topic string, partition int) []kafkago.Message {
-	t.Helper()
-	c := client(t, r.data)
-	leader, err := c.Dialer().DialLeader(t.Context(), "tcp", c.Brokers()[0], topic, partition)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer leader.Close()
-	first, last, err := leader.ReadOffsets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader := kafkago.NewReader(kafkago.ReaderConfig{
-		Brokers: c.Brokers(), Topic: topic, Partition: partition, Dialer: c.Dialer(), MaxWait: 100 * time.Millisecond,
-	})
-	defer reader.Close()
-	if err := reader.SetOffset(first); err != nil {
-		t.Fatal(err)
-	}
-	var out []kafkago.Message
-	for next := first; next < last; {
-		ctx, cancel := context.WithTimeout(t.Context(), rigPatience)
-		m, err := reader.ReadMessage(ctx)
-		cancel()
-		if err != nil {
-			t.Fatalf("read %s/%d at %d of %d: %v", topic, partition, next, last, err)
-		}
-		out, next = append(out, m), m.Offset+1
-	}
-	return out
-}
-
-// events are the durable events of a call in Kafka, in the order of each partition.
-func (r *rig) events(t *testing.T, call string) []*eventpb.Event {
-	t.Helper()
-	var out []*eventpb.Event
-	for _, m := range r.records(t, event.Topic(config.Default().Ingest.Region, event.Durable)) {
-		e, err := event.Decode(m.Value)
-		if err != nil {
-			t.Fatalf("decode record of %s: %v", m.Topic, err)
-		}
-		if e.GetCallId() == call {
-			out = append(out, e)
-		}
-	}
-	return out
 }
