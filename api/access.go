@@ -83,6 +83,9 @@ func accessTable() map[string]access {
 		"listTimeline":     analytics,
 		"listIssues":       analytics,
 		"listNotices":      analytics,
+		// Org users for the calls of their own meetings; see organized.
+		"listRecordings":   {about: ofQuery, own: roles(admin, auditor, member)},
+		"getRecordingFile": {about: ofQuery, own: roles(admin, auditor, member)},
 		"createImport":     {about: ofQuery, own: roles(admin), any: roles(operator)},
 
 		"createOrganization": {any: roles(operator)},

@@ -89,7 +89,8 @@ func (s *service) cells() cells {
 func (c cells) request(op operation, row access, org string) (path string, body any) {
 	path = op.route.Path
 	for name := range op.parameters {
-		replacement := map[string]string{"call_id": "call-1", "stream_id": idOf(10), "user": "ada", "id": org}[name]
+		replacement := map[string]string{"call_id": "call-1", "stream_id": idOf(10), "user": "ada", "id": org,
+			"recording_id": idOf(11), "file": "x.webm"}[name]
 		if name == "id" && op.parameters[name].In == "path" && strings.Contains(path, "/resources/") {
 			replacement = c.resource[org]
 		} else if name == "id" && !strings.HasPrefix(path, "/v1/organizations/") {

@@ -25,8 +25,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// For holding answers against the document, a calendar entry is text.
+	// For holding answers against the document, a calendar entry is text, and recordings are files.
 	openapi3filter.RegisterBodyDecoder("text/calendar", openapi3filter.PlainBodyDecoder)
+	for _, kind := range []string{"audio/webm", "video/webm", "application/x-ndjson", "multipart/byteranges"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
+	}
 	embeddedtest.Main(m)
 }
 

@@ -39,6 +39,10 @@ const (
 	CodeQueryTimeout      Code = "query_timeout"
 	CodeImportTimeout     Code = "import_timeout"
 
+	CodeRecordingNotFound     Code = "recording_not_found"
+	CodeRecordingsUnavailable Code = "recordings_unavailable"
+	CodeRangeNotSatisfiable   Code = "range_not_satisfiable"
+
 	CodeForbidden            Code = "forbidden"
 	CodeOtherOrganization    Code = "other_organization"
 	CodeNotOrganizer         Code = "not_organizer"
@@ -88,6 +92,10 @@ func kindOf(code Code) kind {
 		return kind{http.StatusNotFound, "Call not found", "No call of this id is known. It may not have been ingested yet."}
 	case CodeStreamNotFound:
 		return kind{http.StatusNotFound, "Stream not found", "The call has no stream of this id."}
+	case CodeRecordingNotFound:
+		return kind{http.StatusNotFound, "Recording not found", "The call has no recording of this id, or the recording has no such file (yet)."}
+	case CodeRangeNotSatisfiable:
+		return kind{http.StatusRequestedRangeNotSatisfiable, "Range not in the file", "The file is shorter than that; Content-Range says how long it is."}
 	case CodeMethodNotAllowed:
 		return kind{http.StatusMethodNotAllowed, "Method not allowed", "The address does not take this method; the Allow header has those it takes."}
 	case CodeBodyTooLarge:
@@ -104,6 +112,8 @@ func kindOf(code Code) kind {
 		return kind{http.StatusServiceUnavailable, "Store unavailable", "The database does not answer just now; try again."}
 	case CodeImportUnavailable:
 		return kind{http.StatusServiceUnavailable, "Import unavailable", "This process does not import; ask one that has the role."}
+	case CodeRecordingsUnavailable:
+		return kind{http.StatusServiceUnavailable, "Recordings unavailable", "This process has no folder of recordings; ask one that has, or set recording.dir."}
 	case CodeQueryTimeout:
 		return kind{http.StatusGatewayTimeout, "Query timeout", "The answer takes too long; ask for less, such as a shorter time."}
 	case CodeImportTimeout:

@@ -68,6 +68,8 @@ type Deps struct {
 	Directory *registry.Registry
 	// Meetings are those that run. Without it what is asked of them is refused, media_unavailable.
 	Meetings Meetings
+	// Recordings of calls. Without it they are refused, recordings_unavailable.
+	Recordings Recordings
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
 	Mounts map[string]Mount
 	// Remote allows to listen where other machines can reach the service. Set it only where Auth can't be talked into anything: never with
@@ -109,7 +111,9 @@ type handlers struct {
 	links     Links
 	directory *registry.Registry
 	meetings  Meetings
-	limits    limits
+	// recordings is nil where there is no folder of them.
+	recordings Recordings
+	limits     limits
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -149,7 +153,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	h := &handlers{
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
-		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings,
+		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		limits: limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 	}
 	s.route(h, doc, m)

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"time"
 
@@ -249,6 +251,27 @@ func (e ReasonKind) Valid() bool {
 	case ReasonKindDiagnostic:
 		return true
 	case ReasonKindThreshold:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingState.
+const (
+	RecordingStateFinished  RecordingState = "finished"
+	RecordingStateRecording RecordingState = "recording"
+	RecordingStateRecovered RecordingState = "recovered"
+)
+
+// Valid indicates whether the value is a known member of the RecordingState enum.
+func (e RecordingState) Valid() bool {
+	switch e {
+	case RecordingStateFinished:
+		return true
+	case RecordingStateRecording:
+		return true
+	case RecordingStateRecovered:
 		return true
 	default:
 		return false
@@ -888,6 +911,75 @@ type Reason struct {
 // ReasonKind defines model for Reason.Kind.
 type ReasonKind string
 
+// RecordedTrack defines model for RecordedTrack.
+type RecordedTrack struct {
+	Bytes       int64  `json:"bytes"`
+	Channels    *int   `json:"channels"`
+	Codec       string `json:"codec"`
+	ContentType string `json:"content_type"`
+	DurationMs  int64  `json:"duration_ms"`
+
+	// File The media; a name for the route of files.
+	File   string `json:"file"`
+	Height *int   `json:"height"`
+
+	// Kind `audio`, `video` or `screen`.
+	Kind string `json:"kind"`
+
+	// LostPackets Packets that never came.
+	LostPackets   int                `json:"lost_packets"`
+	ParticipantId openapi_types.UUID `json:"participant_id"`
+
+	// Sha256 Of the media file; also its `ETag`.
+	Sha256 string `json:"sha256"`
+
+	// SkippedFrames Frames that could not be shown without them.
+	SkippedFrames int `json:"skipped_frames"`
+
+	// StartMs The same
+	StartMs int64 `json:"start_ms"`
+
+	// StartedAt When the first frame arrived.
+	StartedAt time.Time `json:"started_at"`
+
+	// Timing The file that maps the track's times to clocks (a JSON object a line).
+	Timing       string             `json:"timing"`
+	TimingSha256 string             `json:"timing_sha256"`
+	TrackId      openapi_types.UUID `json:"track_id"`
+
+	// Width Of the first picture, in pixels; like `height`.
+	Width *int `json:"width"`
+}
+
+// Recording defines model for Recording.
+type Recording struct {
+	CallId openapi_types.UUID `json:"call_id"`
+
+	// DroppedPackets How many packets came faster than the disk took them.
+	DroppedPackets int64 `json:"dropped_packets"`
+
+	// DurationMs 0 while it runs.
+	DurationMs int64 `json:"duration_ms"`
+
+	// LeftOut Tracks of codecs that no file is written for.
+	LeftOut     []UnrecordedTrack  `json:"left_out"`
+	RecordingId openapi_types.UUID `json:"recording_id"`
+
+	// Region Where the files are.
+	Region    string    `json:"region"`
+	StartedAt time.Time `json:"started_at"`
+
+	// State `recovered`: the service was stopped by force meanwhile; what was written until then is all there.
+	State  RecordingState  `json:"state"`
+	Tracks []RecordedTrack `json:"tracks"`
+
+	// Truncated Why nothing more was written from some time on: `max_bytes` or `write_failed`.
+	Truncated *string `json:"truncated"`
+}
+
+// RecordingState `recovered`: the service was stopped by force meanwhile; what was written until then is all there.
+type RecordingState string
+
 // Resource defines model for Resource.
 type Resource = json.RawMessage
 
@@ -1082,6 +1174,14 @@ type TimelineEntryKind string
 // TimelineEntryLane defines model for TimelineEntry.Lane.
 type TimelineEntryLane string
 
+// UnrecordedTrack defines model for UnrecordedTrack.
+type UnrecordedTrack struct {
+	Codec         string             `json:"codec"`
+	Kind          string             `json:"kind"`
+	ParticipantId openapi_types.UUID `json:"participant_id"`
+	TrackId       openapi_types.UUID `json:"track_id"`
+}
+
 // User defines model for User.
 type User = json.RawMessage
 
@@ -1226,6 +1326,18 @@ type ListNoticesParamsFormat string
 
 // ListParticipantsParams defines parameters for ListParticipants.
 type ListParticipantsParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ListRecordingsParams defines parameters for ListRecordings.
+type ListRecordingsParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// GetRecordingFileParams defines parameters for GetRecordingFile.
+type GetRecordingFileParams struct {
 	// Org Organisation; one's own, which is the default.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
@@ -1433,6 +1545,12 @@ type ServerInterface interface {
 	// ListParticipants Participants of a call, in order of arrival
 	// (GET /v1/calls/{call_id}/participants)
 	ListParticipants(ctx echo.Context, callId CallId, params ListParticipantsParams) error
+	// ListRecordings Recordings of a call, oldest first
+	// (GET /v1/calls/{call_id}/recordings)
+	ListRecordings(ctx echo.Context, callId CallId, params ListRecordingsParams) error
+	// GetRecordingFile A file of a recording
+	// (GET /v1/calls/{call_id}/recordings/{recording_id}/files/{file})
+	GetRecordingFile(ctx echo.Context, callId CallId, recordingId openapi_types.UUID, file string, params GetRecordingFileParams) error
 	// ListStreams Media streams of a call with their verdicts
 	// (GET /v1/calls/{call_id}/streams)
 	ListStreams(ctx echo.Context, callId CallId, params ListStreamsParams) error
@@ -1885,6 +2003,72 @@ func (w *ServerInterfaceWrapper) ListParticipants(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListParticipants(ctx, callId, params)
+	return err
+}
+
+// ListRecordings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRecordings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRecordingsParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRecordings(ctx, callId, params)
+	return err
+}
+
+// GetRecordingFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRecordingFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// ------------- Path parameter "recording_id" -------------
+	var recordingId openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "recording_id", ctx.Param("recording_id"), &recordingId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recording_id: %s", err))
+	}
+
+	// ------------- Path parameter "file" -------------
+	var file string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file", ctx.Param("file"), &file, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter file: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRecordingFileParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRecordingFile(ctx, callId, recordingId, file, params)
 	return err
 }
 
@@ -2666,6 +2850,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/calls/:call_id/issues", wrapper.ListIssues, options.OperationMiddlewares["listIssues"]...)
 	router.POST(options.BaseURL+"/v1/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/notices", wrapper.ListNotices, options.OperationMiddlewares["listNotices"]...)
+	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings", wrapper.ListRecordings, options.OperationMiddlewares["listRecordings"]...)
+	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings/:recording_id/files/:file", wrapper.GetRecordingFile, options.OperationMiddlewares["getRecordingFile"]...)
 	router.GET(options.BaseURL+"/v1/organizations", wrapper.ListOrganizations, options.OperationMiddlewares["listOrganizations"]...)
 	router.POST(options.BaseURL+"/v1/organizations", wrapper.CreateOrganization, options.OperationMiddlewares["createOrganization"]...)
 	router.GET(options.BaseURL+"/v1/organizations/:id", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
@@ -3261,6 +3447,364 @@ type ListParticipantsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListParticipantsdefaultApplicationProblemPlusJSONResponse) VisitListParticipantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordingsRequestObject struct {
+	CallId CallId `json:"call_id"`
+	Params ListRecordingsParams
+}
+
+type ListRecordingsResponseObject interface {
+	VisitListRecordingsResponse(w http.ResponseWriter) error
+}
+
+type ListRecordings200JSONResponse struct {
+	Recordings []Recording `json:"recordings"`
+}
+
+func (response ListRecordings200JSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRecordingsdefaultApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingFileRequestObject struct {
+	CallId      CallId             `json:"call_id"`
+	RecordingId openapi_types.UUID `json:"recording_id"`
+	File        string             `json:"file"`
+	Params      GetRecordingFileParams
+}
+
+type GetRecordingFileResponseObject interface {
+	VisitGetRecordingFileResponse(w http.ResponseWriter) error
+}
+
+type GetRecordingFile200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type GetRecordingFile200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingFile200ApplicationxNdjsonResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetRecordingFile200AudiowebmResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingFile200AudiowebmResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/webm")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile200AudioxMatroskaResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingFile200AudioxMatroskaResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/x-matroska")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile200VideowebmResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingFile200VideowebmResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "video/webm")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile200VideoxMatroskaResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingFile200VideoxMatroskaResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "video/x-matroska")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile206ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRecordingFile206ApplicationxNdjsonResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetRecordingFile206AudiowebmResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRecordingFile206AudiowebmResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/webm")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile206AudioxMatroskaResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRecordingFile206AudioxMatroskaResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "audio/x-matroska")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile206MultipartResponse func(writer *multipart.Writer) error
+
+func (response GetRecordingFile206MultipartResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+	writer := multipart.NewWriter(w)
+
+	w.Header().Set("Content-Type", mime.FormatMediaType("multipart/byteranges", map[string]string{"boundary": writer.Boundary()}))
+	w.WriteHeader(206)
+
+	defer writer.Close()
+	return response(writer)
+}
+
+type GetRecordingFile206VideowebmResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRecordingFile206VideowebmResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "video/webm")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile206VideoxMatroskaResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetRecordingFile206VideoxMatroskaResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "video/x-matroska")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingFile304Response struct {
+}
+
+func (response GetRecordingFile304Response) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetRecordingFile412Response struct {
+}
+
+func (response GetRecordingFile412Response) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(412)
+	return nil
+}
+
+type GetRecordingFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRecordingFiledefaultApplicationProblemPlusJSONResponse) VisitGetRecordingFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4584,6 +5128,12 @@ type StrictServerInterface interface {
 	// ListParticipants Participants of a call, in order of arrival
 	// (GET /v1/calls/{call_id}/participants)
 	ListParticipants(ctx context.Context, request ListParticipantsRequestObject) (ListParticipantsResponseObject, error)
+	// ListRecordings Recordings of a call, oldest first
+	// (GET /v1/calls/{call_id}/recordings)
+	ListRecordings(ctx context.Context, request ListRecordingsRequestObject) (ListRecordingsResponseObject, error)
+	// GetRecordingFile A file of a recording
+	// (GET /v1/calls/{call_id}/recordings/{recording_id}/files/{file})
+	GetRecordingFile(ctx context.Context, request GetRecordingFileRequestObject) (GetRecordingFileResponseObject, error)
 	// ListStreams Media streams of a call with their verdicts
 	// (GET /v1/calls/{call_id}/streams)
 	ListStreams(ctx context.Context, request ListStreamsRequestObject) (ListStreamsResponseObject, error)
@@ -5044,6 +5594,60 @@ func (sh *strictHandler) ListParticipants(ctx echo.Context, callId CallId, param
 		return err
 	} else if validResponse, ok := response.(ListParticipantsResponseObject); ok {
 		return validResponse.VisitListParticipantsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRecordings operation middleware
+func (sh *strictHandler) ListRecordings(ctx echo.Context, callId CallId, params ListRecordingsParams) error {
+	var request ListRecordingsRequestObject
+
+	request.CallId = callId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRecordings(ctx.Request().Context(), request.(ListRecordingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRecordings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRecordingsResponseObject); ok {
+		return validResponse.VisitListRecordingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRecordingFile operation middleware
+func (sh *strictHandler) GetRecordingFile(ctx echo.Context, callId CallId, recordingId openapi_types.UUID, file string, params GetRecordingFileParams) error {
+	var request GetRecordingFileRequestObject
+
+	request.CallId = callId
+	request.RecordingId = recordingId
+	request.File = file
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRecordingFile(ctx.Request().Context(), request.(GetRecordingFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRecordingFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRecordingFileResponseObject); ok {
+		return validResponse.VisitGetRecordingFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

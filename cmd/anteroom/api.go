@@ -75,6 +75,9 @@ func (s *service) apiDeps() (api.Deps, error) {
 		deps.Meetings = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}
+	if deps.Recordings, err = s.recordedFiles(); err != nil {
+		return api.Deps{}, err
+	}
 	if s.devIssuer != nil {
 		deps.Mounts[devIssuerPath+"/"] = api.Mount{Handler: s.devIssuer.Handler()}
 	}
