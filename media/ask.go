@@ -47,7 +47,7 @@ func (n *Node) End(ctx context.Context, org, meetingID, by string) error {
 	r.meeting.End(ctx, meeting.EndedByUser)
 	select {
 	case <-r.gone:
-		return nil
+		return r.meeting.EndError() //nolint:wrapcheck // it is for whoever asked
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the meeting's end: %w", ctx.Err())
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	// StartTimeout bounds the start of a session. Default 15s.
 	StartTimeout time.Duration `koanf:"start_timeout"`
 	// RenewTokens is how often connected clients get a new resume token, besides when something in it changed. A token older than twice that
-	// and the reconnect grace no longer brings back a session that this process doesn't know. Default 30s.
+	// and twice the reconnect grace is worth nothing. Default 30s.
 	RenewTokens time.Duration `koanf:"renew_tokens"`
 	// StopTimeout bounds how long meetings may take to end when the process stops. Default 10s.
 	StopTimeout time.Duration `koanf:"stop_timeout"`

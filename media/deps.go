@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -42,6 +43,14 @@ type Tokens interface {
 	Open(kind, token string, v any) error
 }
 
+// Gone remembers, across the ends of processes, what no resume token may bring back.
+type Gone interface {
+	// Revoke returns once it is on disk that id, a participant or a call, is gone for good; after until it may be forgotten.
+	Revoke(ctx context.Context, id string, until time.Time) error
+	// Revoked tells whether id is gone.
+	Revoked(id string) bool
+}
+
 // Deps are what a node works with. Recordings, Transcriptions, Notifier, Log and Registry may be nil.
 type Deps struct {
 	// Decider to Notifier are the meetings'.
@@ -57,8 +66,10 @@ type Deps struct {
 	Origins       Origins
 	Links         Links
 	Tokens        Tokens
-	Log           *slog.Logger
-	Registry      prometheus.Registerer
+	// Gone may be nil: then another process that is started soon takes back who had left.
+	Gone     Gone
+	Log      *slog.Logger
+	Registry prometheus.Registerer
 }
 
 // Remote is what a connection says of its far end.

@@ -3,7 +3,6 @@ package media
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/media/meeting"
@@ -30,6 +29,9 @@ func (n *Node) resume(ctx context.Context, req protocol.Resume, remote Remote, c
 	if err := n.checkOrigin(facts, token.Ticket.Entrant, remote); err != nil {
 		return nil, none, err
 	}
+	if n.revoked(token.Ticket.Participant) {
+		return nil, none, resumeExpired()
+	}
 	r, err := n.sessionOf(ctx, token, facts)
 	if err != nil {
 		return nil, none, err
@@ -51,7 +53,10 @@ func (n *Node) openToken(text string) (resumeToken, meeting.Facts, error) {
 		return resumeToken{}, meeting.Facts{}, refuse(protocol.ReasonInvalidField, "resume_token", "The resume token is missing.")
 	}
 	var token resumeToken
-	if err := n.deps.Tokens.Open(identity.KindResume, text, &token); err != nil {
+	var refused *identity.Error
+	if err := n.deps.Tokens.Open(identity.KindResume, text, &token); errors.As(err, &refused) && refused.Reason == identity.TokenExpired {
+		return resumeToken{}, meeting.Facts{}, resumeExpired()
+	} else if err != nil {
 		return resumeToken{}, meeting.Facts{}, refuse(protocol.ReasonInvalidToken, "resume_token", "The resume token is not valid. Join again by the meeting's link.")
 	}
 	facts, ok := n.deps.Control.Meeting(token.Meeting)
@@ -70,14 +75,12 @@ func (n *Node) sessionOf(ctx context.Context, token resumeToken, facts meeting.F
 	n.mu.Lock()
 	_, over := n.ended[call]
 	n.mu.Unlock()
-	if over {
+	if over || n.revoked(call) {
 		return nil, refuse(protocol.ReasonMeetingEnded, "", "The meeting has ended.")
 	}
+	// A token that is still good was issued not long before this process began: its session may be brought back.
 	revive := func(ctx context.Context, cfg meeting.Config, facts meeting.Facts, deps meeting.Deps) (*meeting.Meeting, error) {
 		return meeting.Revive(ctx, cfg, facts, deps, call)
-	}
-	if time.Since(token.Issued) > n.maxTicketAge() {
-		revive = nil
 	}
 	r, err := n.session(ctx, facts, revive, "revived")
 	if err != nil {

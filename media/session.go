@@ -137,11 +137,8 @@ type resumeToken struct {
 	Issued  time.Time      `json:"i"`
 }
 
-// tokenLife bounds a resume token; what it is good for ends much sooner.
-const tokenLife = 24 * time.Hour
-
 func (n *Node) seal(l *link) (string, error) {
-	token, err := n.deps.Tokens.Sign(identity.KindResume, resumeToken{Meeting: l.running.id, Ticket: l.member.Ticket(), Issued: time.Now().UTC()}, tokenLife)
+	token, err := n.deps.Tokens.Sign(identity.KindResume, resumeToken{Meeting: l.running.id, Ticket: l.member.Ticket(), Issued: time.Now().UTC()}, n.maxTicketAge())
 	if err != nil {
 		return "", fmt.Errorf("seal resume token: %w", err)
 	}

@@ -62,6 +62,9 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 		Decider: n.deps.Decider, Recorder: n.deps.Recorder, Forward: n.deps.Forward, Log: n.log,
 		Recordings: n.deps.Recordings, Transcriptions: n.deps.Transcriptions, Notifier: n.deps.Notifier,
 	}
+	if n.deps.Gone != nil {
+		deps.Gone = gone{n}
+	}
 	startCtx, cancel := context.WithTimeout(ctx, n.cfg.StartTimeout)
 	m, err := open(startCtx, n.cfg.Meeting, facts, deps)
 	cancel()
@@ -98,7 +101,8 @@ func notBegun(err error) error {
 	return refuse(protocol.ReasonUnavailable, "", "The meeting could not be started, because the start could not be recorded. Try again in a moment.")
 }
 
-// maxTicketAge is how old a token may be that brings back a session which this process doesn't know.
+// maxTicketAge is how long a resume token is good for. Connected clients get new ones in time, so a token is older than that only if its
+// client has been away for longer than the grace. Whoever is gone is remembered for as long.
 func (n *Node) maxTicketAge() time.Duration { return 2 * (n.cfg.RenewTokens + n.cfg.grace()) }
 
 // forgetEnded drops what no token can refer to any more, and members whose grace is long over.

@@ -44,7 +44,7 @@ func (s *service) startMedia(ctx context.Context) error {
 	s.app.OnStop("media sockets", func(context.Context) error { return sockets.Close() })
 	deps := media.Deps{
 		Decider: engine, Recorder: s.recorder, Forward: sockets, Authenticator: s.identity, Control: control{s.directory}, Origins: origins{s.directory},
-		Links: s.identity, Tokens: s.identity, Log: log, Registry: s.metrics,
+		Links: s.identity, Tokens: s.identity, Gone: s.identity, Log: log, Registry: s.metrics,
 	}
 	if deps.Recordings, err = s.recordings(ctx); err != nil {
 		return err

@@ -22,6 +22,14 @@ type Deps struct {
 	Transcriptions Transcriptions
 	// Notifier may be nil.
 	Notifier Notifier
+	// Gone may be nil: then a process that takes the session up doesn't know who had left.
+	Gone Gone
+}
+
+// Gone remembers, across the ends of processes, what no ticket may bring back.
+type Gone interface {
+	// Revoke returns once it is written down that a participant, or a call, is gone for good.
+	Revoke(ctx context.Context, id uuid.UUID) error
 }
 
 // Recordings makes recordings.

@@ -10,14 +10,21 @@ import (
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
-// End ends the session for everybody, and returns before all is recorded: see Done.
+// End ends the session for everybody, and returns before all is recorded: see Done. With EndedShutdown it hands the session over instead.
 func (m *Meeting) End(_ context.Context, reason string) {
 	m.lock()
 	defer m.unlock()
 	m.end(reason)
 }
 
-// end is End under the lock.
+// EndError is why, after an end, the process that comes after this one may not know of it; nil once it is written down.
+func (m *Meeting) EndError() error {
+	m.lock()
+	defer m.unlock()
+	return m.endErr
+}
+
+// end is End under the lock, which is released while the end is written down: before anybody is told.
 func (m *Meeting) end(reason string) {
 	if m.ended {
 		return
@@ -26,15 +33,52 @@ func (m *Meeting) end(reason string) {
 	if m.empty != nil {
 		m.empty.Stop()
 	}
-	told := protocol.Ended{Reason: protocol.ReasonMeetingEnded, Message: text(protocol.ReasonMeetingEnded)}
-	if reason == EndedShutdown {
-		told = protocol.Ended{Reason: protocol.ReasonShuttingDown, Message: text(protocol.ReasonShuttingDown), Resume: true}
+	if reason == EndedShutdown && len(m.members) == 0 && m.admitting.all == 0 {
+		reason = EndedEmpty // nobody is there to take it up again
 	}
+	if reason == EndedShutdown {
+		m.handOver()
+		return
+	}
+	if m.start.tried {
+		m.unlock()
+		err := m.revoke(m.call)
+		m.lock()
+		m.endErr = err
+	}
+	told := protocol.Ended{Reason: protocol.ReasonMeetingEnded, Message: text(protocol.ReasonMeetingEnded)}
 	for _, mb := range m.everybody() {
 		m.depart(mb, departure{left: protocol.ReasonMeetingEnded, ended: told})
 	}
 	m.chat.forget()
 	go m.finish(reason)
+}
+
+// handOver lets everybody go without anybody having left: stays and session go on in the process that takes them up. The lock is held.
+func (m *Meeting) handOver() {
+	told := protocol.Ended{Reason: protocol.ReasonShuttingDown, Message: text(protocol.ReasonShuttingDown), Resume: true}
+	for _, mb := range m.everybody() {
+		if mb.waiting() {
+			m.unqueue(mb)
+		} else {
+			m.leaving[mb] = true
+			m.work.Add(1)
+			m.after(func() {
+				go func() {
+					defer m.work.Done()
+					mb.closeMedia() // the streams end here; the next process makes others
+				}()
+			})
+		}
+		mb.state = protocol.StateGone
+		if mb.grace != nil {
+			mb.grace.Stop()
+		}
+		mb.endClient(told)
+	}
+	m.members, m.admitted = map[uuid.UUID]*Member{}, nil
+	m.chat.forget()
+	go m.finish(EndedShutdown)
 }
 
 func (m *Meeting) everybody() []*Member {
@@ -45,23 +89,38 @@ func (m *Meeting) everybody() []*Member {
 
 // finish records what is left of a meeting that ended.
 func (m *Meeting) finish(reason string) {
-	m.stopCaptures(EndedByUser)
+	over := m.startTried() && reason != EndedShutdown
+	captured := EndedByUser
+	if reason == EndedShutdown {
+		captured = EndedShutdown
+	}
+	m.stopCaptures(captured)
 	m.work.Wait()
 	if m.room != nil {
 		m.room.Close()
 	}
-	now := time.Now()
-	ended := m.event(now)
-	ended.Payload = &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: now.UnixMicro(), Reason: reason}}
-	m.outbox.add(ended)
+	if over {
+		now := time.Now()
+		ended := m.event(now)
+		ended.Payload = &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: now.UnixMicro(), Reason: reason}}
+		m.outbox.add(ended)
+	}
 	if lost := m.outbox.drain(m.cfg.ClosePatience); lost > 0 {
 		m.log.ErrorContext(m.ctx, "events of an ended meeting could not be recorded", "events", lost)
 	}
-	m.lock()
-	m.notify(NotifyMeetingEnded, NotifyCallEnded, uuid.Nil)
-	m.unlock()
+	if over {
+		m.lock()
+		m.notify(NotifyMeetingEnded, NotifyCallEnded, uuid.Nil)
+		m.unlock()
+	}
 	m.cancel()
 	close(m.done)
+}
+
+func (m *Meeting) startTried() bool {
+	m.lock()
+	defer m.unlock()
+	return m.start.tried
 }
 
 // watchEmpty starts the time after which a meeting without anybody ends. The lock is held.
@@ -72,13 +131,17 @@ func (m *Meeting) watchEmpty() {
 	if m.empty != nil {
 		m.empty.Stop()
 	}
+	after, unused := m.cfg.EmptyTimeout, !m.start.tried
+	if unused {
+		after = min(after, unusedTimeout)
+	}
 	var timer *time.Timer
-	timer = time.AfterFunc(m.cfg.EmptyTimeout, func() {
+	timer = time.AfterFunc(after, func() {
 		m.lock()
 		defer m.unlock()
 		switch {
 		case m.empty != timer || len(m.members) > 0:
-		case m.admitting.all > 0:
+		case m.admitting.all > 0, m.start.running != nil, unused && m.start.tried:
 			m.watchEmpty()
 		default:
 			m.end(EndedEmpty)

@@ -23,6 +23,11 @@ func (m *Meeting) enter(ctx context.Context, mb *Member) (*Member, protocol.Join
 	m.lock()
 	defer m.unlock()
 	d, err := m.askEntry(mb)
+	if err == nil && !m.start.recorded {
+		if err = m.ensureStarted(ctx); err == nil {
+			d, err = m.askEntry(mb)
+		}
+	}
 	if err == nil && d.Allowed() {
 		d, err = m.confirm(ctx, mb)
 	}
@@ -57,16 +62,21 @@ func (m *Meeting) askEntry(mb *Member) (policy.Decision, error) {
 	return d, nil
 }
 
-// confirm takes a seat and records the join, with the lock released meanwhile, and then asks again: an org user may have left, or the
-// meeting have ended. Whoever is not let in after all is recorded as having left. It returns with the lock held.
+// confirm takes a seat and records the join, unless that was done by the process of before, with the lock released meanwhile, and then asks
+// again: an org user may have left, or the meeting have ended. Whoever is not let in after all is recorded as having left. It returns with
+// the lock held.
 func (m *Meeting) confirm(ctx context.Context, mb *Member) (policy.Decision, error) {
 	m.admitting.add(mb, 1)
 	mb.admitting = true
 	m.work.Add(1)
 	defer m.work.Done()
 	at := time.Now()
+	recorded := mb.wasIn
 	m.unlock()
-	recordErr := m.record(ctx, m.joinedEvent(mb, at))
+	var recordErr error
+	if !recorded {
+		recordErr = m.record(ctx, m.joinedEvent(mb, at))
+	}
 	m.lock()
 	mb.admitting = false
 	m.admitting.add(mb, -1)
@@ -77,11 +87,13 @@ func (m *Meeting) confirm(ctx context.Context, mb *Member) (policy.Decision, err
 		return policy.Decision{}, refusal(protocol.ReasonUnavailable)
 	}
 	if mb.state == protocol.StateGone {
-		m.outbox.add(m.leftEvent(mb, protocol.ReasonConnectionLost))
+		if !recorded {
+			m.outbox.add(m.leftEvent(mb, protocol.ReasonConnectionLost))
+		}
 		return policy.Decision{}, refusal(protocol.ReasonNotInMeeting)
 	}
 	d, err := m.askEntry(mb)
-	if err != nil || !d.Allowed() {
+	if !recorded && (err != nil || !d.Allowed()) {
 		m.outbox.add(m.leftEvent(mb, leftUnconfirmed))
 	}
 	return d, err

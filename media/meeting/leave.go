@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -20,6 +21,42 @@ type departure struct {
 	state string
 	// ended is what the client is told.
 	ended protocol.Ended
+	// written: it has been tried to write down that the member is gone.
+	written bool
+}
+
+// dismiss ends a stay, or a wait, for good: from here on nobody takes it up again, that is written down for the process that may come after
+// this one, and only then it takes effect and anybody is told. What can't be written down takes effect all the same, and is an error. The
+// lock is held, and released meanwhile.
+func (m *Meeting) dismiss(mb *Member, d departure) error {
+	if mb.state == protocol.StateGone {
+		return nil
+	}
+	mb.going = true
+	m.work.Add(1)
+	defer m.work.Done()
+	m.unlock()
+	err := m.revoke(mb.id)
+	m.lock()
+	d.written = true
+	m.depart(mb, d)
+	return err
+}
+
+// revoke writes down that a participant, or the call, is gone for good. The lock is not held.
+func (m *Meeting) revoke(id uuid.UUID) error {
+	if m.deps.Gone == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, m.cfg.RecordTimeout)
+	defer cancel()
+	if err := m.deps.Gone.Revoke(ctx, id); err != nil {
+		m.log.ErrorContext(ctx, "an end could not be written down; a restart may forget it", "error", err)
+		return &protocol.Error{
+			Reason: protocol.ReasonUnavailable, Message: "It has taken effect, but could not be written down, so that a restart of the server may forget it. Try again.",
+		}
+	}
+	return nil
 }
 
 // depart ends a stay, or a wait, for good. The lock is held.
@@ -44,8 +81,20 @@ func (m *Meeting) depart(mb *Member, d departure) {
 	}
 	m.operation(mb, "StateChanged", "new_state", d.state, "reason", d.left)
 	mb.endClient(d.ended)
-	if was == protocol.StateAdmitted {
+	switch {
+	case was == protocol.StateAdmitted:
 		m.departed(mb, d.left)
+	case mb.wasIn:
+		m.outbox.add(m.leftEvent(mb, d.left))
+	}
+	if !d.written && !m.ended { // the end of the call is written down for all of them
+		m.work.Add(1)
+		m.after(func() {
+			go func() {
+				defer m.work.Done()
+				_ = m.revoke(mb.id)
+			}()
+		})
 	}
 	m.watchEmpty()
 }
@@ -125,7 +174,7 @@ func (mb *Member) cutOff() {
 		m.lock()
 		defer m.unlock()
 		if mb.grace == timer && mb.client == nil {
-			m.depart(mb, departure{left: protocol.ReasonConnectionLost})
+			_ = m.dismiss(mb, departure{left: protocol.ReasonConnectionLost})
 		}
 	})
 	mb.grace = timer
@@ -136,10 +185,10 @@ func (mb *Member) cutOff() {
 }
 
 // leave is the member's own wish.
-func (mb *Member) leave() {
+func (mb *Member) leave() error {
 	mb.m.lock()
 	defer mb.m.unlock()
-	mb.m.depart(mb, departure{left: "left", ended: protocol.Ended{Reason: "left", Message: text("left")}})
+	return mb.m.dismiss(mb, departure{left: "left", ended: protocol.Ended{Reason: "left", Message: text("left")}})
 }
 
 // remove is an org user's wish about a participant.
@@ -152,6 +201,5 @@ func (mb *Member) remove(id uuid.UUID) error {
 		return refusal(protocol.ReasonNotFound)
 	}
 	ended := protocol.Ended{Reason: protocol.ReasonRemoved, Message: text(protocol.ReasonRemoved)}
-	m.depart(other, departure{left: protocol.ReasonRemoved, ended: ended})
-	return nil
+	return m.dismiss(other, departure{left: protocol.ReasonRemoved, ended: ended})
 }

@@ -52,14 +52,48 @@ func (m *Meeting) lobbyTimeout(mb *Member) {
 	m.lock()
 	defer m.unlock()
 	if mb.waiting() {
-		m.turnAway(mb, protocol.StateTimeout, protocol.ReasonLobbyTimeout)
+		_ = m.turnAwayForGood([]*Member{mb}, protocol.StateTimeout, protocol.ReasonLobbyTimeout)
 	}
 }
 
 // turnAway ends the wait of somebody who isn't let in. The lock is held.
 func (m *Meeting) turnAway(mb *Member, state, reason string) {
 	mb.send(protocol.TypeState, protocol.State{State: state, Reason: reason, Message: text(reason), Capabilities: mb.grants.wire})
-	m.depart(mb, departure{left: reason, state: state, ended: protocol.Ended{Reason: reason, Message: text(reason)}})
+	m.depart(mb, departure{left: reason, state: state, written: mb.going, ended: protocol.Ended{Reason: reason, Message: text(reason)}})
+}
+
+// turnAwayForGood is turnAway for what policy does not say again of itself: it is written down before anybody is told. The lock is held, and
+// released meanwhile.
+func (m *Meeting) turnAwayForGood(list []*Member, state, reason string) error {
+	if m.ended {
+		return nil
+	}
+	m.work.Add(1)
+	defer m.work.Done()
+	for _, mb := range list {
+		mb.going = mb.going || mb.waiting()
+	}
+	m.unlock()
+	errs := make(chan error, len(list))
+	for _, mb := range list {
+		go func() { errs <- m.revoke(mb.id) }() // they share the writes
+	}
+	var first error
+	for range list {
+		if err := <-errs; err != nil {
+			first = err
+		}
+	}
+	m.lock()
+	for _, mb := range list {
+		switch {
+		case mb.waiting():
+			m.turnAway(mb, state, reason)
+		case mb.in(): // let in just before
+			m.depart(mb, departure{left: protocol.ReasonRemoved, written: true, ended: protocol.Ended{Reason: reason, Message: text(reason)}})
+		}
+	}
+	return first
 }
 
 // lobbyList is who waits, oldest first. The lock is held.
@@ -122,7 +156,7 @@ func (m *Meeting) tellLobby() {
 func (m *Meeting) askWaiters() {
 	answers := map[policy.Participant]policy.Decision{}
 	for _, mb := range slices.Clone(m.waiters) {
-		if mb.admitting || !mb.waiting() {
+		if mb.admitting || mb.going || !mb.waiting() {
 			continue
 		}
 		in := m.input(mb, policy.ActionJoin, "")
@@ -193,7 +227,7 @@ func isUnavailable(err error) bool {
 
 // admitLocked lets somebody in who waits, if policy says so now. The lock is held, and released while the join is recorded.
 func (m *Meeting) admitLocked(ctx context.Context, mb *Member) error {
-	if !mb.waiting() {
+	if !mb.waiting() || mb.going {
 		return refusal(protocol.ReasonNotFound)
 	}
 	if mb.admitting {
@@ -284,13 +318,17 @@ func (mb *Member) reject(ids []uuid.UUID) error {
 	m.lock()
 	defer m.unlock()
 	var missing error
+	var list []*Member
 	for _, id := range ids {
 		other := m.members[id]
 		if other == nil || !other.waiting() {
 			missing = refusal(protocol.ReasonNotFound)
 			continue
 		}
-		m.turnAway(other, protocol.StateRejected, protocol.ReasonLobbyRejected)
+		list = append(list, other)
+	}
+	if err := m.turnAwayForGood(list, protocol.StateRejected, protocol.ReasonLobbyRejected); err != nil {
+		return err
 	}
 	return missing
 }

@@ -1,7 +1,6 @@
 package meeting
 
 import (
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,10 +295,19 @@ func TestNames(t *testing.T) {
 }
 
 func TestStartIsRecordedOrFails(t *testing.T) {
-	away := &notes{down: true}
-	if _, err := Start(t.Context(), Config{}, facts(), Deps{Decider: engine(t, policy.Limits{}), Recorder: away}); !errors.Is(err, errDown) {
-		t.Errorf("started with Kafka away: %v", err)
-	}
+	bubble(t, func(k *kit) {
+		k.notes.set(func(n *notes) { n.down = true })
+		for range 2 {
+			if _, err := k.tryJoin(orgUser("uma")); reasonOf(err) != protocol.ReasonUnavailable {
+				t.Errorf("joined with Kafka away: %v", err)
+			}
+		}
+		k.notes.set(func(n *notes) { n.down = false })
+		k.user("uma")
+		if n := len(of(k.notes, (*eventpb.Event).GetCallStarted)); n != 1 {
+			t.Errorf("started %d times", n)
+		}
+	})
 	if _, err := Start(t.Context(), Config{LobbyTimeout: -1}, facts(), Deps{Recorder: &notes{}}); err == nil {
 		t.Error("started with a bad configuration")
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/directory"
-	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/media/forward"
 	"github.com/anteroom/anteroom/media/protocol"
 	"github.com/anteroom/anteroom/policy"
@@ -23,8 +22,11 @@ const (
 	EndedByUser = "meeting_ended"
 	// EndedEmpty: the last participant left and nobody came for Config.EmptyTimeout.
 	EndedEmpty = "empty"
-	// EndedShutdown: the process stops; members may resume on another.
+	// EndedShutdown: the process stops, and hands the session over: nothing of it ends but what this process did for it. Members may resume on
+	// another; what nobody takes up again is ended by the recovery after a start, as EndedLost.
 	EndedShutdown = protocol.ReasonShuttingDown
+	// EndedLost: the process that ran the session was lost or stopped, and nobody took it up again.
+	EndedLost = "node_lost"
 )
 
 // ErrResumeExpired: the member is gone for good.
@@ -52,9 +54,13 @@ type Meeting struct {
 	work sync.WaitGroup
 
 	mu sync.Mutex
+	// start is how far the record of the call's start is.
+	start start
 	// later runs after the lock was released: what may wait for clients' connections or media. Guarded by mu, as all below.
-	later   []func()
-	ended   bool
+	later []func()
+	ended bool
+	// endErr is why the end may be forgotten by the next process.
+	endErr  error
 	facts   Facts
 	org     policy.Organization
 	meeting policy.Meeting
@@ -94,21 +100,13 @@ func (c *counts) add(mb *Member, n int) {
 	}
 }
 
-// Start opens a session: it records that the call started, and fails if that can't be recorded.
-func Start(ctx context.Context, cfg Config, facts Facts, deps Deps) (*Meeting, error) {
+// Start opens a session. The call starts, and is recorded, with the first who enters or may wait: a session that refuses everybody leaves
+// nothing but the decisions.
+func Start(_ context.Context, cfg Config, facts Facts, deps Deps) (*Meeting, error) {
 	m, err := open(cfg, facts, deps, uuid.New(), false)
 	if err != nil {
 		return nil, err
 	}
-	started := m.event(m.started)
-	started.Payload = &eventpb.Event_CallStarted{CallStarted: &eventpb.CallStarted{
-		StartedAtUs: m.started.UnixMicro(), Kind: eventpb.CallKind_CALL_KIND_MEETING, MeetingId: facts.Meeting.ID,
-	}}
-	if err := m.record(ctx, started); err != nil {
-		m.discard()
-		return nil, fmt.Errorf("record the start of a call: %w", err)
-	}
-	m.notify(NotifyMeetingStarted, NotifyCallStarted, uuid.Nil)
 	m.begin()
 	return m, nil
 }
@@ -119,6 +117,7 @@ func Revive(_ context.Context, cfg Config, facts Facts, deps Deps, call uuid.UUI
 	if err != nil {
 		return nil, err
 	}
+	m.start = start{tried: true, recorded: true}
 	m.begin()
 	return m, nil
 }
@@ -152,14 +151,6 @@ func (m *Meeting) begin() {
 	m.watchEmpty()
 	m.unlock()
 	go m.run()
-}
-
-// discard gives up a meeting that never began.
-func (m *Meeting) discard() {
-	m.cancel()
-	if m.room != nil {
-		m.room.Close()
-	}
 }
 
 // Call is the session's id.

@@ -28,7 +28,11 @@ type Member struct {
 	admittedByOrgUser bool
 	// admitting: an admission is being recorded.
 	admitting bool
-	client    Client
+	// wasIn: the process of before has recorded the join; the stay goes on, even if it begins with a wait here.
+	wasIn bool
+	// going: it is being written down that the member is gone; nobody takes it up again.
+	going  bool
+	client Client
 	// ready: the reply to join or resume is on its way, so events may follow it; held are those that came before.
 	ready     bool
 	held      []heldEvent

@@ -51,7 +51,7 @@ func handlerOf(typ string) handler {
 	case protocol.TypePing:
 		return act(func(context.Context, *Member) error { return nil })
 	case protocol.TypeLeave:
-		return act(func(_ context.Context, mb *Member) error { mb.leave(); return nil })
+		return act(func(_ context.Context, mb *Member) error { return mb.leave() })
 	case protocol.TypeCapabilities:
 		return plain(func(_ context.Context, mb *Member) (any, error) { return mb.capabilities() })
 	case protocol.TypeRoster:
@@ -282,5 +282,5 @@ func (mb *Member) endMeeting() error {
 	}
 	mb.m.operation(mb, "EndMeeting")
 	mb.m.end(EndedByUser)
-	return nil
+	return mb.m.endErr
 }

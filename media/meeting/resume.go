@@ -16,6 +16,10 @@ func (m *Meeting) Resume(ctx context.Context, t Ticket, c Client) (*Member, prot
 	}
 	m.lock()
 	mb := m.members[t.Participant]
+	if mb != nil && mb.going {
+		m.unlock()
+		return nil, protocol.Joined{}, ErrResumeExpired
+	}
 	if mb != nil {
 		defer m.unlock()
 		j := m.reconnect(mb, c)
@@ -46,7 +50,7 @@ func (m *Meeting) revive(ctx context.Context, t Ticket, c Client) (*Member, prot
 		return nil, protocol.Joined{}, err
 	}
 	mb := m.newMember(t.Participant, e, c)
-	mb.admittedByOrgUser = t.AdmittedByOrgUser
+	mb.admittedByOrgUser, mb.wasIn = t.AdmittedByOrgUser, t.Admitted
 	for _, text := range t.Acknowledged {
 		if id, err := uuid.Parse(text); err == nil && len(mb.notices) < maxNotices {
 			mb.notices[id] = &noticeState{acknowledged: true}

@@ -119,7 +119,7 @@ func TestMeetingEndsForEverybody(t *testing.T) {
 
 func TestEmptyMeetingEnds(t *testing.T) {
 	bubble(t, func(k *kit) {
-		time.Sleep(4 * time.Minute)
+		time.Sleep(unusedTimeout / 2) // one in which nobody ever was ends sooner
 		u := k.user("uma")
 		time.Sleep(10 * time.Minute)
 		u.must(protocol.TypeLeave, nil)

@@ -219,12 +219,36 @@ func TestStartThatIsNotRecorded(t *testing.T) {
 	if _, err := c.Join(ctx, w.user("contoso", id, secret, "olga")); reason(err) != protocol.ReasonUnavailable {
 		t.Errorf("reason %q", reason(err))
 	}
-	if n := w.node.Meetings(); n != 0 {
-		t.Errorf("%d meetings run", n)
+	if started, _ := w.recorder.calls(); len(started) != 0 {
+		t.Errorf("%d calls were started", len(started))
 	}
 	w.recorder.breakDown(false)
-	if _, err := c.Join(ctx, w.user("contoso", id, secret, "olga")); err != nil {
-		t.Error(err)
+	joined, err := c.Join(ctx, w.user("contoso", id, secret, "olga"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It is the same session that tries again: what Kafka may have got after all is no other call.
+	if started, ended := w.recorder.calls(); len(started) != 1 || started[0] != joined.CallID || len(ended) != 0 || w.node.Meetings() != 1 {
+		t.Errorf("calls %v were started, %v ended, %d meetings run", started, ended, w.node.Meetings())
+	}
+}
+
+// Who is refused at a meeting that doesn't run leaves a decision, no call, and soon no session either.
+func TestRefusalsStartNoCall(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting(func(f *meeting.Facts) { f.Meeting.Kind = directory.MeetingLiveEvent })
+	for range 3 {
+		if _, err := w.dial(ctx).Join(ctx, w.guest(id, secret, "Gus")); reason(err) != "live_event" {
+			t.Errorf("reason %q", reason(err))
+		}
+	}
+	waitFor(ctx, t, "the end of a session that nobody is in", func() bool { return w.node.Meetings() == 0 })
+	if started, ended := w.recorder.calls(); len(started)+len(ended) != 0 {
+		t.Errorf("calls %v were started, %v ended", started, ended)
+	}
+	w.join(ctx, w.user("contoso", id, secret, "olga")) // the permitted case, in a session of its own
+	if started, _ := w.recorder.calls(); len(started) != 1 {
+		t.Errorf("%d calls were started", len(started))
 	}
 }
 

@@ -106,6 +106,55 @@ func TestResumeOnAnotherNode(t *testing.T) {
 	}
 }
 
+// TestGoneStaysGoneOnAnotherNode starts the service anew: tokens of those who left, were removed or whose call has ended bring nobody back.
+func TestGoneStaysGoneOnAnotherNode(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting()
+	olga, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	leaver, _ := w.join(ctx, w.user("contoso", id, secret, "lea"))
+	removed, away := w.dial(ctx), w.dial(ctx)
+	for _, c := range []*client.Client{removed, away} {
+		waiting, err := c.Join(ctx, w.guest(id, secret, "Gus"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := olga.Admit(ctx, waiting.ParticipantID); err != nil {
+			t.Fatal(err)
+		}
+		next[protocol.ResumeTokenIssued](ctx, t, c, protocol.TypeResumeToken)
+	}
+	over, overSecret := w.meeting()
+	last, _ := w.join(ctx, w.user("contoso", over, overSecret, "olga"))
+	if err := leaver.Leave(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := olga.Remove(ctx, removed.Joined().ParticipantID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.node.End(ctx, "contoso", over, "olga"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ended := w.recorder.calls(); len(ended) != 1 {
+		t.Errorf("%d calls have ended, of which a stop ends none", len(ended))
+	}
+	w.start()
+	t.Cleanup(func() { _ = w.stop() })
+	for name, tt := range map[string]struct {
+		token, want string
+	}{
+		"host": {olga.ResumeToken(), ""}, "guest who was cut off": {away.ResumeToken(), ""},
+		"user who left": {leaver.ResumeToken(), protocol.ReasonResumeExpired}, "guest who was removed": {removed.ResumeToken(), protocol.ReasonResumeExpired},
+		"user of a call that has ended": {last.ResumeToken(), protocol.ReasonMeetingEnded},
+	} {
+		if _, err := w.dial(ctx).Resume(ctx, tt.token); reason(err) != tt.want {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+	}
+}
+
 // TestMediaFlows publishes from one client to another through it all.
 func TestMediaFlows(t *testing.T) {
 	ctx, w := testContext(t), newWorld(t)

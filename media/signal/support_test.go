@@ -197,7 +197,7 @@ func (w *world) start() {
 	w.registry = prometheus.NewRegistry()
 	w.node, err = media.New(w.cfg, media.Deps{
 		Decider: w.engine, Recorder: w.recorder, Forward: server, Authenticator: w.verifier,
-		Control: w.control, Origins: w.control, Links: w.verifier, Tokens: w.verifier, Registry: w.registry,
+		Control: w.control, Origins: w.control, Links: w.verifier, Tokens: w.verifier, Gone: w.verifier, Registry: w.registry,
 	})
 	if err != nil {
 		w.t.Fatal(err)
