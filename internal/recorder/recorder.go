@@ -20,7 +20,7 @@ var (
 	// ErrFull: Kafka has not kept up for so long that no more is taken. The event was not written.
 	ErrFull = errors.New("too many events wait for Kafka")
 	// ErrTimeout: Kafka has not acknowledged the event in time. It may still be written.
-	ErrTimeout = errors.New("Kafka has not acknowledged the event in time")
+	ErrTimeout = errors.New("no acknowledgement of the event from Kafka in time")
 	// ErrClosed: the recorder has ended. The event was not written.
 	ErrClosed = errors.New("the recorder has ended")
 )
