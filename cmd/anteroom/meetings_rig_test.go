@@ -130,15 +130,26 @@ func startRig(environ []string, to *sink) (*rig, error) {
 	return r, nil
 }
 
+// stop ends it and takes everything away; the exit code.
 func (r *rig) stop() int {
+	code := r.end()
+	r.remove()
+	return code
+}
+
+// end ends it, and leaves its folder.
+func (r *rig) end() int {
 	r.cancel()
-	code := <-r.done
+	return <-r.done
+}
+
+// remove takes away what an ended one has left.
+func (r *rig) remove() {
 	if r.sink != nil {
 		r.sink.server.CloseClientConnections()
 		r.sink.server.Close()
 	}
 	_ = os.RemoveAll(filepath.Dir(r.data))
-	return code
 }
 
 // fields are a JSON object.
