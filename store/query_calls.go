@@ -104,12 +104,14 @@ func (r *Reader) Calls(ctx context.Context, f CallFilter, after *CallAt, limit i
 	return out, err
 }
 
+// ofCall is the condition that a row of the timeline speaks of a call. Chat threads have rows under an id of their own, and a session that
+// refused everybody has left its decisions only: neither is a call.
+const ofCall = `NOT (timeline.kind = 'chat' AND startsWith(call_id, 'thread_')) AND timeline.kind != 'decision'`
+
 // sql is the statement of Calls. Its parts are chosen by the filter; no value of the filter is in it.
 func (f CallFilter) sql() string {
 	const (
-		// Chat threads have timeline rows under an id of their own; they are no calls.
-		noThread = `NOT (kind = 'chat' AND startsWith(call_id, 'thread_'))`
-		idNone   = `toUUID('00000000-0000-0000-0000-000000000000')`
+		idNone = `toUUID('00000000-0000-0000-0000-000000000000')`
 	)
 	where := []string{"observed_at >= fromUnixTimestamp64Micro({earliest:Int64}, 'UTC')"}
 	if f.Org != "" {
@@ -133,7 +135,7 @@ func (f CallFilter) sql() string {
 		source("participants", never, "least(observed_at, ifNull(joined_at, observed_at))", "participant_id = {id:UUID}", ""),
 		source("streams", never, "least(observed_at, ifNull(started_at, observed_at))",
 			"(participant_id = {id:UUID} OR stream_id = {id:UUID})", ""),
-		source("timeline", never, "observed_at", "participant_id = {id:UUID} AND participant_id != "+idNone, noThread),
+		source("timeline", never, "observed_at", "participant_id = {id:UUID} AND participant_id != "+idNone, ofCall),
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && f.To.Sub(f.From) <= MaxSampleWindow {
 		union = append(union, source("samples", never, "observed_at", "(participant_id = {id:UUID} OR stream_id = {id:UUID})",
@@ -171,7 +173,7 @@ func (r *Reader) FindCall(ctx context.Context, callID, org string) ([]CallKey, e
 	for _, table := range []string{"calls", "participants", "streams", "samples"} {
 		parts = append(parts, "SELECT DISTINCT org FROM "+table+condition)
 	}
-	parts = append(parts, "SELECT DISTINCT org FROM timeline"+condition+" AND NOT (kind = 'chat' AND startsWith(call_id, 'thread_'))")
+	parts = append(parts, "SELECT DISTINCT org FROM timeline"+condition+" AND "+ofCall)
 	sql := "SELECT DISTINCT toString(org) AS found FROM (" + strings.Join(parts, " UNION ALL ") + ") ORDER BY found LIMIT 2"
 	args := []any{clickhouse.Named("call", callID), clickhouse.Named("org", org)}
 	var out []CallKey

@@ -93,7 +93,7 @@ func (r *Reader) loadCalls(ctx context.Context, keys []CallKey, record func(Call
 			toString(end_reason) AS end_reason, observed_at AS seen FROM calls WHERE ` + keysIn + `
 		UNION ALL ` + other + `least(observed_at, ifNull(joined_at, observed_at)) AS seen FROM participants WHERE ` + keysIn + `
 		UNION ALL ` + other + `least(observed_at, ifNull(streams.started_at, observed_at)) AS seen FROM streams WHERE ` + keysIn + `
-		UNION ALL ` + other + `observed_at AS seen FROM timeline WHERE ` + keysIn + ` AND NOT (timeline.kind = 'chat' AND startsWith(call_id, 'thread_'))
+		UNION ALL ` + other + `observed_at AS seen FROM timeline WHERE ` + keysIn + ` AND ` + ofCall + `
 	) GROUP BY org, call_id`
 	return r.query(ctx, "load calls", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey

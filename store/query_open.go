@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// OpenCall is a call of an own meeting of which nothing says that it has ended.
+type OpenCall struct {
+	CallKey
+	MeetingID string
+	// LastSeen is the newest instant of which anything of the call is known.
+	LastSeen time.Time
+	// Present are the participants who joined before the instant asked for and of whom nothing says that they have left.
+	Present []uuid.UUID
+}
+
+// OpenCalls lists at most limit calls of own meetings in a region that started not before from and before to, and have no end; the oldest first.
+func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Time, limit int) ([]OpenCall, error) {
+	const sql = `SELECT org, call_id, ` + "argMaxIf(meeting_id, " + newest + ", meeting_id != '')" + ` AS meeting, min(started_at) AS at FROM calls
+		WHERE source_kind = 'media' AND region = {region:String} AND observed_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')
+		GROUP BY org, call_id
+		HAVING max(ended_at) IS NULL AND at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
+		ORDER BY at, org, call_id LIMIT {limit:UInt64}`
+	args := []any{
+		clickhouse.Named("region", region), clickhouse.Named("from", micros(from)), clickhouse.Named("to", micros(to)),
+		clickhouse.Named("limit", uint64(max(limit, 0))),
+	}
+	var out []OpenCall
+	at := map[CallKey]int{}
+	var keys []CallKey
+	err := r.query(ctx, "list open calls", sql, args, func(rows driver.Rows) error {
+		var c OpenCall
+		var started *time.Time
+		if err := rows.Scan(&c.Org, &c.CallID, &c.MeetingID, &started); err != nil {
+			return err
+		}
+		at[c.CallKey] = len(out)
+		out, keys = append(out, c), append(keys, c.CallKey)
+		return nil
+	})
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	if err := r.lastSeen(ctx, keys, func(k CallKey, seen time.Time) { out[at[k]].LastSeen = seen }); err != nil {
+		return nil, err
+	}
+	const present = `SELECT org, call_id, participant_id FROM participants WHERE ` + keysIn + ` GROUP BY org, call_id, participant_id
+		HAVING max(left_at) IS NULL AND min(joined_at) < fromUnixTimestamp64Micro({to:Int64}, 'UTC') ORDER BY org, call_id, participant_id`
+	err = r.query(ctx, "list who is in open calls", present, append(keyArgs(keys), clickhouse.Named("to", micros(to))), func(rows driver.Rows) error {
+		var key CallKey
+		var id uuid.UUID
+		if err := rows.Scan(&key.Org, &key.CallID, &id); err != nil {
+			return err
+		}
+		i := at[key]
+		out[i].Present = append(out[i].Present, id)
+		return nil
+	})
+	return out, err
+}
+
+// lastSeen tells the newest instant of which any table knows something of each call.
+func (r *Reader) lastSeen(ctx context.Context, keys []CallKey, each func(CallKey, time.Time)) error {
+	sql := "SELECT org, call_id, max(seen) FROM ("
+	for i, table := range []string{"calls", "participants", "streams", "samples", "timeline"} {
+		if i > 0 {
+			sql += " UNION ALL "
+		}
+		sql += "SELECT org, call_id, max(observed_at) AS seen FROM " + table + " WHERE " + keysIn + " GROUP BY org, call_id"
+	}
+	return r.query(ctx, "find when calls were last seen", sql+") GROUP BY org, call_id", keyArgs(keys), func(rows driver.Rows) error {
+		var key CallKey
+		var seen time.Time
+		if err := rows.Scan(&key.Org, &key.CallID, &seen); err != nil {
+			return err
+		}
+		each(key, seen.UTC())
+		return nil
+	})
+}
