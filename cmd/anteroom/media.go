@@ -60,6 +60,7 @@ func (s *service) startMedia(ctx context.Context) error {
 	}
 	engine.OnChange(s.node.PolicyChanged)
 	s.app.Go("meetings", s.node.Run)
+	s.startRecovery()
 	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{Node: s.node, Session: s.sessionOf, Log: log, Registry: s.metrics})
 	if err != nil {
 		return err

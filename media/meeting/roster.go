@@ -68,3 +68,17 @@ func (m *Meeting) tellUpdated(mb *Member) {
 		}
 	}
 }
+
+// Present are the ids of all who are in or wait, also while they have no connection, and of those who are just leaving.
+func (m *Meeting) Present() []uuid.UUID {
+	m.lock()
+	defer m.unlock()
+	ids := make([]uuid.UUID, 0, len(m.members)+len(m.leaving))
+	for id := range m.members {
+		ids = append(ids, id)
+	}
+	for mb := range m.leaving {
+		ids = append(ids, mb.id)
+	}
+	return ids
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/meeting"
+	"github.com/anteroom/anteroom/store"
+)
+
+// Bounds of the recovery.
+const (
+	// recoverySettle is between two looks at what is open: rows that are on their way from Kafka change it meanwhile.
+	recoverySettle = 2 * time.Second
+	// recoveryReach is how long ago a call may have started that is still closed.
+	recoveryReach = 92 * 24 * time.Hour
+	// recoveryCalls is how many calls one look takes up.
+	recoveryCalls = 10_000
+	recoveryMost  = time.Hour
+)
+
+// recovery ends what processes before this one left open: calls that a lost or stopped node ran and nobody took up again within the resume
+// window get their end, and participants who didn't come back into a call that was taken up get their leave, both at the instant at which
+// something of the call was last seen.
+//
+// It may be killed at any moment and run as often as one likes: its events say the same each time, and are older than anything that it didn't
+// know, so that the reader believes what really happened. It takes all calls of its region for its own, since one node has a region's
+// meetings; when several share one, rows of ownership have to say whose a call is.
+type recovery struct {
+	node   *media.Node
+	reader *store.Reader
+	record meeting.Recorder
+	region string
+	// began is when this process did: what started later is its own.
+	began time.Time
+	log   *slog.Logger
+	// told are the calls and the participants whose end this process has recorded already; Run's own.
+	told map[string]bool
+}
+
+func (s *service) startRecovery() {
+	r := &recovery{
+		node: s.node, reader: store.NewReader(s.store, store.QueryLimits{}), record: s.recorder, region: s.cfg.Ingest.Region, began: time.Now(),
+		log: s.log.With("room", "media"), told: map[string]bool{},
+	}
+	s.app.Go("recovery of meetings", r.Run)
+}
+
+// Run waits for the end of the resume window and closes what is open; again and again, ever less often, since rows may come late.
+func (r *recovery) Run(ctx context.Context) error {
+	wait := r.node.ResumeWindow()
+	for failures := 0; ; {
+		if !pause(ctx, wait) {
+			return nil
+		}
+		err := r.pass(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+			wait = min(2*max(wait, r.node.ResumeWindow()), recoveryMost)
+		case ctx.Err() != nil:
+			return nil
+		default:
+			failures++
+			wait = min(time.Second<<min(failures, 6), time.Minute)
+			r.log.WarnContext(ctx, "calls left open could not be closed yet", "error", err, "next_try_in", wait)
+		}
+	}
+}
+
+// pause waits; false: the context has ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// pass closes what two looks in a row show as open in the same way.
+func (r *recovery) pass(ctx context.Context) error {
+	first, err := r.open(ctx)
+	if err != nil || len(first) == 0 {
+		return err
+	}
+	if !pause(ctx, recoverySettle) {
+		return ctx.Err()
+	}
+	second, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range second {
+		same := slices.ContainsFunc(first, func(o store.OpenCall) bool {
+			return o.CallKey == c.CallKey && o.LastSeen.Equal(c.LastSeen) && slices.Equal(o.Present, c.Present)
+		})
+		call, err := uuid.Parse(c.CallID)
+		if err != nil {
+			continue // not one of ours
+		}
+		if inside, runs := r.node.Inside(c.MeetingID, call); runs {
+			// A call that runs is seen at every moment: who came before this process and is not here now won't come any more.
+			if err := r.leave(ctx, c, inside); err != nil {
+				return err
+			}
+			continue
+		}
+		if !same {
+			continue
+		}
+		if err := r.end(ctx, c, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *recovery) open(ctx context.Context) ([]store.OpenCall, error) {
+	return r.reader.OpenCalls(ctx, r.region, r.began.Add(-recoveryReach), r.began, recoveryCalls)
+}
+
+// end closes a call that nobody runs.
+func (r *recovery) end(ctx context.Context, c store.OpenCall, call uuid.UUID) error {
+	abandoned, err := r.node.Abandon(ctx, c.MeetingID, call)
+	if err != nil || !abandoned {
+		return err
+	}
+	if err := r.leave(ctx, c, nil); err != nil {
+		return err
+	}
+	if r.told[c.CallID] {
+		return nil
+	}
+	e := r.event(c)
+	e.Payload = &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: e.ObservedAtUs, Reason: meeting.EndedLost}}
+	if err := r.record.Record(ctx, e); err != nil {
+		return err
+	}
+	r.told[c.CallID] = true
+	r.log.InfoContext(ctx, "a call that nobody took up again was closed", "call_id", c.CallID, "participants", len(c.Present))
+	return nil
+}
+
+// leave records that those have left of whom nothing says so, except who is inside.
+func (r *recovery) leave(ctx context.Context, c store.OpenCall, inside []uuid.UUID) error {
+	for _, id := range c.Present {
+		if slices.Contains(inside, id) || r.told[id.String()] {
+			continue
+		}
+		e := r.event(c)
+		e.Payload = &eventpb.Event_ParticipantLeft{ParticipantLeft: &eventpb.ParticipantLeft{
+			ParticipantId: id[:], LeftAtUs: e.ObservedAtUs, EndCode: "503", EndSubCode: "0", ResultCategory: "UnexpectedServerError",
+		}}
+		if err := r.record.Record(ctx, e); err != nil {
+			return err
+		}
+		r.told[id.String()] = true
+	}
+	return nil
+}
+
+// event is observed when the call was last seen, and before this process.
+func (r *recovery) event(c store.OpenCall) *eventpb.Event {
+	at := c.LastSeen
+	if at.After(r.began) {
+		at = r.began
+	}
+	return &eventpb.Event{
+		Org: c.Org, Region: r.region, CallId: c.CallID, ObservedAtUs: at.UnixMicro(), SourceKind: eventpb.SourceKind_SOURCE_KIND_MEDIA,
+	}
+}
