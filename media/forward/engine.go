@@ -129,10 +129,24 @@ func newMediaEngine(side Side) (*webrtc.MediaEngine, error) {
 	return engine, nil
 }
 
-// newAPI is what the connections of one side are made by. They have no interceptors: requests for what was lost, transport-wide feedback,
-// reports and retransmissions are this package's, after and before all of its bookkeeping, for less work per packet and because pion's NACK
-// generator doesn't see what an RTX stream repaired.
-func newAPI(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+// engine is what the connections of one side are made by.
+type engine struct {
+	media    *webrtc.MediaEngine
+	settings webrtc.SettingEngine
+}
+
+// api makes a connection with interceptors of its own; pion copies the rest. Requests for what was lost, transport-wide feedback, reports and
+// retransmissions are this package's, after and before all of its bookkeeping, for less work per packet and because pion's NACK generator
+// doesn't see what an RTX stream repaired.
+func (e *engine) api(interceptors ...interceptor.Factory) *webrtc.API {
+	registry := &interceptor.Registry{}
+	for _, one := range interceptors {
+		registry.Add(one)
+	}
+	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(e.settings))
+}
+
+func newEngine(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.SettingEngine)) (*engine, error) {
 	media, err := newMediaEngine(side)
 	if err != nil {
 		return nil, err
@@ -163,7 +177,7 @@ func newAPI(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.Setting
 	if adjust != nil {
 		adjust(&settings)
 	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}), webrtc.WithSettingEngine(settings)), nil
+	return &engine{media: media, settings: settings}, nil
 }
 
 // sameProfile compares what decides whether a decoder can take a stream.

@@ -22,8 +22,8 @@ type layer struct {
 	ssrc     uint32
 
 	// For the reading goroutine.
-	codecs                    map[uint8]*codecInfo
-	levelID, rotationID, ccID uint8
+	codecs              map[uint8]*codecInfo
+	levelID, rotationID uint8
 
 	in    *measure.Inbound
 	cache cache
@@ -77,8 +77,6 @@ func newLayer(s *section, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiv
 			l.levelID = id
 		case extRotation:
 			l.rotationID = id
-		case extTransportCC:
-			l.ccID = id
 		}
 	}
 	rate := uint32(90000)
@@ -111,9 +109,6 @@ func (l *layer) read() {
 			continue
 		}
 		repaired := attributes != nil && attributes.Get(webrtc.AttributeRtxSsrc) != nil
-		if !repaired && l.ccID != 0 {
-			l.section.publisher.arrived(l.ssrc, header.GetExtension(l.ccID), now)
-		}
 		l.packet(&header, buffer[at:n], now, repaired)
 	}
 }

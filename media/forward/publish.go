@@ -2,14 +2,12 @@ package forward
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
@@ -30,10 +28,8 @@ type publisher struct {
 	described  bool
 	// answers of ICE that round-trip times were taken from.
 	answers uint64
-
-	feedbackMu sync.Mutex
-	feedback   *twcc.Recorder
-	fed        bool
+	// arrivals of what comes over pc.
+	arrivals *arrivals
 }
 
 // maxCandidates waiting for a description.
@@ -124,7 +120,8 @@ func (p *publisher) connection(session string) (*webrtc.PeerConnection, error) {
 	if pc != nil {
 		p.close("unpublished")
 	}
-	pc, err := p.peer.room.server.connect(PublishSide)
+	arrivals := newArrivals()
+	pc, err := p.peer.room.server.connect(PublishSide, arrivals)
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +140,7 @@ func (p *publisher) connection(session string) (*webrtc.PeerConnection, error) {
 		go func() { _ = pc.Close() }()
 		return nil, errClosed
 	}
-	p.pc, p.session, p.described = pc, session, false
-	p.feedbackMu.Lock()
-	p.feedback = twcc.NewRecorder(1)
-	p.feedbackMu.Unlock()
+	p.pc, p.session, p.described, p.arrivals = pc, session, false, arrivals
 	return pc, nil
 }
 
@@ -271,27 +265,15 @@ func (p *publisher) write(packets ...rtcp.Packet) {
 	}
 }
 
-// arrived notes a packet for transport-wide feedback.
-func (p *publisher) arrived(ssrc uint32, extension []byte, now time.Time) {
-	if len(extension) < 2 {
-		return
-	}
-	p.feedbackMu.Lock()
-	defer p.feedbackMu.Unlock()
-	p.feedback.Record(ssrc, binary.BigEndian.Uint16(extension), now.UnixMicro())
-	p.fed = true
-}
-
 // sendFeedback tells the publisher when its packets arrived, for its congestion control.
 func (p *publisher) sendFeedback() {
-	p.feedbackMu.Lock()
-	var packets []rtcp.Packet
-	if p.fed {
-		packets = p.feedback.BuildFeedbackPacket()
-		p.fed = false
+	p.mu.Lock()
+	arrivals := p.arrivals
+	p.mu.Unlock()
+	if arrivals == nil {
+		return
 	}
-	p.feedbackMu.Unlock()
-	if len(packets) > 0 {
+	if packets := arrivals.feedback(); len(packets) > 0 {
 		p.write(packets...)
 	}
 }
@@ -305,7 +287,7 @@ func (p *publisher) close(reason string) {
 	}
 	p.mu.Lock()
 	pc := p.pc
-	p.pc, p.sections, p.candidates = nil, map[string]*section{}, nil
+	p.pc, p.sections, p.candidates, p.arrivals = nil, map[string]*section{}, nil, nil
 	p.mu.Unlock()
 	if pc != nil {
 		_ = pc.GracefulClose()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/transport/v5"
 	"github.com/pion/webrtc/v4"
 
@@ -26,7 +27,7 @@ type Server struct {
 	// mu guards what follows.
 	mu          sync.Mutex
 	sockets     *sockets
-	apis        map[Side]*webrtc.API
+	engines     map[Side]*engine
 	rooms       map[*Room]struct{}
 	closed      bool
 	certificate *webrtc.Certificate
@@ -39,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Server{cfg: cfg.withDefaults(), apis: map[Side]*webrtc.API{}, rooms: map[*Room]struct{}{}}, nil
+	return &Server{cfg: cfg.withDefaults(), engines: map[Side]*engine{}, rooms: map[*Room]struct{}{}}, nil
 }
 
 // NewWithNet makes a server whose connections have sockets of the given network, as a virtual one; the configuration's addresses and ports
@@ -60,7 +61,7 @@ func (s *Server) Listen(ctx context.Context) error {
 	if s.closed {
 		return errClosed
 	}
-	if len(s.apis) > 0 {
+	if len(s.engines) > 0 {
 		return errors.New("listen for media: already listening")
 	}
 	adjust := func(*webrtc.SettingEngine) {}
@@ -74,11 +75,11 @@ func (s *Server) Listen(ctx context.Context) error {
 		adjust = func(settings *webrtc.SettingEngine) { settings.SetNet(s.net) }
 	}
 	for _, side := range []Side{PublishSide, SubscribeSide} {
-		api, err := newAPI(s.cfg, s.sockets, side, adjust)
+		engine, err := newEngine(s.cfg, s.sockets, side, adjust)
 		if err != nil {
 			return err
 		}
-		s.apis[side] = api
+		s.engines[side] = engine
 	}
 	return nil
 }
@@ -142,15 +143,15 @@ var errClosed = errors.New("closed")
 // errNotListening: Listen was not called.
 var errNotListening = errors.New("not listening")
 
-// connect makes a connection of one side.
-func (s *Server) connect(side Side) (*webrtc.PeerConnection, error) {
+// connect makes a connection of one side, with interceptors of its own.
+func (s *Server) connect(side Side, interceptors ...interceptor.Factory) (*webrtc.PeerConnection, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errClosed
 	}
-	api := s.apis[side]
-	if api == nil {
+	engine := s.engines[side]
+	if engine == nil {
 		return nil, errNotListening
 	}
 	if now := time.Now(); s.certificate == nil || now.After(s.renewAt) {
@@ -164,7 +165,7 @@ func (s *Server) connect(side Side) (*webrtc.PeerConnection, error) {
 		}
 		s.certificate, s.renewAt = certificate, now.Add(7*24*time.Hour)
 	}
-	pc, err := api.NewPeerConnection(webrtc.Configuration{
+	pc, err := engine.api(interceptors...).NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{*s.certificate}, BundlePolicy: webrtc.BundlePolicyMaxBundle,
 	})
 	if err != nil {
