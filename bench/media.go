@@ -85,7 +85,7 @@ func mediaTurn(ctx context.Context, o mediaOptions, contender string, l mediaLoa
 	if err != nil {
 		return got, fmt.Errorf("make a folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	server := &mediaServer{options: o, folder: filepath.Join(dir, "data"), log: log}
 	link, stop, err := server.start(ctx, contender)
 	if err != nil {
