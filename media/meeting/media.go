@@ -205,7 +205,11 @@ func (mb *Member) answer(ctx context.Context, b protocol.SubscribeAnswer) error 
 	if err := checkSDP(b.SDP); err != nil {
 		return err
 	}
-	if err := mb.use(policy.ReceiveMedia); err != nil {
+	// The offer holds what is allowed and no more; one that takes away all that was received has to be answered, too.
+	mb.m.lock()
+	err := mb.mustBeIn()
+	mb.m.unlock()
+	if err != nil {
 		return err
 	}
 	peer, err := mb.livePeer()
