@@ -72,7 +72,7 @@ type withRigs struct{ *testing.M }
 
 func (m withRigs) Run() int {
 	code := m.M.Run()
-	for _, lazy := range []*lazyRig{usualRig, hastyRig} {
+	for _, lazy := range []*lazyRig{usualRig, hastyRig, narrowRig} {
 		if lazy.rig == nil {
 			continue
 		}

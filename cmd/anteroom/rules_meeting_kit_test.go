@@ -233,3 +233,9 @@ func (p *person) inRoster(who *person) *protocol.Participant {
 	}
 	return nil
 }
+
+// narrowRig has small limits, and delivers webhooks to this machine.
+var narrowRig = &lazyRig{environ: wideLimits(
+	"ANTEROOM_POLICY_LIMITS_PARTICIPANTS=6", "ANTEROOM_POLICY_LIMITS_CALL_GUEST=4", "ANTEROOM_POLICY_LIMITS_CHAT_GUEST=2",
+	"ANTEROOM_WEBHOOKS_ALLOW_PRIVATE=true",
+)}
