@@ -204,8 +204,8 @@ func TestUnpublishEndsTrackAndSectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// simulcast publishes three layers and gives a function that sends one frame of each.
-func simulcast(t *testing.T, m *member) (id uuid.UUID, frame func(key bool)) {
+// simulcast publishes three layers and gives a function that sends one frame of each, named by mid and rid or not.
+func simulcast(t *testing.T, m *member) (id uuid.UUID, frame func(key, named bool)) {
 	t.Helper()
 	pc, err := m.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -244,7 +244,7 @@ func simulcast(t *testing.T, m *member) (id uuid.UUID, frame func(key bool)) {
 		}
 	}
 	var n uint16
-	return ids[Video], func(key bool) {
+	return ids[Video], func(key, named bool) {
 		for i, track := range tracks {
 			payload := vp8(n*uint16(i+3), key, 300*(i+1)*(i+1))
 			if key {
@@ -253,8 +253,10 @@ func simulcast(t *testing.T, m *member) (id uuid.UUID, frame func(key bool)) {
 				payload[13], payload[14] = byte(height), byte(height>>8)
 			}
 			h := rtp.Header{Version: 2, SequenceNumber: 60000 + 1000*uint16(i) + n, Timestamp: uint32(i)*1e9 + uint32(n)*3000, Marker: true}
-			_ = h.SetExtension(midID, []byte(transceiver.Mid()))
-			_ = h.SetExtension(ridID, []byte(track.RID()))
+			if named {
+				_ = h.SetExtension(midID, []byte(transceiver.Mid()))
+				_ = h.SetExtension(ridID, []byte(track.RID()))
+			}
 			_ = track.WriteRTP(&rtp.Packet{Header: h, Payload: payload})
 		}
 		n++
@@ -276,7 +278,7 @@ func TestSimulcastLayerSwitchesAtKeyFrame(t *testing.T) {
 			case <-done:
 				return
 			case <-tick.C:
-				frame(n%25 == 0)
+				frame(n%25 == 0, true)
 			}
 		}
 	})

@@ -63,6 +63,10 @@ func (p *publisher) offer(ctx context.Context, text string, intents []Intent) (s
 	}
 	p.place(sections)
 	p.peer.poke()
+	text, kept, err := p.keepLayers(text, sections)
+	if err != nil {
+		return "", nil, err
+	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: text}); err != nil {
 		return "", nil, fmt.Errorf("%w: not accepted as an offer", ErrInvalidSDP)
 	}
@@ -78,7 +82,11 @@ func (p *publisher) offer(ctx context.Context, text string, intents []Intent) (s
 	if err := wait(ctx, gathered); err != nil {
 		return "", nil, fmt.Errorf("gather candidates: %w", err)
 	}
-	return pc.LocalDescription().SDP, p.settle(sections, byMid), nil
+	text, err = answerInactive(pc.LocalDescription().SDP, kept)
+	if err != nil {
+		return "", nil, err
+	}
+	return text, p.settle(sections, byMid), nil
 }
 
 // wait for the server's candidates; without all of them the others still work.

@@ -18,6 +18,8 @@ type section struct {
 	mid       string
 	audio     bool
 	track     atomic.Pointer[track]
+	// sending is what the newest offer that sent said of simulcast layers; for who holds the publisher's negotiation.
+	sending []sdp.Attribute
 
 	mu     sync.Mutex
 	layers []*layer
