@@ -67,7 +67,9 @@ func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // target is how the receiver is registered.
-func (h *hooks) target() []fields { return []fields{{"url": h.server.URL + "/hook", "secret": h.secret}} }
+func (h *hooks) target() []fields {
+	return []fields{{"url": h.server.URL + "/hook", "secret": h.secret}}
+}
 
 // of are the events of a call so far, as kind and participant.
 func (h *hooks) of(call string, who map[string]string) []string {
