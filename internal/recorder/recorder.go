@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
@@ -68,8 +69,10 @@ func New(cfg Config, source string, producer *kafka.Producer, log *slog.Logger, 
 }
 
 // Record returns when Kafka has acknowledged the event. It fails with ErrFull, ErrTimeout, ErrClosed, event.ErrInvalid, or when the
-// context ends. An event that its sender gave up before it was on its way is not written.
+// context ends. An event that its sender gave up before it was on its way is not written. The event is copied: whoever gave up may change it and
+// try again while the writer still has the first one in its hands.
 func (r *Recorder) Record(ctx context.Context, e *eventpb.Event) error {
+	e = proto.Clone(e).(*eventpb.Event) //nolint:forcetypeassert // a clone is of the same type
 	if err := r.complete(e); err != nil {
 		return err
 	}

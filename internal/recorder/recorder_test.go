@@ -14,6 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	kafkago "github.com/segmentio/kafka-go"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
@@ -214,5 +216,18 @@ func TestABadEventIsRefusedAtOnce(t *testing.T) {
 	}
 	if r.rec.Offer(bad) {
 		t.Error("a bad event was taken")
+	}
+}
+
+// Whoever gave up waiting tries again with the same event, which the writer may still be encoding.
+func TestRecordLeavesTheEventToItsSender(t *testing.T) {
+	r := start(t, recorder.DefaultConfig())
+	e := joined("call")
+	want := proto.Clone(e)
+	if err := r.rec.Record(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, proto.Message(e), protocmp.Transform()); diff != "" {
+		t.Errorf("the event was changed (-want +got):\n%s", diff)
 	}
 }
