@@ -79,6 +79,29 @@ export async function awaitFrames(page, more = 30) {
   }
 }
 
+/** Heights in pixels of the pictures of others that the page decodes now. */
+function heights(page) {
+  return page.evaluate(async () => {
+    const found = [];
+    for (const peer of window.peers) {
+      if (peer.signalingState === "closed") continue;
+      for (const stats of (await peer.getStats()).values()) if (stats.type === "inbound-rtp" && stats.kind === "video") found.push(stats.frameHeight ?? 0);
+    }
+    return found;
+  });
+}
+
+/** Waits until the one picture that the page gets has a height that fits. */
+export async function awaitHeight(page, what, fits) {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const now = await heights(page);
+    if (now.length === 1 && fits(now[0])) return now[0];
+    assert.ok(Date.now() < deadline, `pictures of ${now.join(", ")} lines came, and none of ${what}`);
+    await page.waitForTimeout(250);
+  }
+}
+
 /** Takes a screenshot if ANTEROOM_SCREENSHOTS names a folder. */
 export async function screenshot(page, name) {
   const folder = process.env.ANTEROOM_SCREENSHOTS;

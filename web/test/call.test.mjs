@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CHROMIUM, ask, assertAccessible, awaitFrames, launch, missing, newWindow, screenshot } from "./browser.mjs";
-import { chat, enter, leave, openPanel, record, seeEachOther, shareScreen, waitAndAdmit } from "./consultation.mjs";
+import { chat, enter, fitTile, leave, openPanel, record, seeEachOther, shareScreen, waitAndAdmit } from "./consultation.mjs";
 import { Service, noService } from "./service.mjs";
 
 const HOST = "Dr. Olga Host";
@@ -36,6 +36,7 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     let supportCode;
     await t.test("The guest waits for a host, then in the lobby, and is admitted", () => waitAndAdmit(who));
     await t.test("Frames arrive both ways", () => seeEachOther(who));
+    await t.test("The picture is as large as its tile", async (t) => t.diagnostic(`${await fitTile(who)} lines`));
     await t.test("The guest's screen is seen", () => shareScreen(who));
     await t.test("Chat goes both ways, with typing and receipts", () => chat(who));
     await t.test("The guest is told of a recording within a second", async (t) => {

@@ -1,6 +1,6 @@
 // One consultation of an org user and a guest, step by step, on two real pages.
 import assert from "node:assert/strict";
-import { assertAccessible, awaitFrames, screenshot } from "./browser.mjs";
+import { assertAccessible, awaitFrames, awaitHeight, screenshot } from "./browser.mjs";
 
 const control = (page, name) => page.locator(".bar").getByRole("button", { name });
 
@@ -49,6 +49,17 @@ export async function seeEachOther({ host, guest }) {
   await screenshot(host, "4-host-call");
   await screenshot(guest, "4-guest-call");
   await Promise.all([assertAccessible(host), assertAccessible(guest)]);
+}
+
+/** The picture has the size that the tile has room for: large, then small, then large again. Answers with the lines that came. */
+export async function fitTile({ host }) {
+  const seen = [await awaitHeight(host, "a large tile", (height) => height >= 360)];
+  const picture = host.locator(".tile:not(.self) video:visible");
+  await picture.evaluate((video) => (video.style.height = "120px"));
+  seen.push(await awaitHeight(host, "a small tile", (height) => height > 0 && height <= 180));
+  await picture.evaluate((video) => (video.style.height = ""));
+  seen.push(await awaitHeight(host, "a large tile", (height) => height >= 360));
+  return seen;
 }
 
 /** The guest shares its screen and stops. */
