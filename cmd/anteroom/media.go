@@ -128,9 +128,7 @@ func (s *service) recordings(ctx context.Context) (meeting.Recordings, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := files.Recover(ctx); err != nil {
-		return nil, err
-	}
+	s.recoverRecordings(ctx, files)
 	s.app.OnStop("recordings", files.Close)
 	s.files = files
 	return recordings{files}, nil

@@ -10,7 +10,9 @@ import (
 
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/forward"
 	"github.com/anteroom/anteroom/media/meeting"
+	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -176,5 +178,28 @@ func (r *recovery) event(c store.OpenCall) *eventpb.Event {
 	}
 	return &eventpb.Event{
 		Org: c.Org, Region: r.region, CallId: c.CallID, ObservedAtUs: at.UnixMicro(), SourceKind: eventpb.SourceKind_SOURCE_KIND_MEDIA,
+	}
+}
+
+// recoverRecordings completes the files of recordings that were cut short with their process, and records them. One that can't be completed
+// stays as it is, and keeps nothing else from working.
+func (s *service) recoverRecordings(ctx context.Context, files *record.Recorder) {
+	recovered, err := files.Recover(ctx)
+	if err != nil {
+		s.log.ErrorContext(ctx, "a recording that was cut short could not be completed", "error", err)
+	}
+	for _, m := range recovered {
+		content := "audio"
+		if slices.ContainsFunc(m.Tracks, func(t record.ManifestTrack) bool { return t.Kind != forward.Audio }) {
+			content = "audiovideo"
+		}
+		at := m.StartedAt.Add(time.Duration(m.DurationMs) * time.Millisecond)
+		s.recorder.Offer(&eventpb.Event{
+			Org: m.Organization, Region: m.Region, CallId: m.CallID.String(), ObservedAtUs: at.UnixMicro(),
+			Payload: &eventpb.Event_Recording{Recording: &eventpb.Recording{
+				RecordingId: m.RecordingID[:], StartedAtUs: m.StartedAt.UnixMicro(), DurationMs: m.DurationMs, EndReason: meeting.EndedLost,
+				ContentType: content, ChannelType: "unmixed", Format: "webm", Chunks: uint32(len(m.Tracks)), //nolint:gosec // few
+			}},
+		})
 	}
 }

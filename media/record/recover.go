@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +41,13 @@ func (r *Recorder) Recover(ctx context.Context) (recovered []Manifest, err error
 	return recovered, errors.Join(errs...)
 }
 
+// unbegun tells whether the process was killed before the manifest was there, without which nothing is recorded: the folder has a piece of one
+// at most.
+func unbegun(root *os.Root) bool {
+	entries, err := fs.ReadDir(root.FS(), ".")
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".manifest-") })
+}
+
 func (r *Recorder) recoverOne(dir string) (m Manifest, done bool, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -45,6 +55,9 @@ func (r *Recorder) recoverOne(dir string) (m Manifest, done bool, err error) {
 	}
 	defer func() { _ = root.Close() }() // only read
 	m, err = readManifest(root)
+	if errors.Is(err, fs.ErrNotExist) && unbegun(root) {
+		return m, false, os.RemoveAll(dir)
+	}
 	if err != nil {
 		return m, false, err
 	}
