@@ -22,12 +22,12 @@ type Mount struct {
 	OwnRules bool
 }
 
-// mountOf finds the mount of a path: the same path, or the longest beginning that ends with a slash.
+// mountOf finds the mount of a path: the same path, or the longest beginning that ends with a slash. "/" is the start page and the beginning of nothing.
 func (s *Server) mountOf(path string) (string, Mount, bool) {
 	if m, ok := s.mounts[path]; ok {
 		return path, m, true
 	}
-	for end := strings.LastIndexByte(path, '/'); end >= 0; end = strings.LastIndexByte(path[:end], '/') {
+	for end := strings.LastIndexByte(path, '/'); end > 0; end = strings.LastIndexByte(path[:end], '/') {
 		if m, ok := s.mounts[path[:end+1]]; ok {
 			return path[:end+1], m, true
 		}

@@ -19,7 +19,7 @@ if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
 fi
 
 # esbuild brings its compiler as a package per system, so no install script has to run.
-if [ ! -e dist/join.html ] || [ -n "$(find build.mjs package-lock.json client/src join -newer dist/join.html -print -quit)" ]; then
+if [ ! -e dist/join.html ] || [ -n "$(find build.mjs package-lock.json client/src home join -newer dist/join.html -print -quit)" ]; then
   echo "Building the join page …"
   node build.mjs
   touch dist/join.html

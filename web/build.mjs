@@ -1,4 +1,4 @@
-// Builds the pages into dist/: join.html, and scripts and styles under assets/ with a hash of their content in the name. What is there
+// Builds the pages into dist/: home.html, join.html, and scripts and styles under assets/ with a hash of their content in the name. What is there
 // already and the same is left alone, so that `go build` has nothing to do.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ const dist = path.join(here, "dist");
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: { join: "join/src/main.ts", "join-style": "join/styles/join.css" },
+  entryPoints: { home: "home/src/main.ts", join: "join/src/main.ts", style: "join/styles/join.css" },
   alias: { "@anteroom/client": path.join(here, "client/src/index.ts") },
   bundle: true,
   format: "esm",
@@ -26,14 +26,16 @@ const result = await build({
 const files = new Map();
 const names = {};
 for (const output of result.outputFiles) {
-  const extension = path.extname(output.path);
+  const file = path.basename(output.path);
   const hash = createHash("sha256").update(output.contents).digest("hex").slice(0, 16);
-  const name = `assets/join-${hash}${extension}`;
-  names[extension.slice(1)] = `/${name}`;
+  const name = `assets/${file.replace(".", `-${hash}.`)}`;
+  names[file] = `/${name}`;
   files.set(name, Buffer.from(output.contents));
 }
-const html = await readFile(path.join(here, "join/join.html"), "utf8");
-files.set("join.html", Buffer.from(html.replace(/\{\{(\w+)\}\}/g, (_, kind) => names[kind])));
+for (const page of ["home", "join"]) {
+  const html = await readFile(path.join(here, page, `${page}.html`), "utf8");
+  files.set(`${page}.html`, Buffer.from(html.replace(/\{\{([\w.]+)\}\}/g, (_, file) => names[file])));
+}
 
 await mkdir(path.join(dist, "assets"), { recursive: true });
 for (const [name, content] of files) {

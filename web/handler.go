@@ -14,13 +14,14 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; " +
 	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-// Handler serves the join page at /join/{meeting} and its files at /assets/. Everything else is 404. It may be mounted beside other handlers.
+// Handler serves the start page at /, the join page at /join/{meeting} and their files at /assets/. Everything else is 404. It may be mounted beside other handlers.
 func Handler() http.Handler {
 	return handler(Files())
 }
 
 func handler(files fs.FS) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { servePage(w, r, files, homePage) })
 	mux.HandleFunc("GET /join/{meeting}", func(w http.ResponseWriter, r *http.Request) { servePage(w, r, files, joinPage) })
 	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) { serveAsset(w, r, files) })
 	return mux
@@ -30,7 +31,7 @@ func handler(files fs.FS) http.Handler {
 func servePage(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {
 	page, err := fs.ReadFile(files, name)
 	if err != nil {
-		http.Error(w, "The join page is not in this binary: build it with `make build`, which needs Node 20 or newer.", http.StatusServiceUnavailable)
+		http.Error(w, "The pages are not in this binary: build it with `make build`, which needs Node 20 or newer.", http.StatusServiceUnavailable)
 		return
 	}
 	h := w.Header()

@@ -15,6 +15,7 @@ import (
 func TestHandlerServesPagesAndAssetsOnly(t *testing.T) {
 	t.Parallel()
 	h := handler(fstest.MapFS{
+		"home.html":                       {Data: []byte("<!doctype html>")},
 		"join.html":                       {Data: []byte("<!doctype html>")},
 		"assets/join-0123456789abcdef.js": {Data: []byte("export {}")},
 		"placeholder.txt":                 {Data: []byte("-")},
@@ -24,6 +25,7 @@ func TestHandlerServesPagesAndAssetsOnly(t *testing.T) {
 		name, method, path, wantType, wantCache string
 		wantStatus                              int
 	}{
+		{name: "start page", method: "GET", path: "/", wantStatus: 200, wantType: html, wantCache: "no-cache"},
 		{name: "page", method: "GET", path: "/join/5f0c", wantStatus: 200, wantType: html, wantCache: "no-cache"},
 		{name: "page by HEAD", method: "HEAD", path: "/join/5f0c", wantStatus: 200, wantType: html, wantCache: "no-cache"},
 		{name: "asset", method: "GET", path: "/assets/join-0123456789abcdef.js", wantStatus: 200, wantType: script, wantCache: "public, max-age=31536000, immutable"},
@@ -62,8 +64,8 @@ func TestHandlerSaysThatPagesAreMissing(t *testing.T) {
 	}
 }
 
-// The page that is in this binary has nothing inline, which the policy that it is served with would refuse, and all that it names.
-func TestBuiltPageFitsItsPolicy(t *testing.T) {
+// The pages that are in this binary have nothing inline, which the policy that they are served with would refuse, and all that they name.
+func TestBuiltPagesFitTheirPolicy(t *testing.T) {
 	t.Parallel()
 	if !Built() {
 		if os.Getenv("CI") == "true" {
@@ -71,8 +73,15 @@ func TestBuiltPageFitsItsPolicy(t *testing.T) {
 		}
 		t.Skip("the pages are not built; scripts/web.sh builds them")
 	}
+	for _, path := range []string{"/", "/join/5f0c"} {
+		t.Run(path, func(t *testing.T) { checkPage(t, path) })
+	}
+}
+
+func checkPage(t *testing.T, path string) {
+	t.Helper()
 	answer := httptest.NewRecorder()
-	Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/join/5f0c", nil))
+	Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
 	page := answer.Body.String()
 	if got := answer.Header().Get("Content-Security-Policy"); !strings.Contains(got, "script-src 'self';") || strings.Contains(got, "unsafe") {
 		t.Errorf("policy %q allows more than scripts of this origin", got)

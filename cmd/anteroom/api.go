@@ -63,7 +63,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 		Store: s.store, Profiles: profiles, Registry: s.metrics, Logger: s.log.With("room", "api"), Version: programVersion(),
 		Ready: s.ready, Auth: s.identity, Sessions: s.identity, JoinPage: s.identity, Links: s.identity, Directory: s.directory,
 		Login:  func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
-		Mounts: map[string]api.Mount{"/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
+		Mounts: map[string]api.Mount{"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
 		Remote: s.remote(),
 	}
 	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
