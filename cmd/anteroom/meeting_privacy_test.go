@@ -135,10 +135,18 @@ func fullMeeting(t *testing.T, h *house) (ended, []needle) {
 	said, edited, answered := secret("said"), secret("edited"), secret("answered")
 	survey, odd, activity := secret("survey"), secret("odd"), secret("activity")
 	needles := []needle{
-		{"the guest's name", name}, {"the guest's id", subject}, {"the guest's browser", agent}, {"the guest's device", device[:20]},
-		{"a guest's message", said}, {"an edited message", edited}, {"an org user's message", answered},
-		{"what is in no survey", survey}, {"a message of an unknown kind", odd}, {"an org user's poll", activity},
-		{"the guest's address", guestAddress}, {"the guest's candidate", guestCandidate},
+		{"the guest's name", name},
+		{"the guest's id", subject},
+		{"the guest's browser", agent},
+		{"the guest's device", device[:20]},
+		{"a guest's message", said},
+		{"an edited message", edited},
+		{"an org user's message", answered},
+		{"what is in no survey", survey},
+		{"a message of an unknown kind", odd},
+		{"an org user's poll", activity},
+		{"the guest's address", guestAddress},
+		{"the guest's candidate", guestCandidate},
 	}
 
 	m, app := h.meeting(nil), h.application(nil)
