@@ -84,7 +84,7 @@ function line(meeting: Meeting): HTMLElement {
     { class: "row" },
     h("bdi", { class: "grow meeting-title", title: meeting.title }, meeting.title),
     copied,
-    h("button", { class: "button small", attrs: { type: "button", "aria-label": `Copy the link of ${meeting.title}` }, on: { click: copy } }, "Copy link"),
+    h("button", { class: "button small", attrs: { type: "button", "aria-label": `Copy link of ${meeting.title}` }, on: { click: copy } }, "Copy link"),
     h("a", { class: "button small primary", attrs: { href: meeting.join_url, "aria-label": `Join ${meeting.title}` } }, "Join"),
   );
 }
