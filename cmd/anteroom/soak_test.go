@@ -209,11 +209,9 @@ func pauseUntil(deadline time.Time, d time.Duration) { time.Sleep(min(d, time.Un
 func (s *soak) stay(ctx context.Context, deadline time.Time, m *room, seat int, random *rand.Rand) {
 	ctx, cancel := context.WithTimeout(ctx, s.longest+4*rigPatience)
 	defer cancel()
-	join := protocol.Join{}
+	join := m.guestJoin(s.app, fmt.Sprint("Guest ", seat))
 	if seat < seats/2 {
 		join = m.userJoin(fmt.Sprint("user-", seat))
-	} else {
-		join = m.guestJoin(s.app, fmt.Sprint("Guest ", seat))
 	}
 	c, err := mediaclient.Dial(ctx, m.house.rig.url+"/v1/connect", mediaclient.Options{
 		NoMedia: random.IntN(2) == 0, EventBuffer: 16, Settings: func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) },
