@@ -51,7 +51,7 @@ func (p *publisher) keepLayers(text string, sections []offered) (string, map[str
 	return string(changed), kept, nil
 }
 
-// answerInactive makes pion's answer one to what was really offered.
+// answerInactive makes pion's answer one to what was really offered. The layers stay in it: a browser gives up for good those that an answer leaves out.
 func answerInactive(text string, kept map[string]bool) (string, error) {
 	if len(kept) == 0 {
 		return text, nil
@@ -64,9 +64,7 @@ func answerInactive(text string, kept map[string]bool) (string, error) {
 		if mid, _ := m.Attribute(sdp.AttrKeyMID); !kept[mid] {
 			continue
 		}
-		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
-			return isDirection(a.Key) || isLayer(a.Key)
-		})
+		m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool { return isDirection(a.Key) })
 		m.Attributes = append(m.Attributes, sdp.NewPropertyAttribute(sdp.AttrKeyInactive))
 	}
 	changed, err := description.Marshal()
