@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,12 +222,13 @@ func (r *mediaResult) markdown() string {
 				us, label, ratio, spread = theirs, "pion relay", "1", ""
 			}
 			var lost, delivered uint64
-			var averages []string
+			var averages []float64
 			for _, got := range r.rounds[l][contender] {
-				lost, delivered, averages = lost+got.Lost, delivered+got.Delivered, append(averages, got.LoadAverage)
+				average, _ := strconv.ParseFloat(got.LoadAverage, 64) // 0 where the system doesn't tell
+				lost, delivered, averages = lost+got.Lost, delivered+got.Delivered, append(averages, average)
 			}
 			rates := r.each(l, contender, func(got load.Result) float64 { return got.PacketsPerSecond })
-			line("| %s | %s | %.2f | %.2f–%.2f | %.0f | %s | %s | %.0f | %d of %d | %s–%s |", l, label, median(us), slices.Min(us), slices.Max(us), 1e6/median(us),
+			line("| %s | %s | %.2f | %.2f–%.2f | %.0f | %s | %s | %.0f | %d of %d | %.1f–%.1f |", l, label, median(us), slices.Min(us), slices.Max(us), 1e6/median(us),
 				ratio, spread, median(rates), lost, lost+delivered, slices.Min(averages), slices.Max(averages))
 		}
 	}

@@ -49,8 +49,8 @@ func TestMediaResult_TellsTheRatioOfEachRound(t *testing.T) {
 		mediaAnteroom: {result(11), result(30), result(12)}, mediaRelay: {result(10), result(20), result(10)},
 	}}}
 	for _, want := range []string{
-		"| 1 × 40 | Anteroom | 12.00 | 11.00–30.00 | 83333 | 1.20 | 1.10–1.50 | 5000 | 30 of 3000 | 0.50–0.50 |",
-		"| 1 × 40 | pion relay | 10.00 | 10.00–20.00 | 100000 | 1 |  | 5000 | 30 of 3000 | 0.50–0.50 |",
+		"| 1 × 40 | Anteroom | 12.00 | 11.00–30.00 | 83333 | 1.20 | 1.10–1.50 | 5000 | 30 of 3000 | 0.5–0.5 |",
+		"| 1 × 40 | pion relay | 10.00 | 10.00–20.00 | 100000 | 1 |  | 5000 | 30 of 3000 | 0.5–0.5 |",
 	} {
 		if !strings.Contains(r.markdown(), want) {
 			t.Errorf("the table lacks the line\n%s\n%s", want, r.markdown())
