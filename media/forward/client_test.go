@@ -54,7 +54,9 @@ type member struct {
 	offers   int
 	mids     map[string]Subscribed
 	received map[uuid.UUID]*received
-	silent   bool // don't answer offers
+	// times are the sender reports that came, by SSRC.
+	times  map[uint32][]rtcp.SenderReport
+	silent bool // don't answer offers
 	// reporting: receiver reports are the member's own.
 	reporting bool
 }
@@ -131,7 +133,7 @@ func join(t testing.TB, r *Room, o clientOptions) *member {
 	t.Helper()
 	m := &member{
 		t: t, id: uuid.New(), api: newClientAPI(t, o), changed: make(chan struct{}), states: map[Side]string{},
-		mids: map[string]Subscribed{}, received: map[uuid.UUID]*received{},
+		mids: map[string]Subscribed{}, received: map[uuid.UUID]*received{}, times: map[uint32][]rtcp.SenderReport{},
 	}
 	peer, err := r.Join(m.id, m)
 	if err != nil {
@@ -283,6 +285,7 @@ func (m *member) report(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok {
 				in.SenderReport(sr.NTPTime, time.Now())
+				m.note(func() { m.times[sr.SSRC] = append(m.times[sr.SSRC], *sr) })
 			}
 		}
 		if now := time.Now(); m.reporting {

@@ -51,24 +51,7 @@ func TestSimulcastSectionSendsAgain(t *testing.T) {
 	room, _ := newTestRoom(t, nil)
 	a, b := join(t, room, clientOptions{}), join(t, room, clientOptions{})
 	id, frame := simulcast(t, a)
-	frames := func(named bool) (stop func()) {
-		done, ended := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(ended)
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			for n := 0; ; n++ {
-				select {
-				case <-done:
-					return
-				case <-tick.C:
-					frame(n%25 == 0, named)
-				}
-			}
-		}()
-		return func() { close(done); <-ended }
-	}
-	stop := frames(true)
+	stop := frames(t, frame, true)
 	b.until("video", func() bool { return b.flowing(20) == 1 })
 	stop()
 	if ids := a.sends(false); len(ids) != 0 {
@@ -76,7 +59,7 @@ func TestSimulcastSectionSendsAgain(t *testing.T) {
 	}
 	a.until("its end", func() bool { return cmp.Equal(a.ended, []string{"video unpublished"}) })
 	b.until("an offer without it", func() bool { return len(b.mids) == 0 })
-	stop = frames(false)
+	stop = frames(t, frame, false)
 	b.mu.Lock()
 	before := len(b.received[id].packets)
 	b.mu.Unlock()

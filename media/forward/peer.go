@@ -100,6 +100,15 @@ func (p *Peer) Answer(ctx context.Context, version uint64, sdp string) error {
 	return p.sub.answer(ctx, version, sdp)
 }
 
+// Offer offers anew what the member receives, for a client that may have lost its connections: one whose answer shows that it has another
+// connection than before gets a new one.
+func (p *Peer) Offer() {
+	p.sub.mu.Lock()
+	p.sub.anew = true
+	p.sub.mu.Unlock()
+	p.poke()
+}
+
 // AddCandidate takes a candidate of the client.
 func (p *Peer) AddCandidate(side Side, c Candidate) error {
 	if p.isClosing() {

@@ -86,6 +86,11 @@ func pathOf(pc *webrtc.PeerConnection, last uint64) path {
 	if pc == nil {
 		return path{}
 	}
+	switch pc.ICEConnectionState() {
+	case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
+	default:
+		return path{answers: last} // Nothing to know yet; and until then the library still writes what would be read here.
+	}
 	transport := pc.SCTP().Transport().ICETransport()
 	stats, ok := transport.GetSelectedCandidatePairStats()
 	if !ok {

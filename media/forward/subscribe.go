@@ -30,14 +30,16 @@ type subscriber struct {
 	refused map[uuid.UUID]bool
 	// free transceivers were negotiated inactive and can carry another track.
 	free map[*webrtc.RTPTransceiver]bool
-	// restart: the next offer restarts ICE.
-	restart    bool
-	version    uint64
-	awaiting   bool
-	offeredAt  time.Time
-	offer      func()
-	candidates []webrtc.ICECandidateInit
-	described  bool
+	// restart: the next offer restarts ICE. anew: there is to be one even if nothing has changed.
+	restart, anew bool
+	// fingerprint of the client's connection, as of its last answer.
+	fingerprint string
+	version     uint64
+	awaiting    bool
+	offeredAt   time.Time
+	offer       func()
+	candidates  []webrtc.ICECandidateInit
+	described   bool
 	// answers of ICE that round-trip times were taken from.
 	answers uint64
 }
@@ -106,7 +108,7 @@ func (s *subscriber) negotiate() error {
 		sub.end()
 	}
 	s.mu.Lock()
-	pc, awaiting, restart, again := s.pc, s.awaiting, s.restart, s.offer
+	pc, awaiting, restart, anew, again := s.pc, s.awaiting, s.restart, s.anew, s.offer
 	late := awaiting && time.Since(s.offeredAt) > offerAgain
 	if late {
 		s.offeredAt = time.Now()
@@ -116,7 +118,7 @@ func (s *subscriber) negotiate() error {
 	case late:
 		s.peer.notify.tell(again)
 		return nil
-	case awaiting, len(add) == 0 && len(remove) == 0 && !restart:
+	case awaiting, len(add) == 0 && len(remove) == 0 && !restart && !anew:
 		return nil
 	case pc == nil && len(add) == 0:
 		return nil
@@ -181,7 +183,7 @@ func (s *subscriber) renew(pc *webrtc.PeerConnection) {
 	}
 	subs := s.subs
 	s.pc, s.subs, s.free = nil, map[uuid.UUID]*subscription{}, map[*webrtc.RTPTransceiver]bool{}
-	s.awaiting, s.described, s.restart, s.candidates = false, false, false, nil
+	s.awaiting, s.described, s.restart, s.candidates, s.fingerprint = false, false, false, nil, ""
 	s.mu.Unlock()
 	for _, sub := range subs {
 		sub.end()
@@ -264,7 +266,7 @@ func (s *subscriber) send(pc *webrtc.PeerConnection, restart bool) error {
 	}
 	events := s.peer.events
 	s.offer = func() { events.SubscribeOffer(version, text, tracks) }
-	s.awaiting, s.offeredAt, s.restart = true, time.Now(), false
+	s.awaiting, s.offeredAt, s.restart, s.anew = true, time.Now(), false, false
 	s.peer.notify.tell(s.offer)
 	return nil
 }
@@ -286,15 +288,23 @@ func (s *subscriber) answer(ctx context.Context, version uint64, text string) er
 	s.mu.Lock()
 	pc := s.pc
 	current := s.awaiting && version == s.version
+	fingerprint := fingerprintOf(&description)
+	foreign := s.described && fingerprint != s.fingerprint
 	s.mu.Unlock()
 	if !current {
+		return nil
+	}
+	if foreign {
+		// The client has made its connection anew. It can't be told to make it once more but by keys that don't fit it.
+		s.peer.room.server.changeCertificate()
+		s.peer.spawn(func() { s.renew(pc) })
 		return nil
 	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text}); err != nil {
 		return fmt.Errorf("%w: not accepted as an answer", ErrInvalidSDP)
 	}
 	s.mu.Lock()
-	s.awaiting, s.described = false, true
+	s.awaiting, s.described, s.fingerprint = false, true, fingerprint
 	waiting := s.candidates
 	s.candidates = nil
 	for _, transceiver := range pc.GetTransceivers() {
@@ -309,6 +319,27 @@ func (s *subscriber) answer(ctx context.Context, version uint64, text string) er
 	s.refuse(&description)
 	s.peer.poke()
 	return nil
+}
+
+// fingerprintOf is that of the key of a description's connection; "" for none.
+func fingerprintOf(description *sdp.SessionDescription) string {
+	const key = "fingerprint"
+	if value, ok := description.Attribute(key); ok {
+		return value
+	}
+	for _, m := range description.MediaDescriptions {
+		if value, ok := m.Attribute(key); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// changeCertificate has the next connection made with another key.
+func (s *Server) changeCertificate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.certificate = nil
 }
 
 // refuse gives up what the client did not accept: it can't decode it.
