@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
 	"github.com/pion/transport/v5/vnet"
 	"github.com/pion/webrtc/v4"
@@ -53,7 +52,7 @@ func TestNarrowDownlinkGetsASmallerLayer(t *testing.T) {
 	room := server.NewRoom(&roomEvents{})
 	a := join(t, room, clientOptions{net: aNet})
 	id, frame := simulcast(t, a)
-	feedback := func(m *webrtc.MediaEngine, r *interceptor.Registry) error { return webrtc.ConfigureTWCCSender(m, r) }
+	feedback := webrtc.ConfigureTWCCSender
 	wide := join(t, room, clientOptions{net: wideNet, interceptors: feedback})
 	narrow := join(t, room, clientOptions{net: narrowNet, interceptors: feedback})
 	stop := frames(t, frame, true)

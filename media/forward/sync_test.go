@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
@@ -88,7 +87,7 @@ func (m *member) off(r *received) (time.Duration, bool) {
 func TestFullIntraRequestAsksForAKeyFrame(t *testing.T) {
 	room, _ := newTestRoom(t, func(c *Config) { c.KeyframeInterval = 10 * time.Millisecond })
 	a, b := join(t, room, clientOptions{}), join(t, room, clientOptions{})
-	id, asked := uuid.Nil, 0
+	asked := 0
 	local := newLocal(t, webrtc.MimeTypeVP8)
 	pc, err := a.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -116,7 +115,7 @@ func TestFullIntraRequestAsksForAKeyFrame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id = ids[Video]
+	id := ids[Video]
 	play(t, map[*source]bool{{track: local}: false})
 	b.until("video", func() bool { return b.flowing(30) == 1 })
 	a.mu.Lock()
