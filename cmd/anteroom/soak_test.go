@@ -54,6 +54,7 @@ func TestSoak_NothingLeaks(t *testing.T) {
 	r, err := startRig(quietLimits(
 		"ANTEROOM_MEDIA_MEETING_RECONNECT_GRACE=2s", "ANTEROOM_MEDIA_MEETING_EMPTY_TIMEOUT=2s", "ANTEROOM_POLICY_TIMEOUT=30s",
 		"ANTEROOM_MEDIA_MEETING_RECORD_TIMEOUT=60s", "ANTEROOM_RECORDER_TIMEOUT=60s", "ANTEROOM_SIGNALLING_REQUEST_TIMEOUT=60s", "ANTEROOM_MEDIA_START_TIMEOUT=60s",
+		"ANTEROOM_SIGNALLING_PING_TIMEOUT=60s", "ANTEROOM_SIGNALLING_JOIN_TIMEOUT=60s", "ANTEROOM_SIGNALLING_WRITE_TIMEOUT=60s",
 	), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +147,7 @@ func settled(before *weight, meetings int) weight {
 		idle = 40 * time.Second // longer than idle connections and resumable sessions live
 	}
 	last := weigh()
+	least := last
 	for time.Since(changed) < idle {
 		http.DefaultClient.CloseIdleConnections()
 		if before != nil && len(last.excess(*before, meetings)) == 0 {
@@ -153,8 +155,8 @@ func settled(before *weight, meetings int) weight {
 		}
 		time.Sleep(500 * time.Millisecond)
 		now := weigh()
-		if now.goroutines < last.goroutines || now.sockets < last.sockets {
-			changed = time.Now()
+		if now.goroutines < least.goroutines || now.sockets < least.sockets {
+			least.goroutines, least.sockets, changed = min(now.goroutines, least.goroutines), min(now.sockets, least.sockets), time.Now()
 		}
 		last = now
 	}
@@ -217,7 +219,7 @@ func (s *soak) stay(ctx context.Context, deadline time.Time, m *room, seat int, 
 		NoMedia: random.IntN(2) == 0, EventBuffer: 16, Settings: func(s *webrtc.SettingEngine) { s.SetIncludeLoopbackCandidate(true) },
 	})
 	if err != nil {
-		s.count(fmt.Sprintf("failed: dial: %.60s", err))
+		s.count(fmt.Sprintf("failed: dial: %.200s", err))
 		return
 	}
 	defer func() {
