@@ -9,7 +9,7 @@ import (
 
 // Config is what the operator decides. A field that is zero has its default.
 type Config struct {
-	// Timeout bounds one evaluation; what takes longer is denied. Default 250ms, thousands of times what an evaluation takes, so that only a
+	// Timeout bounds one evaluation; what takes longer is denied. Default 1s, ten thousand times what an evaluation takes, so that only a
 	// policy that hangs meets it and not a busy machine.
 	Timeout time.Duration `koanf:"timeout"`
 	// Limits on participants.
@@ -31,7 +31,7 @@ type Limits struct {
 
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
-	return Config{Timeout: 250 * time.Millisecond, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250}}
+	return Config{Timeout: time.Second, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250}}
 }
 
 func (c Config) withDefaults() Config {
