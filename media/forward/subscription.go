@@ -42,6 +42,8 @@ type subscription struct {
 	rewriter rewriter
 	resent   []resend
 	rtxSeq   uint16
+	// owed are copies sent that packets sent have not paid for, see resendShare.
+	owed float64
 
 	out  *measure.Outbound
 	mu   sync.Mutex
@@ -58,10 +60,11 @@ type mapped struct {
 	tsOff uint32
 }
 
-// resend is when a number was last sent again.
+// resend is when a number was last sent again, and how often.
 type resend struct {
-	seq uint16
-	at  time.Time
+	seq    uint16
+	copies uint8
+	at     time.Time
 }
 
 // binding is what pion negotiated.

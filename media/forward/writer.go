@@ -56,6 +56,7 @@ func (s *subscription) send(p *packet, now time.Time) {
 	if !ok {
 		return
 	}
+	s.owed = max(0, s.owed-resendShare)
 	if s.current.Load() != p.layer {
 		s.current.Store(p.layer)
 	}
@@ -151,8 +152,17 @@ func (s *subscription) payload(b *binding, p *packet, place out, payloadType uin
 // resentKept is how many retransmissions are remembered, for resendInterval.
 const resentKept = 256
 
-// resendInterval is the shortest time between two copies of one packet: requests come twice before the first answer has arrived.
-const resendInterval = 20 * time.Millisecond
+// What bounds the copies, so that a subscriber that asks again and again, for what it lost or for what its reports don't say was repaired, costs
+// no more than it is worth: where the machine or the path has no room left, more copies only lose more packets.
+const (
+	// resendInterval is the shortest time between two copies of one packet: requests come twice before the first answer has arrived.
+	resendInterval = 20 * time.Millisecond
+	// maxCopies of one packet. At 20 % random loss, one in 600 is lost for good.
+	maxCopies = 3
+	// resendShare is how many copies each packet that is sent pays for, and resendBurst how many may be owed: a second of a large layer.
+	resendShare = 0.5
+	resendBurst = 256
+)
 
 // resend answers a request for lost packets out of the layer's cache, over the retransmission stream if there is one.
 func (s *subscription) resend(asked []uint16, now time.Time) {
@@ -166,7 +176,11 @@ func (s *subscription) resend(asked []uint16, now time.Time) {
 	scratch := &s.peer.sub.scratch.payload
 	for _, seq := range asked {
 		last := &s.resent[seq%resentKept]
-		if last.seq == seq && now.Sub(last.at) < resendInterval {
+		again := last.copies > 0 && last.seq == seq
+		if s.owed >= resendBurst {
+			return
+		}
+		if again && (last.copies >= maxCopies || now.Sub(last.at) < resendInterval) {
 			continue
 		}
 		p, place := s.rewriter.find(seq)
@@ -177,7 +191,11 @@ func (s *subscription) resend(asked []uint16, now time.Time) {
 		if !ok {
 			continue
 		}
-		*last = resend{seq: seq, at: now}
+		if !again {
+			last.copies = 0
+		}
+		*last = resend{seq: seq, at: now, copies: last.copies + 1}
+		s.owed++
 		header := s.prepare(b, p, place, payloadType, now)
 		payload := s.payload(b, p, place, payloadType)
 		if b.rtx != 0 && b.rtxPayload != 0 && len(payload)+2 <= len(scratch) {
