@@ -2,12 +2,14 @@ package forward
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/sdp/v3"
+	"github.com/pion/transport/v5/packetio"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -135,15 +137,20 @@ type engine struct {
 	settings webrtc.SettingEngine
 }
 
-// api makes a connection with interceptors of its own; pion copies the rest. Requests for what was lost, transport-wide feedback, reports and
+// buffers make room for what comes for one SSRC.
+type buffers func(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser
+
+// api makes a connection with buffers and interceptors of its own; pion copies the rest. Requests for what was lost, transport-wide feedback, reports and
 // retransmissions are this package's, after and before all of its bookkeeping, for less work per packet and because pion's NACK generator
 // doesn't see what an RTX stream repaired.
-func (e *engine) api(interceptors ...interceptor.Factory) *webrtc.API {
+func (e *engine) api(buffers buffers, interceptors ...interceptor.Factory) *webrtc.API {
 	registry := &interceptor.Registry{}
 	for _, one := range interceptors {
 		registry.Add(one)
 	}
-	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(e.settings))
+	settings := e.settings
+	settings.BufferFactory = buffers
+	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
 }
 
 func newEngine(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.SettingEngine)) (*engine, error) {

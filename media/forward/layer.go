@@ -15,11 +15,10 @@ import (
 
 // layer is one SSRC that a member publishes: a track, or one of a simulcast track's sizes.
 type layer struct {
-	section  *section
-	remote   *webrtc.TrackRemote
-	receiver *webrtc.RTPReceiver
-	rid      string
-	ssrc     uint32
+	section *section
+	remote  *webrtc.TrackRemote
+	rid     string
+	ssrc    uint32
 
 	// For the reading goroutine.
 	codecs              map[uint8]*codecInfo
@@ -64,7 +63,7 @@ func rtpDuration(difference uint32, clockRate uint32) time.Duration {
 
 func newLayer(s *section, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) *layer {
 	l := &layer{
-		section: s, remote: remote, receiver: receiver, rid: remote.RID(), ssrc: uint32(remote.SSRC()), codecs: map[uint8]*codecInfo{},
+		section: s, remote: remote, rid: remote.RID(), ssrc: uint32(remote.SSRC()), codecs: map[uint8]*codecInfo{},
 	}
 	params := receiver.GetParameters()
 	for _, codec := range params.Codecs {
@@ -162,38 +161,6 @@ func (l *layer) packet(header *rtp.Header, payload []byte, now time.Time, repair
 	}
 	t.start(l)
 	t.forward(p)
-}
-
-// readReports reads what the publisher says of the layer until it ends.
-func (l *layer) readReports() {
-	buffer := make([]byte, maxPacket)
-	for {
-		var n int
-		var err error
-		if l.rid == "" {
-			n, _, err = l.receiver.Read(buffer)
-		} else {
-			n, _, err = l.receiver.ReadSimulcast(buffer, l.rid)
-		}
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buffer[:n])
-		if err != nil {
-			continue
-		}
-		now := time.Now()
-		for _, one := range packets {
-			if sr, ok := one.(*rtcp.SenderReport); ok && sr.SSRC == l.ssrc {
-				l.in.SenderReport(sr.NTPTime, now)
-				l.report.Store(&senderReport{ntp: fromNTP(sr.NTPTime), rtp: sr.RTPTime, arrived: now})
-				l.section.publisher.clock.observe(fromNTP(sr.NTPTime), now)
-				if t := l.section.track.Load(); t != nil {
-					t.tapReport(fromNTP(sr.NTPTime), sr.RTPTime, l)
-				}
-			}
-		}
-	}
 }
 
 // measureBits renews the bit rate, once a second.

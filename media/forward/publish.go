@@ -129,7 +129,7 @@ func (p *publisher) connection(session string) (*webrtc.PeerConnection, error) {
 		p.close("unpublished")
 	}
 	arrivals := newArrivals()
-	pc, err := p.peer.room.server.connect(PublishSide, arrivals)
+	pc, err := p.peer.room.server.connect(PublishSide, p.buffer, arrivals)
 	if err != nil {
 		return nil, err
 	}
@@ -209,9 +209,7 @@ func (p *publisher) took(pc *webrtc.PeerConnection, remote *webrtc.TrackRemote, 
 	}
 	l := newLayer(s, remote, receiver)
 	s.add(l)
-	if p.peer.spawn(l.read) {
-		p.peer.spawn(l.readReports)
-	}
+	p.peer.spawn(l.read)
 }
 
 // candidate adds one, or keeps it until there is a description.

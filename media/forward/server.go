@@ -143,8 +143,8 @@ var errClosed = errors.New("closed")
 // errNotListening: Listen was not called.
 var errNotListening = errors.New("not listening")
 
-// connect makes a connection of one side, with interceptors of its own.
-func (s *Server) connect(side Side, interceptors ...interceptor.Factory) (*webrtc.PeerConnection, error) {
+// connect makes a connection of one side, with buffers (nil: pion's) and interceptors of its own.
+func (s *Server) connect(side Side, buffers buffers, interceptors ...interceptor.Factory) (*webrtc.PeerConnection, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -165,7 +165,7 @@ func (s *Server) connect(side Side, interceptors ...interceptor.Factory) (*webrt
 		}
 		s.certificate, s.renewAt = certificate, now.Add(7*24*time.Hour)
 	}
-	pc, err := engine.api(interceptors...).NewPeerConnection(webrtc.Configuration{
+	pc, err := engine.api(buffers, interceptors...).NewPeerConnection(webrtc.Configuration{
 		Certificates: []webrtc.Certificate{*s.certificate}, BundlePolicy: webrtc.BundlePolicyMaxBundle,
 	})
 	if err != nil {

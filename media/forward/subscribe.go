@@ -140,7 +140,7 @@ func (s *subscriber) negotiate() error {
 }
 
 func (s *subscriber) connect() (*webrtc.PeerConnection, error) {
-	pc, err := s.peer.room.server.connect(SubscribeSide)
+	pc, err := s.peer.room.server.connect(SubscribeSide, nil)
 	if err != nil {
 		return nil, err
 	}
