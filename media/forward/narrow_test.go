@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// A packet of the small layer has 300 bytes, one of the next 1200, at 100 a second: 0.24 and 0.96 Mbit/s, and headers.
+// Packets of the layers have 300, 600 and 1,200 bytes, at 100 a second: 0.24, 0.48 and 0.96 Mbit/s, and headers.
 func TestNarrowDownlinkGetsASmallerLayer(t *testing.T) {
 	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", MinDelay: 10 * time.Millisecond, LoggerFactory: quiet(), QueueSize: 10000})
 	if err != nil {
@@ -36,7 +36,7 @@ func TestNarrowDownlinkGetsASmallerLayer(t *testing.T) {
 		}
 		return one
 	}
-	serverNet, aNet, wideNet, narrowNet := add("10.0.0.1", 0), add("10.0.0.2", 0), add("10.0.0.3", 0), add("10.0.0.4", 800_000)
+	serverNet, aNet, wideNet, narrowNet := add("10.0.0.1", 0), add("10.0.0.2", 0), add("10.0.0.3", 0), add("10.0.0.4", 450_000)
 	if err := router.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,9 @@ func TestNarrowDownlinkGetsASmallerLayer(t *testing.T) {
 		return nil
 	}
 	larger := func(p rtp.Packet) bool { return len(p.Payload) > 300 }
-	wide.until("the large layer", func() bool { return slices.ContainsFunc(last(wide, 100), larger) })
+	wide.until("the largest layer", func() bool {
+		return slices.ContainsFunc(last(wide, 100), func(p rtp.Packet) bool { return len(p.Payload) == 1200 })
+	})
 	narrow.until("two seconds of nothing but the small layer, without loss", func() bool {
 		packets := last(narrow, 200)
 		if packets == nil || slices.ContainsFunc(packets, larger) {
