@@ -171,8 +171,7 @@ func (s *stage) plausible(call string, stream measured, guest *person, sent map[
 	for _, sample := range samples.Samples {
 		total += sample.Packets
 	}
-	// A sample is of a whole interval; what came after the last one is in the summary only.
-	if total == 0 || total > stream.Packets {
+	if total == 0 || total != stream.Packets {
 		t.Errorf("%s %s %s: %d samples with %d packets, the summary has %d", who.name, stream.Direction, stream.Media, len(samples.Samples), total, stream.Packets)
 	}
 }

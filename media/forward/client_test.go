@@ -42,17 +42,19 @@ type member struct {
 	api      *webrtc.API
 	pub, sub *webrtc.PeerConnection
 
-	mu       sync.Mutex
-	changed  chan struct{}
-	started  []Track
-	ended    []string
-	states   map[Side]string
-	reports  [][]*eventpb.StreamSample
-	finished []*eventpb.StreamEnded
-	notes    []string
-	offers   int
-	mids     map[string]Subscribed
-	received map[uuid.UUID]*received
+	mu      sync.Mutex
+	changed chan struct{}
+	started []Track
+	ended   []string
+	states  map[Side]string
+	reports [][]*eventpb.StreamSample
+	// intervals are those of reports.
+	intervals []time.Duration
+	finished  []*eventpb.StreamEnded
+	notes     []string
+	offers    int
+	mids      map[string]Subscribed
+	received  map[uuid.UUID]*received
 	// times are the sender reports that came, by SSRC.
 	times  map[uint32][]rtcp.SenderReport
 	silent bool // don't answer offers
@@ -305,8 +307,8 @@ func (m *member) ConnectionChanged(side Side, state string) {
 	m.note(func() { m.states[side] = state })
 }
 
-func (m *member) Report(_ time.Duration, streams []*eventpb.StreamSample) {
-	m.note(func() { m.reports = append(m.reports, streams) })
+func (m *member) Report(interval time.Duration, streams []*eventpb.StreamSample) {
+	m.note(func() { m.reports, m.intervals = append(m.reports, streams), append(m.intervals, interval) })
 }
 
 func (m *member) StreamEnded(s *eventpb.StreamEnded) {

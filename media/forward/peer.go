@@ -38,6 +38,9 @@ type Peer struct {
 	notifying  sync.WaitGroup
 	closeOnce  sync.Once
 
+	// reporting is held while a sample is taken and told, so that a stream's samples and its summary come in order.
+	reporting sync.Mutex
+
 	mu      sync.Mutex
 	closing bool
 	wants   map[uuid.UUID]int
@@ -222,7 +225,7 @@ func (p *Peer) endTrack(t *track, reason string) {
 	}
 	p.room.removeTrack(t)
 	p.untapTrack(t)
-	p.trackEnded(t)
+	p.streamEnded(t)
 	described := t.describe()
 	p.notify.tell(func() { p.events.TrackEnded(described, reason) })
 }

@@ -181,72 +181,98 @@ func (s *subscription) setPath(p path) {
 
 // report tells what all streams did since the last report.
 func (p *Peer) report(now time.Time) {
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
 	var streams []*eventpb.StreamSample
 	for _, t := range p.published() {
-		if sample := t.sample(now); sample != nil {
+		if sample, _ := t.sample(now); sample != nil {
 			streams = append(streams, sample)
 		}
 	}
 	for _, sub := range p.sub.all() {
-		if sample := sub.sample(now); sample != nil {
+		if sample, _ := sub.sample(now); sample != nil {
 			streams = append(streams, sample)
 		}
 	}
+	p.tellReport(p.cfg.ReportInterval, streams...)
+}
+
+func (p *Peer) tellReport(interval time.Duration, streams ...*eventpb.StreamSample) {
 	if len(streams) > 0 {
-		interval := p.cfg.ReportInterval
 		p.notify.tell(func() { p.events.Report(interval, streams) })
 	}
 }
 
-// sample is one interval of a published track; nil before its media flowed.
-func (t *track) sample(now time.Time) *eventpb.StreamSample {
+// sample is one interval of a published track, and how long that was; nil before its media flowed and after its end.
+func (t *track) sample(now time.Time) (*eventpb.StreamSample, time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.life == nil {
-		return nil
+		return nil, 0
 	}
 	var layers []measure.Sample
 	for _, l := range t.section.list() {
 		layers = append(layers, l.in.Interval(now))
 	}
-	return t.life.Sample(measure.Combine(layers...))
+	all := measure.Combine(layers...)
+	// The layers may be older than the track.
+	all.Duration = min(all.Duration, max(now.Sub(t.since), 0))
+	return t.life.Sample(all), all.Duration
 }
 
-// sample is one interval of a subscription; nil before it was negotiated.
-func (s *subscription) sample(now time.Time) *eventpb.StreamSample {
+// sample is one interval of a subscription, and how long that was; nil before it was negotiated and after its end.
+func (s *subscription) sample(now time.Time) (*eventpb.StreamSample, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life == nil {
-		return nil
+		return nil, 0
 	}
 	if n := s.dropped.Swap(0); n > 0 {
 		s.out.Dropped(int(n), true) //nolint:gosec // of one interval
 	}
-	return s.life.Sample(s.out.Interval(now))
+	one := s.out.Interval(now)
+	return s.life.Sample(one), one.Duration
 }
 
-// trackEnded tells the summary of a published track.
-func (p *Peer) trackEnded(t *track) {
-	now := time.Now()
-	if t.sample(now) == nil {
-		return
-	}
+// summary of a published track, which has no samples after it.
+func (t *track) summary(now time.Time) *eventpb.StreamEnded {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	ended := t.life.Ended(now)
-	t.mu.Unlock()
-	p.notify.tell(func() { p.events.StreamEnded(ended) })
+	t.life = nil
+	return ended
 }
 
-// subscriptionEnded tells the summary of a subscription.
-func (p *Peer) subscriptionEnded(s *subscription) {
-	now := time.Now()
-	if s.sample(now) == nil {
-		return
-	}
+// summary of a subscription, which has no samples after it.
+func (s *subscription) summary(now time.Time) *eventpb.StreamEnded {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	ended := s.life.Ended(now)
 	s.life = nil
-	s.mu.Unlock()
+	return ended
+}
+
+// stream is a track or a subscription.
+type stream interface {
+	sample(now time.Time) (*eventpb.StreamSample, time.Duration)
+	summary(now time.Time) *eventpb.StreamEnded
+}
+
+// streamEnded tells what a stream did since the last report, and its summary. No sample of it comes after them.
+func (p *Peer) streamEnded(s stream) {
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
+	now := time.Now()
+	last, lasted := s.sample(now)
+	if last == nil {
+		return
+	}
+	// Without a packet there was no interval.
+	if lasted > 0 {
+		// The event has whole milliseconds, and rates are of an interval that is not 0.
+		p.tellReport(max(lasted.Round(time.Millisecond), time.Millisecond), last)
+	}
+	ended := s.summary(now)
 	p.notify.tell(func() { p.events.StreamEnded(ended) })
 }
 

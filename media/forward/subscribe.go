@@ -187,7 +187,7 @@ func (s *subscriber) renew(pc *webrtc.PeerConnection) {
 	s.mu.Unlock()
 	for _, sub := range subs {
 		sub.end()
-		s.peer.subscriptionEnded(sub)
+		s.peer.streamEnded(sub)
 	}
 	_ = pc.GracefulClose()
 	s.peer.poke()
@@ -239,7 +239,7 @@ func (s *subscriber) remove(pc *webrtc.PeerConnection, sub *subscription) {
 	s.mu.Lock()
 	delete(s.subs, sub.track.id)
 	s.mu.Unlock()
-	s.peer.subscriptionEnded(sub)
+	s.peer.streamEnded(sub)
 }
 
 // send makes the offer and tells it.
@@ -386,7 +386,7 @@ func (s *subscriber) close() {
 	s.queue.close()
 	for _, sub := range s.all() {
 		sub.end()
-		s.peer.subscriptionEnded(sub)
+		s.peer.streamEnded(sub)
 	}
 	s.negotiation.Lock()
 	defer s.negotiation.Unlock()

@@ -33,7 +33,9 @@ type track struct {
 	taps        atomic.Pointer[[]*tapped]
 	ended       bool
 	life        *measure.Life
-	told        told
+	// since is when life began.
+	since time.Time
+	told  told
 }
 
 func newTrack(s *section, kind Kind, muted bool) *track {
@@ -62,9 +64,10 @@ func (t *track) start(l *layer) {
 	codec := l.codec.Load()
 	t.mu.Lock()
 	t.codec.Store(codec)
+	t.since = time.Now()
 	t.life = measure.NewLife(measure.Stream{
 		ID: t.id, Participant: t.peer.id, Direction: eventpb.Direction_DIRECTION_OUTBOUND, Media: media(t.kind), SSRC: l.ssrc, Codec: codec.name,
-		Started: time.Now(),
+		Started: t.since,
 	})
 	t.mu.Unlock()
 	t.peer.trackStarted(t)

@@ -73,8 +73,9 @@ type Events interface {
 	TrackEnded(t Track, reason string)
 	// ConnectionChanged is "connected", "disconnected" or "failed", per side.
 	ConnectionChanged(side Side, state string)
-	// Report has what all of the peer's streams did in the last interval (10 s); StreamEnded the summary of one. The events' directions are as
-	// the client sees them: published streams are outbound.
+	// Report has what all of the peer's streams did in the last interval (10 s), or what one that ends did since then, in an interval of its own
+	// length; StreamEnded, after that, the summary of one: its counters are the sums of the samples. The events' directions are as the client sees
+	// them: published streams are outbound.
 	Report(interval time.Duration, streams []*eventpb.StreamSample)
 	StreamEnded(s *eventpb.StreamEnded)
 	// Diagnostic is something that the server noticed, by the reference SDK's names ("networkReceiveQuality").
