@@ -20,6 +20,8 @@ type Outbound struct {
 	counts
 	// numbered is how many dropped packets had numbers of the subscriber's.
 	numbered uint64
+	// unseen is how much more was missing of what was sent than the subscriber ever said.
+	unseen   int64
 	reports  [keptReports]sentReport
 	reported int
 }
@@ -96,11 +98,18 @@ func (o *Outbound) ReceiverReport(r rtcp.ReceptionReport, now time.Time) {
 		}
 	}
 	// The report is as of a number that may be well behind: what was not sent after it is not in it.
-	gaps := o.seq.missingUpTo(o.seq.nearest(uint16(r.LastSequenceNumber)))
+	upTo := o.seq.nearest(uint16(r.LastSequenceNumber))
+	gaps := o.seq.missingUpTo(upTo)
 	numbered := min(o.numbered, gaps)
 	t := &o.total
 	t.Upstream = int64(gaps - numbered)
 	lost := int64(int32(r.TotalLost<<8)>>8) - int64(gaps)
+	// A subscriber counts from the first packet that it could read: holes before it are not in its number, and what was overtaken by it is taken
+	// off. That there are less than none tells so; nothing else does, since SRTP lets no duplicate through (RFC 3711 3.3.2).
+	if o.seq.max-upTo < window {
+		o.unseen = max(o.unseen, -lost)
+	}
+	lost += o.unseen
 	t.Lost, t.Residual = lost, lost
 	if o.rtx {
 		// How many of the retransmitted arrived nobody tells: at most each lost one was repaired once.
