@@ -37,9 +37,12 @@ type peers struct {
 	closed   bool // guarded by mu, like all below
 	ice      []webrtc.ICEServer
 	up, down *peer
-	pubs     []*Publication
-	byMid    map[string]*Received // what arrives now
-	received map[string]*Received // by track id
+	// answering: a goroutine answers offers. fingerprint is of the offer that down was made for.
+	answering   bool
+	fingerprint string
+	pubs        []*Publication
+	byMid       map[string]*Received // what arrives now
+	received    map[string]*Received // by track id
 }
 
 // peer is one peer connection with the candidates that can't be used yet.
@@ -119,8 +122,11 @@ func (p *peers) peer(name string) (*peer, error) {
 	})
 	if name == subscribePeer {
 		pc.OnTrack(p.onTrack)
-		p.wg.Add(1)
-		go p.answerOffers()
+		if !p.answering {
+			p.answering = true
+			p.wg.Add(1)
+			go p.answerOffers()
+		}
 	}
 	*slot = made
 	return made, nil

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/pion/rtp"
@@ -62,6 +63,7 @@ func (p *peers) answerOffers() {
 }
 
 func (p *peers) answer(offer protocol.SubscribeOffer) error {
+	p.renew(offer.SDP)
 	down, err := p.peer(subscribePeer)
 	if err != nil {
 		return err
@@ -83,6 +85,25 @@ func (p *peers) answer(offer protocol.SubscribeOffer) error {
 	err = p.client.Request(ctx, protocol.TypeSubscribeAnswer, protocol.SubscribeAnswer{Version: offer.Version, SDP: answer.SDP}, nil)
 	p.openUp(down)
 	return err
+}
+
+// renew gives up the connection when the server offers another: with another key.
+func (p *peers) renew(sdp string) {
+	_, fingerprint, _ := strings.Cut(sdp, "a=fingerprint:")
+	fingerprint, _, _ = strings.Cut(fingerprint, "\n")
+	p.mu.Lock()
+	old := p.down
+	if p.fingerprint == "" || p.fingerprint == fingerprint {
+		old = nil
+	}
+	if old != nil {
+		p.down = nil
+	}
+	p.fingerprint = fingerprint
+	p.mu.Unlock()
+	if old != nil {
+		_ = old.pc.GracefulClose()
+	}
 }
 
 // note takes which track each media section has now.

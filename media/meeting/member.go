@@ -49,6 +49,8 @@ type Member struct {
 	notices  map[uuid.UUID]*noticeState
 	seen     []span
 	surveyed bool
+	// reoffer: the client that comes back may have lost its connections, too.
+	reoffer bool
 	// offer is the newest subscribe offer, until it was answered.
 	offer  *protocol.SubscribeOffer
 	limits limits
@@ -112,6 +114,7 @@ func (mb *Member) setReady() {
 		return
 	}
 	mb.ready = true
+	defer func() { mb.reoffer = false }()
 	held := mb.held
 	mb.held = nil
 	for _, e := range held {
@@ -120,6 +123,9 @@ func (mb *Member) setReady() {
 	if mb.in() {
 		mb.noticesTold()
 		mb.m.after(mb.syncMedia)
+		if mb.reoffer {
+			mb.m.after(mb.offerAnew)
+		}
 	}
 }
 

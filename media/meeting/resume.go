@@ -75,10 +75,20 @@ func (m *Meeting) reconnect(mb *Member, c Client) protocol.Joined {
 			// The last offer may never have arrived.
 			mb.send(protocol.TypeSubscribeOffer, *mb.offer)
 		}
+		mb.reoffer = true
 		m.tellSlides(mb)
 	}
 	m.operation(mb, "Reconnected")
 	j := m.joined(mb)
 	j.Resumed = true
 	return j
+}
+
+// offerAnew has the peer offer what the member receives once more: to a client that has its connections still, nothing changes by that.
+func (mb *Member) offerAnew() {
+	mb.mediaMu.Lock()
+	defer mb.mediaMu.Unlock()
+	if mb.peer != nil {
+		mb.peer.Offer()
+	}
 }

@@ -15,7 +15,9 @@ import (
 // nothing is left of it. What has other files is told of and kept.
 func TestRecoverWhatHadNotBegun(t *testing.T) {
 	dir := t.TempDir()
-	r, err := record.New(record.Config{Dir: dir}, slog.New(slog.DiscardHandler))
+	cfg := record.DefaultConfig()
+	cfg.Dir = dir
+	r, err := record.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,3 +193,40 @@ func TestMediaFlows(t *testing.T) {
 		stopped = next[protocol.Participant](ctx, t, otto, protocol.TypeParticipantUpdated)
 	}
 }
+
+// TestResumeWithNewConnections takes a place up from a client that has nothing of the one before, as a page does whose connections broke: what
+// others publish arrives there, and what it publishes arrives at them.
+func TestResumeWithNewConnections(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t)
+	id, secret := w.meeting()
+	olga, _ := w.join(ctx, w.user("contoso", id, secret, "olga"))
+	otto, was := w.join(ctx, w.user("contoso", id, secret, "otto"))
+	pubs, err := olga.Publish(ctx, client.Source{Kind: client.Audio}, client.Source{Kind: client.Video})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := otto.Publish(ctx, client.Source{Kind: client.Audio}); err != nil {
+		t.Fatal(err)
+	}
+	gets := func(c *client.Client, track string) func() bool {
+		return func() bool { r := c.Received()[track]; return r != nil && r.Packets() > 50 }
+	}
+	waitFor(ctx, t, "video", gets(otto, pubs[1].TrackID()))
+	for range 2 {
+		otto.Drop()
+		again := w.dial(ctx)
+		joined, err := again.Resume(ctx, otto.ResumeToken())
+		if err != nil || joined.ParticipantID != was.ParticipantID {
+			t.Fatalf("resumed as %+v, %v", joined, err)
+		}
+		for _, pub := range pubs {
+			waitFor(ctx, t, "media on a new connection", gets(again, pub.TrackID()))
+		}
+		mine, err := again.Publish(ctx, client.Source{Kind: client.Audio})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waitFor(ctx, t, "media from a new connection", gets(olga, mine[0].TrackID()))
+		otto = again
+	}
+}
