@@ -50,10 +50,11 @@ func visit(t *testing.T, b *http.Client, address string, form url.Values) (*http
 	return response, string(text)
 }
 
-func TestSignInWithABrowser(t *testing.T) {
-	s := start(t, func(c *Config, _ *Deps) { c.PublicURL = publicURL })
-	b := browser(t)
-	begun, text := visit(t, b, s.url+"/login?return_to="+url.QueryEscape("/calls?x=1"), nil)
+// signIn signs ada in as an auditor of contoso, and answers with what the callback said.
+func (s *service) signIn(b *http.Client, returnTo string) *http.Response {
+	s.t.Helper()
+	t := s.t
+	begun, text := visit(t, b, s.url+"/login?return_to="+url.QueryEscape(returnTo), nil)
 	if begun.StatusCode != http.StatusFound {
 		t.Fatalf("login: %d %s", begun.StatusCode, text)
 	}
@@ -74,8 +75,18 @@ func TestSignInWithABrowser(t *testing.T) {
 		t.Fatalf("chosen: %d %s %s", chosen.StatusCode, back, text)
 	}
 	done, text := visit(t, b, s.url+strings.TrimPrefix(back, publicURL), nil)
-	if done.StatusCode != http.StatusFound || done.Header.Get("Location") != "/calls?x=1" {
-		t.Fatalf("callback: %d %s %s", done.StatusCode, done.Header.Get("Location"), text)
+	if done.StatusCode != http.StatusFound {
+		t.Fatalf("callback: %d %s", done.StatusCode, text)
+	}
+	return done
+}
+
+func TestSignInWithABrowser(t *testing.T) {
+	s := start(t, func(c *Config, _ *Deps) { c.PublicURL = publicURL })
+	b := browser(t)
+	done := s.signIn(b, "/calls?x=1")
+	if done.Header.Get("Location") != "/calls?x=1" {
+		t.Errorf("callback: %s", done.Header.Get("Location"))
 	}
 	for _, c := range done.Cookies() {
 		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Secure || c.Domain != "" {
@@ -91,7 +102,7 @@ func TestSignInWithABrowser(t *testing.T) {
 	if got, _ := visit(t, b, s.url+"/v1/organizations/fabrikam", nil); got.StatusCode != http.StatusForbidden {
 		t.Errorf("another organisation by cookie: %d", got.StatusCode)
 	}
-	if got, text := visit(t, b, s.url+strings.TrimPrefix(back, publicURL), nil); got.StatusCode != http.StatusUnauthorized {
+	if got, text := visit(t, b, done.Request.URL.String(), nil); got.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the callback again: %d %s", got.StatusCode, text)
 	}
 	if got, _ := visit(t, b, s.url+"/logout", url.Values{}); got.StatusCode != http.StatusNoContent {
@@ -105,6 +116,40 @@ func TestSignInWithABrowser(t *testing.T) {
 	}
 	if got, _ := visit(t, b, s.url+"/login?org=nobody", nil); got.StatusCode != http.StatusNotFound {
 		t.Errorf("login at nobody's: %d", got.StatusCode)
+	}
+}
+
+// A person in front of a browser reads what went wrong; a program gets the problem.
+func TestSigningInThatFailsIsAPage(t *testing.T) {
+	s := start(t, nil)
+	const accept = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+	for _, test := range []struct {
+		pattern, query, accept string
+		status                 int
+		html                   bool
+		words                  string
+	}{
+		{"/callback", "?code=x&state=y", accept, 401, true, "login_expired"},
+		{"/callback", "?error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E", accept, 401, true, "/login"},
+		{"/login", "?org=nobody", accept, 404, true, "no_issuer"},
+		{"/login", "?org=%3Cscript%3E", accept, 400, true, "invalid_parameter"},
+		{"/callback", "?%3Cscript%3E=1", accept, 400, true, "unknown_parameter"},
+		{"/callback", "?code=x&state=y", "application/json", 401, false, "login_expired"},
+		{"/callback", "?code=x&state=y", "", 401, false, "login_expired"},
+		{"/login", "?org=nobody", "*/*", 404, false, "no_issuer"},
+		{"/v1/session", "", accept, 401, false, "token_missing"},
+	} {
+		got := s.send(test.status, "", http.MethodGet, test.pattern, test.pattern+test.query, nil, "Accept", test.accept)
+		kind, body := got.header.Get("Content-Type"), string(got.body)
+		if html := strings.HasPrefix(kind, "text/html"); html != test.html || !strings.Contains(body, test.words) {
+			t.Errorf("%s%s accepting %q: %s %s", test.pattern, test.query, test.accept, kind, body)
+		}
+		if strings.Contains(body, "<script") {
+			t.Errorf("%s%s: the page has what was sent: %s", test.pattern, test.query, body)
+		}
+		if csp := got.header.Get("Content-Security-Policy"); test.html && !strings.HasPrefix(csp, "default-src 'none'") {
+			t.Errorf("%s: policy %q", test.pattern, csp)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/directory"
+	"github.com/anteroom/anteroom/identity"
 )
 
 const (
@@ -105,6 +106,12 @@ func TestAdminsDontChangeWhatIsTheOperators(t *testing.T) {
 	issuer := object{"issuer": object{"url": "https://id.example", "client_id": "x"}}
 	s.send(200, "operator", http.MethodPatch, orgRoute, path, issuer, "If-Match", "*")
 	s.field(s.send(422, "operator", http.MethodPatch, orgRoute, "/v1/organizations/fabrikam", issuer, "If-Match", "*"), "issuer")
+	third := object{"id": "northwind", "name": "Northwind", "region": "emea", "issuer": issuer["issuer"]}
+	s.field(s.send(422, "operator", http.MethodPost, orgsRoute, orgsRoute, third), "issuer")
+	s.send(404, "operator", http.MethodGet, orgRoute, "/v1/organizations/northwind", nil)
+	// Another client of the same issuer is fine.
+	third["issuer"] = object{"url": "https://id.example", "client_id": "y"}
+	s.send(201, "operator", http.MethodPost, orgsRoute, orgsRoute, third)
 }
 
 func TestBodiesNameWhatIsWrong(t *testing.T) {
@@ -201,6 +208,13 @@ func TestResources(t *testing.T) {
 		"name": "x", "region": "amer", "keys": object{"keys": []object{{"kty": "RSA", "n": "AQAB", "e": "AQAB"}}},
 	}), "keys")
 	s.field(s.send(422, "admin@contoso", http.MethodPatch, resourceRoute, path, object{"region": "emea"}, "If-Match", `"1"`), "region")
+	// The built-in resource's id is nobody's to have.
+	s.field(s.send(422, "admin@contoso", http.MethodPost, resourcesRoute, resourcesRoute, object{
+		"id": identity.JoinPageResource, "name": "x", "region": "amer", "keys": s.people.clinic.Keys,
+	}), "id")
+	if err := checkResource(directory.Resource{ID: identity.JoinPageResource, Keys: s.people.clinic.Keys}); err == nil {
+		t.Error("the built-in resource's id was taken")
+	}
 	s.send(403, "admin@contoso", http.MethodPatch, resourceRoute, path, object{"issuer": object{"url": "https://id.example", "client_id": "c"}}, "If-Match", `"1"`)
 	changed := s.send(200, "admin@contoso", http.MethodPatch, resourceRoute, path, object{"origins": nil, "name": "Portal 2"}, "If-Match", `"1"`)
 	if got := read[object](t, changed); got["origins"] != nil || got["name"] != "Portal 2" || got["keys"] == nil {

@@ -12,13 +12,17 @@ import (
 )
 
 // guard refuses what a browser asks for on behalf of another site: by a name that was pointed here (DNS rebinding), or by a form or
-// script of another origin.
+// script of another origin, unless the origin is one that a resource has registered and the route is for such.
 func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.hostAllowed(c.Request()) {
 			return &Error{Code: CodeHostNotAllowed}
 		}
-		if err := s.origins.Check(c.Request()); err != nil {
+		shared, answered := s.share(c)
+		if answered {
+			return nil
+		}
+		if err := s.origins.Check(c.Request()); err != nil && !shared {
 			return &Error{Code: CodeCrossOrigin}
 		}
 		return next(c)

@@ -3,15 +3,19 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/directory"
+	"github.com/anteroom/anteroom/identity"
 )
 
 // GuestSigner signs guests' tokens of the built-in resource of the join page.
@@ -30,8 +34,11 @@ func (h *handlers) StartGuestCall(ctx context.Context, request openapi.StartGues
 	if err != nil {
 		return nil, fmt.Errorf("find resource: %w: %w", &Error{Code: CodeDirectoryUnavailable}, err)
 	}
-	if !ok { // The built-in resource of the join page is of no organisation that could host.
+	if !ok || res.ID == identity.JoinPageResource { // The built-in resource of the join page is of no organisation that could host.
 		return nil, &Error{Code: CodeForbidden, Detail: "Guests of this resource can't start calls: no organisation hosts them."}
+	}
+	if !mayComeFrom(requestIn(ctx), res) {
+		return nil, &Error{Code: CodeCrossOrigin, Detail: "The page's web origin is not one of those that the guest's resource has registered."}
 	}
 	if !h.limits.calls.allow(netip.Addr{}, who.Resource) {
 		return nil, &Error{Code: CodeTooManyRequests}
@@ -49,6 +56,15 @@ func (h *handlers) StartGuestCall(ctx context.Context, request openapi.StartGues
 		return nil, err
 	}
 	return openapi.StartGuestCall201JSONResponse{MeetingId: uuid.MustParse(made.Value.ID), JoinUrl: link}, nil
+}
+
+// mayComeFrom tells whether a request comes from no web page of elsewhere, or from one of the resource's.
+func mayComeFrom(r *http.Request, res directory.Resource) bool {
+	if r == nil {
+		return false
+	}
+	origin := r.Header.Get(echo.HeaderOrigin)
+	return origin == "" || ownOrigin(r, origin) || slices.Contains(res.Origins, origin)
 }
 
 // CreateJoinPageToken makes a token for somebody who is about to type a name.

@@ -181,6 +181,8 @@ func kindOfRefusal(code Code) kind {
 		return kind{http.StatusUnauthorized, "Not signed in", "Signing in came to nothing. Begin again at /login."}
 	case identity.IssuerUnavailable:
 		return kind{http.StatusServiceUnavailable, "Issuer unavailable", "The OpenID provider does not answer just now; try again."}
+	case identity.JournalUnavailable:
+		return kind{http.StatusServiceUnavailable, "Token can't be taken", "That the token is used can't be written down just now; get a new one and try again."}
 	default:
 		return kind{http.StatusInternalServerError, "Internal error", "Something went wrong here. The log has more under the request id."}
 	}
@@ -291,8 +293,11 @@ func (s *Server) writeError(err error, c echo.Context) {
 		header.Set(echo.HeaderRetryAfter, "60")
 	}
 	write := writeProblem
-	if isGraph(c) {
+	switch {
+	case isGraph(c):
 		write = writeGraphError
+	case wantsPage(c):
+		write = s.writePage
 	}
 	if err := write(c, p); err != nil {
 		s.log.DebugContext(ctx, "write problem", slog.String("request_id", requestID))

@@ -57,7 +57,7 @@ func (h *handlers) CreateResource(ctx context.Context, request openapi.CreateRes
 	}
 	r.ID, r.Org = uuid.NewString(), who.about
 	fresh := keepSecrets(r.Webhooks, nil)
-	if err := checkKeys(r); err != nil {
+	if err := checkResource(r); err != nil {
 		return nil, err
 	}
 	made, err := h.directory.Resources.Put(ctx, r, 0, who.author())
@@ -72,6 +72,14 @@ func (h *handlers) CreateResource(ctx context.Context, request openapi.CreateRes
 		Body:    body,
 		Headers: openapi.CreateResource201ResponseHeaders{ETag: etag(made.Version), Location: "/v1/resources/" + made.Value.ID},
 	}, nil
+}
+
+// checkResource refuses what the directory would take and identity would not: the id of the built-in resource, and keys that verify nothing.
+func checkResource(r directory.Resource) error {
+	if r.ID == identity.JoinPageResource {
+		return &Error{Code: CodeInvalidField, Field: "id", Detail: "The field id is that of the built-in resource of the join page."}
+	}
+	return checkKeys(r)
 }
 
 // checkKeys has identity look at a key set: a key that can't verify anything is refused here, not at the first guest.
@@ -141,7 +149,7 @@ func (h *handlers) UpdateResource(ctx context.Context, request openapi.UpdateRes
 		changed.Keys = given.Keys
 	}
 	fresh := keepSecrets(changed.Webhooks, old.Value.Webhooks)
-	if err := checkKeys(changed); err != nil {
+	if err := checkResource(changed); err != nil {
 		return nil, err
 	}
 	now, err := h.directory.Resources.Put(ctx, changed, version, who.author())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
@@ -91,6 +92,8 @@ type Server struct {
 	metrics   *metrics
 	origins   *http.CrossOriginProtection
 	remote    bool
+	// page shows a problem to a person.
+	page *template.Template
 }
 
 // handlers answer the operations of the document.
@@ -170,6 +173,10 @@ func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
+	}
+	var err error
+	if s.page, err = newPage(); err != nil {
+		return nil, err
 	}
 	if host, _, err := splitListen(cfg.Listen); err == nil && !s.remote {
 		if err := loopbackOnly(cfg.Listen, host); err != nil {

@@ -1243,6 +1243,9 @@ type TargetOrg = string
 // To defines model for To.
 type To = time.Time
 
+// ProblemPage defines model for ProblemPage.
+type ProblemPage = Problem
+
 // LoginCallbackParams defines parameters for LoginCallback.
 type LoginCallbackParams struct {
 	Code             *string `form:"code,omitempty" json:"code,omitempty"`
@@ -2889,6 +2892,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
+type ProblemPageApplicationProblemPlusJSONResponse Problem
+type ProblemPageTexthtmlResponse struct {
+	Body io.Reader
+
+	ContentLength int64
+}
+
 type LoginCallbackRequestObject struct {
 	Params LoginCallbackParams
 }
@@ -2919,6 +2929,27 @@ func (response LoginCallbackdefaultApplicationProblemPlusJSONResponse) VisitLogi
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LoginCallbackdefaultTexthtmlResponse struct {
+	Body          io.Reader
+	StatusCode    int
+	ContentLength int64
+}
+
+func (response LoginCallbackdefaultTexthtmlResponse) VisitLoginCallbackResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(response.StatusCode)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -3031,6 +3062,27 @@ func (response LogindefaultApplicationProblemPlusJSONResponse) VisitLoginRespons
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LogindefaultTexthtmlResponse struct {
+	Body          io.Reader
+	StatusCode    int
+	ContentLength int64
+}
+
+func (response LogindefaultTexthtmlResponse) VisitLoginResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(response.StatusCode)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
