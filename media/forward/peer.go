@@ -61,15 +61,13 @@ func newPeer(r *Room, id uuid.UUID, events Events) *Peer {
 	return p
 }
 
-// spawn runs f in the background until it ends; false: the peer is closing.
-func (p *Peer) spawn(f func()) bool {
+// spawn runs f in the background until it ends; not if the peer is closing.
+func (p *Peer) spawn(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closing {
-		return false
+	if !p.closing {
+		p.background.Go(f)
 	}
-	p.background.Go(f)
-	return true
 }
 
 func (p *Peer) isClosing() bool {
