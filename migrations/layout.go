@@ -70,6 +70,7 @@ func (l Layout) render(name, text string) (string, error) {
 		"engine":      t.engine,
 		"dedup":       t.dedup,
 		"distributed": t.distributed,
+		"sharded":     func() bool { return l.Cluster != "" },
 	}).Option("missingkey=error").Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("parse migration: %w", err)

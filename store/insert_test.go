@@ -51,6 +51,7 @@ func fullBatch() *store.Batch {
 		FreezeMsPerMin: proto.Float64(310.5), BitrateAvg: proto.Float64(8), BitrateMax: proto.Float64(9),
 		LocalCandidateType: eventpb.CandidateType_CANDIDATE_TYPE_RELAY, RemoteCandidateType: eventpb.CandidateType_CANDIDATE_TYPE_HOST,
 		Transport: "udp", ObservedBy: "server",
+		PacketsRepaired: proto.Int64(-3), LikelySide: "sender_uplink",
 	})
 	b.Streams.Add(at(1), bare, &eventpb.StreamEnded{ParticipantId: participant[:], StreamId: stream[:]})
 	report := &eventpb.StreamReport{ParticipantId: participant[:], IntervalMs: 10_000}
@@ -87,9 +88,9 @@ func TestEveryColumnKeepsItsValue(t *testing.T) {
 		},
 		"streams": {
 			`["clinic","emea","bare","` + who + `","aaaaaaaa-bbbb-8ccc-8ddd-eeeeeeeeeeee","unknown",0,"` + at + `","","unknown","unknown",0,"",null,null,null,null,null,` +
-				`null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,"","","","topic",3,"101",1]`,
+				`null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,"","","",null,"","topic",3,"101",1]`,
 			`["clinic","emea","full","` + who + `","aaaaaaaa-bbbb-8ccc-8ddd-eeeeeeeeeeee","acs",7,"` + at + `","server","outbound","screen",2147483648,"AV1","` + at + `","` + at + `",` +
-				`"1099511627776","-5","9",0.01,0.02,1,2,3,4,5,6,0.3,0.4,24,720,310.5,8,9,"relay","host","udp","topic",3,"100",0]`,
+				`"1099511627776","-5","9",0.01,0.02,1,2,3,4,5,6,0.3,0.4,24,720,310.5,8,9,"relay","host","udp","-3","sender_uplink","topic",3,"100",0]`,
 		},
 		"samples": {
 			`["clinic","emea","bare","` + who + `","aaaaaaaa-bbbb-8ccc-8ddd-eeeeeeeeeeee","` + at + `",10000,"unknown","unknown","unknown",0,"",` +

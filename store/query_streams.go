@@ -46,6 +46,9 @@ type StreamFacts struct {
 	LocalCandidateType  string
 	RemoteCandidateType string
 	Transport           string
+	// PacketsRepaired of those lost, and LikelySide, where most of the rest was lost: "sender_uplink", "server", "receiver_downlink" or "none".
+	PacketsRepaired *int64
+	LikelySide      string
 	// Partial: no summary has arrived, the figures are those of the samples.
 	Partial bool
 	// Series are the ids of series of samples that show this stream, besides those under its own id.
@@ -84,7 +87,7 @@ func (r *Reader) loadStreams(ctx context.Context, keys []CallKey, record func(Ca
 	for _, column := range streamFigures {
 		columns = append(columns, known(column))
 	}
-	columns = append(columns, knownText("local_candidate_type"), knownText("remote_candidate_type"), knownText("transport"))
+	columns = append(columns, knownText("local_candidate_type"), knownText("remote_candidate_type"), knownText("transport"), known("packets_repaired"), knownText("likely_side"))
 	sql := "SELECT " + strings.Join(columns, ", ") + " FROM streams WHERE " + keysIn + " GROUP BY org, call_id, participant_id, stream_id, way"
 	return r.query(ctx, "load streams", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey
@@ -94,7 +97,7 @@ func (r *Reader) loadStreams(ctx context.Context, keys []CallKey, record func(Ca
 			&key.Org, &key.CallID, &s.ParticipantID, &s.ID, &direction, &source, &media, &s.SSRC, &s.Codec, &s.ObservedBy, &s.StartedAt, &s.EndedAt,
 			&s.Packets, &s.PacketsLost, &s.Bytes,
 		}
-		into = append(append(into, s.figures()...), &s.LocalCandidateType, &s.RemoteCandidateType, &s.Transport)
+		into = append(append(into, s.figures()...), &s.LocalCandidateType, &s.RemoteCandidateType, &s.Transport, &s.PacketsRepaired, &s.LikelySide)
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}

@@ -50,6 +50,8 @@ type StreamRows struct {
 	localType  vec[string]
 	remoteType vec[string]
 	transport  vec[string]
+	repaired   vec[*int64]
+	likelySide vec[string]
 }
 
 var streamFigures = [15]string{
@@ -62,6 +64,7 @@ func (r *StreamRows) setUp() {
 	r.startedAt.name, r.endedAt.name = "started_at", "ended_at"
 	r.packets.name, r.packetsLost.name, r.bytes.name = "packets", "packets_lost", "bytes"
 	r.localType.name, r.remoteType.name, r.transport.name = "local_candidate_type", "remote_candidate_type", "transport"
+	r.repaired.name, r.likelySide.name = "packets_repaired", "likely_side"
 	columns := append(r.env.init(), &r.revision)
 	columns = append(columns, r.id.init()...)
 	columns = append(columns, &r.observedBy, &r.startedAt, &r.endedAt, &r.packets, &r.packetsLost, &r.bytes)
@@ -69,7 +72,7 @@ func (r *StreamRows) setUp() {
 		r.figures[i].name = name
 		columns = append(columns, &r.figures[i])
 	}
-	r.init("streams", &r.env.observedAt, append(columns, &r.localType, &r.remoteType, &r.transport)...)
+	r.init("streams", &r.env.observedAt, append(columns, &r.localType, &r.remoteType, &r.transport, &r.repaired, &r.likelySide)...)
 }
 
 // Add adds the row of a stream's summary.
@@ -93,6 +96,8 @@ func (r *StreamRows) Add(o Origin, e Envelope, p *eventpb.StreamEnded) {
 	r.localType.add(candidateType(p.GetLocalCandidateType()))
 	r.remoteType.add(candidateType(p.GetRemoteCandidateType()))
 	r.transport.add(p.GetTransport())
+	r.repaired.add(p.PacketsRepaired)
+	r.likelySide.add(p.GetLikelySide())
 }
 
 func candidateType(t eventpb.CandidateType) string {

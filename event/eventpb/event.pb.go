@@ -1495,7 +1495,11 @@ type StreamEnded struct {
 	// "udp", "tcp", "tls" or "".
 	Transport string `protobuf:"bytes,29,opt,name=transport,proto3" json:"transport,omitempty"`
 	// "server" when the figures are those of the far end (Azure's Server rows), "" for the client's own.
-	ObservedBy    string `protobuf:"bytes,30,opt,name=observed_by,json=observedBy,proto3" json:"observed_by,omitempty"`
+	ObservedBy string `protobuf:"bytes,30,opt,name=observed_by,json=observedBy,proto3" json:"observed_by,omitempty"`
+	// Of packets_lost, how many came after all, by retransmission or error correction.
+	PacketsRepaired *int64 `protobuf:"zigzag64,31,opt,name=packets_repaired,json=packetsRepaired,proto3,oneof" json:"packets_repaired,omitempty"`
+	// Where most of what was not repaired was likely lost: "sender_uplink", "server", "receiver_downlink", "none", or "" when unknown.
+	LikelySide    string `protobuf:"bytes,32,opt,name=likely_side,json=likelySide,proto3" json:"likely_side,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1736,6 +1740,20 @@ func (x *StreamEnded) GetTransport() string {
 func (x *StreamEnded) GetObservedBy() string {
 	if x != nil {
 		return x.ObservedBy
+	}
+	return ""
+}
+
+func (x *StreamEnded) GetPacketsRepaired() int64 {
+	if x != nil && x.PacketsRepaired != nil {
+		return *x.PacketsRepaired
+	}
+	return 0
+}
+
+func (x *StreamEnded) GetLikelySide() string {
+	if x != nil {
+		return x.LikelySide
 	}
 	return ""
 }
@@ -2567,7 +2585,7 @@ const file_event_proto_rawDesc = "" +
 	"_freeze_msB\x0e\n" +
 	"\f_bitrate_bpsB\x18\n" +
 	"\x16_available_bitrate_bpsB\r\n" +
-	"\v_loss_ratio\"\xa6\f\n" +
+	"\v_loss_ratio\"\x8c\r\n" +
 	"\vStreamEnded\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\fR\bstreamId\x12:\n" +
@@ -2607,7 +2625,10 @@ const file_event_proto_rawDesc = "" +
 	"\x15remote_candidate_type\x18\x1c \x01(\x0e2 .anteroom.event.v1.CandidateTypeR\x13remoteCandidateType\x12\x1c\n" +
 	"\ttransport\x18\x1d \x01(\tR\ttransport\x12\x1f\n" +
 	"\vobserved_by\x18\x1e \x01(\tR\n" +
-	"observedByB\n" +
+	"observedBy\x12.\n" +
+	"\x10packets_repaired\x18\x1f \x01(\x12H\x12R\x0fpacketsRepaired\x88\x01\x01\x12\x1f\n" +
+	"\vlikely_side\x18  \x01(\tR\n" +
+	"likelySideB\n" +
 	"\n" +
 	"\b_packetsB\x0f\n" +
 	"\r_packets_lostB\b\n" +
@@ -2626,7 +2647,8 @@ const file_event_proto_rawDesc = "" +
 	"\v_height_avgB\x14\n" +
 	"\x12_freeze_ms_per_minB\x0e\n" +
 	"\f_bitrate_avgB\x0e\n" +
-	"\f_bitrate_max\"\xb3\x01\n" +
+	"\f_bitrate_maxB\x13\n" +
+	"\x11_packets_repaired\"\xb3\x01\n" +
 	"\x10ClientDiagnostic\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +

@@ -33,7 +33,8 @@ type Life struct {
 	client clientSum
 
 	packets, bytes                          uint64
-	lost                                    int64
+	lost, repaired                          int64
+	whole                                   Sample // what LikelySide needs, summed up
 	lossMax                                 float64
 	jitter, rtt, bitrate                    weighted
 	jitterBuffer, healed, frameRate, height weighted
@@ -87,6 +88,12 @@ func (l *Life) Sample(s Sample) *eventpb.StreamSample {
 	l.packets += out.Packets
 	l.bytes += s.Bytes
 	l.lost += s.Lost
+	l.repaired += s.Repaired
+	l.whole.Packets += s.Packets
+	l.whole.Expected += s.Expected
+	l.whole.Residual += s.Residual
+	l.whole.Dropped += s.Dropped
+	l.whole.Upstream += s.Upstream
 	if lossKnown {
 		l.lossMax = max(l.lossMax, lossRatio)
 	}
@@ -140,6 +147,7 @@ func (l *Life) Ended(at time.Time) *eventpb.StreamEnded {
 		Ssrc: l.stream.SSRC, Codec: l.stream.Codec, StartedAtUs: l.stream.Started.UnixMicro(), EndedAtUs: at.UnixMicro(),
 		Packets: proto.Uint64(l.packets), PacketsLost: proto.Int64(l.lost), Bytes: proto.Uint64(l.bytes),
 		LocalCandidateType: l.stream.Local, RemoteCandidateType: l.stream.Remote, Transport: l.stream.Transport,
+		PacketsRepaired: proto.Int64(l.repaired), LikelySide: string(l.side()),
 	}
 	if sent := float64(l.packets) + float64(l.lost); sent > 0 {
 		out.LossRatio = proto.Float64(clampRatio(float64(l.lost) / sent))
@@ -165,6 +173,15 @@ func (l *Life) Ended(at time.Time) *eventpb.StreamEnded {
 		out.FreezeMsPerMin = proto.Float64(l.freezeMs / l.freezeOver.Minutes())
 	}
 	return out
+}
+
+// side is where the stream lost most over its life. What a subscriber misses because it never reached the server was lost on the sender's uplink.
+func (l *Life) side() Side {
+	if l.stream.Direction == eventpb.Direction_DIRECTION_OUTBOUND {
+		return LikelySide(l.whole, Sample{})
+	}
+	holes := max(l.whole.Upstream, 0)
+	return LikelySide(Sample{Residual: holes, Expected: l.whole.Packets + uint64(holes)}, l.whole) //nolint:gosec // not negative
 }
 
 // Combine adds up the layers of one simulcast stream: counters are summed, averages weighted by observations; frames and freezes are those of

@@ -56,6 +56,7 @@ func TestLifeOfAVideoStream(t *testing.T) {
 		FrameRateAvg: proto.Float64((4*25 + 10*15) / 14.0), HeightAvg: proto.Float64(720), FreezeMsPerMin: proto.Float64(200 * 60 / 4.0),
 		BitrateAvg: proto.Float64(600_000), BitrateMax: proto.Float64(1_000_000),
 		LocalCandidateType: eventpb.CandidateType_CANDIDATE_TYPE_RELAY, RemoteCandidateType: eventpb.CandidateType_CANDIDATE_TYPE_HOST, Transport: "tls",
+		PacketsRepaired: proto.Int64(40), LikelySide: "none",
 	}
 	if diff := cmp.Diff(wantEnded, ended, protocmp.Transform()); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
@@ -83,5 +84,32 @@ func TestCombineAddsUpLayers(t *testing.T) {
 	want := measure.Sample{Duration: time.Second, Packets: 40, Expected: 42, Lost: 2, Residual: 2, Frames: 30, Freezes: 1, Jitter: measure.Average{N: 40, Mean: 7 * time.Millisecond, Max: 9 * time.Millisecond, Last: 8 * time.Millisecond}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("layers (-want +got):\n%s", diff)
+	}
+}
+
+// The summary names the side that lost most over the stream's life, repaired packets left out.
+func TestSummaryNamesTheSide(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		direction eventpb.Direction
+		samples   []measure.Sample
+		want      string
+	}{
+		{"published, lost on the way up", eventpb.Direction_DIRECTION_OUTBOUND, []measure.Sample{{Expected: 500, Packets: 500}, {Expected: 500, Packets: 480, Lost: 20, Residual: 20}}, "sender_uplink"},
+		{"published, all repaired", eventpb.Direction_DIRECTION_OUTBOUND, []measure.Sample{{Expected: 1000, Packets: 1000, Lost: 50, Repaired: 50}}, "none"},
+		{"subscribed, holes of the sender", eventpb.Direction_DIRECTION_INBOUND, []measure.Sample{{Packets: 900, Upstream: 100, Lost: 10, Residual: 10}}, "sender_uplink"},
+		{"subscribed, dropped by the server", eventpb.Direction_DIRECTION_INBOUND, []measure.Sample{{Packets: 900, Dropped: 100, Upstream: 5}}, "server"},
+		{"subscribed, lost on the way down", eventpb.Direction_DIRECTION_INBOUND, []measure.Sample{{Packets: 500}, {Packets: 500, Lost: 60, Repaired: 20, Residual: 40}}, "receiver_downlink"},
+		{"too little to tell", eventpb.Direction_DIRECTION_INBOUND, []measure.Sample{{Packets: 50, Lost: 20, Residual: 20}}, "none"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			life := measure.NewLife(measure.Stream{Direction: tc.direction, Media: eventpb.Media_MEDIA_AUDIO})
+			for _, s := range tc.samples {
+				life.Sample(s)
+			}
+			if got := life.Ended(time.Now()).GetLikelySide(); got != tc.want {
+				t.Errorf("side %q, want %q", got, tc.want)
+			}
+		})
 	}
 }

@@ -362,3 +362,13 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS rollup_hours AS rollup_hours_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'rollup_hours_local', 0);
 
+-- 00025_streams_repair.sql
+ALTER TABLE streams_local
+    ADD COLUMN IF NOT EXISTS packets_repaired Nullable(Int64) CODEC(T64, ZSTD(1)) AFTER transport,
+    ADD COLUMN IF NOT EXISTS likely_side LowCardinality(String) AFTER packets_repaired;
+
+-- 00026_streams_repair_distributed.sql
+ALTER TABLE streams
+    ADD COLUMN IF NOT EXISTS packets_repaired Nullable(Int64) AFTER transport,
+    ADD COLUMN IF NOT EXISTS likely_side LowCardinality(String) AFTER packets_repaired;
+

@@ -314,3 +314,8 @@ CREATE TABLE IF NOT EXISTS rollup_hours (
 ORDER BY hour
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- 00025_streams_repair.sql
+ALTER TABLE streams
+    ADD COLUMN IF NOT EXISTS packets_repaired Nullable(Int64) CODEC(T64, ZSTD(1)) AFTER transport,
+    ADD COLUMN IF NOT EXISTS likely_side LowCardinality(String) AFTER packets_repaired;
+
