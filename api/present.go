@@ -140,6 +140,7 @@ func (j *judgedCall) presentStream(s *judgedStream) openapi.Stream {
 		FrameRateAvg: finite(s.FrameRateAvg), HeightAvg: finite(s.HeightAvg), FreezeMsPerMin: finite(s.FreezeMsPerMin),
 		BitrateAvg: finite(s.BitrateAvg), BitrateMax: finite(s.BitrateMax), LocalCandidateType: textOrNil(s.LocalCandidateType),
 		RemoteCandidateType: textOrNil(s.RemoteCandidateType), Transport: textOrNil(s.Transport), ObservedBy: textOrNil(s.ObservedBy),
+		PacketsRepaired: s.PacketsRepaired, LikelySide: textOrNil(s.LikelySide),
 		Partial: s.Partial, Counted: s.Counted, Profile: s.Profile, Verdict: openapi.Verdict(s.Verdict),
 		UnknownCause: textOrNil(s.Cause.Text()), Reasons: presentReasons(s.Reasons),
 	}

@@ -1088,22 +1088,26 @@ type Stream struct {
 	Counted bool `json:"counted"`
 
 	// Direction As the client sees it.
-	Direction          StreamDirection `json:"direction"`
-	EndedAt            *time.Time      `json:"ended_at"`
-	FrameRateAvg       *float64        `json:"frame_rate_avg"`
-	FreezeMsPerMin     *float64        `json:"freeze_ms_per_min"`
-	HealedRatio        *float64        `json:"healed_ratio"`
-	HealedRatioMax     *float64        `json:"healed_ratio_max"`
-	HeightAvg          *float64        `json:"height_avg"`
-	JitterBufferMsAvg  *float64        `json:"jitter_buffer_ms_avg"`
-	JitterBufferMsMax  *float64        `json:"jitter_buffer_ms_max"`
-	JitterMsAvg        *float64        `json:"jitter_ms_avg"`
-	JitterMsMax        *float64        `json:"jitter_ms_max"`
-	LocalCandidateType *string         `json:"local_candidate_type"`
-	LossRatio          *float64        `json:"loss_ratio"`
-	LossRatioMax       *float64        `json:"loss_ratio_max"`
-	Media              StreamMedia     `json:"media"`
-	MosBasis           *MosBasis       `json:"mos_basis"`
+	Direction         StreamDirection `json:"direction"`
+	EndedAt           *time.Time      `json:"ended_at"`
+	FrameRateAvg      *float64        `json:"frame_rate_avg"`
+	FreezeMsPerMin    *float64        `json:"freeze_ms_per_min"`
+	HealedRatio       *float64        `json:"healed_ratio"`
+	HealedRatioMax    *float64        `json:"healed_ratio_max"`
+	HeightAvg         *float64        `json:"height_avg"`
+	JitterBufferMsAvg *float64        `json:"jitter_buffer_ms_avg"`
+	JitterBufferMsMax *float64        `json:"jitter_buffer_ms_max"`
+	JitterMsAvg       *float64        `json:"jitter_ms_avg"`
+	JitterMsMax       *float64        `json:"jitter_ms_max"`
+
+	// LikelySide Where most of what was not repaired was likely lost: `sender_uplink`, `server`, `receiver_downlink`, or `none` below 1 %. Of meetings
+	// of this service only.
+	LikelySide         *string     `json:"likely_side"`
+	LocalCandidateType *string     `json:"local_candidate_type"`
+	LossRatio          *float64    `json:"loss_ratio"`
+	LossRatioMax       *float64    `json:"loss_ratio_max"`
+	Media              StreamMedia `json:"media"`
+	MosBasis           *MosBasis   `json:"mos_basis"`
 
 	// MosEstimate Estimated mean opinion score of an audio stream, 1 to 4.5; see mos_basis.
 	MosEstimate *float64 `json:"mos_estimate"`
@@ -1116,6 +1120,9 @@ type Stream struct {
 
 	// PacketsLost Negative where duplicates outnumber losses.
 	PacketsLost *int64 `json:"packets_lost"`
+
+	// PacketsRepaired Of `packets_lost`, how many came after all, by retransmission or error correction.
+	PacketsRepaired *int64 `json:"packets_repaired"`
 
 	// Partial No summary has arrived; the figures are those of the samples so far.
 	Partial             bool               `json:"partial"`
