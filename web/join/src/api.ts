@@ -43,6 +43,12 @@ export function signInUrl(organization: string): string {
   return `/login?${new URLSearchParams({ org: organization, return_to: location.pathname })}`;
 }
 
+/** Ends the session of this browser. Fails with AnteroomError. */
+export async function signOut(): Promise<void> {
+  const response = await fetch("/logout", { method: "POST" }).catch(unreachable);
+  if (!response.ok) throw await refused(response);
+}
+
 function unreachable(): never {
   throw new AnteroomError("connection_failed", "The meeting server can't be reached. Check the network, then try again.");
 }

@@ -2,6 +2,7 @@ import type { CallClient } from "@anteroom/client";
 import { signInUrl, type MeetingInfo, type SignedIn } from "./api.js";
 import { DeviceCheck, type DeviceChoice } from "./devices-view.js";
 import { h, type Scope } from "./dom.js";
+import { problem } from "./texts.js";
 
 /** What the user said before the call. */
 export interface Entry extends DeviceChoice {
@@ -10,13 +11,34 @@ export interface Entry extends DeviceChoice {
 
 const LONGEST_NAME = 256;
 
-/** The page before the call: name, devices, and what will happen next. `join` resolves when the page may be used again. */
-export function beforeView(client: CallClient, scope: Scope, meeting: MeetingInfo, user: SignedIn | undefined, lastName: string, join: (entry: Entry) => Promise<void>): HTMLElement {
+/** As whom one joins. */
+export interface Identity {
+  /** The signed-in user of the hosting organisation; undefined: nobody is signed in. */
+  user: SignedIn | undefined;
+  /** Somebody signed in may join as a guest all the same. */
+  asGuest: boolean;
+  /** The name that was typed before. */
+  lastName: string;
+}
+
+/** What the page before the call asks of the page around it. */
+export interface BeforeHost {
+  /** Resolves when the page may be used again. */
+  join(entry: Entry): Promise<void>;
+  /** Joins as a guest, or as the signed-in user again. */
+  choose(asGuest: boolean): void;
+  /** Fails with AnteroomError. */
+  signOut(): Promise<void>;
+}
+
+/** The page before the call: name, devices, and what will happen next. */
+export function beforeView(client: CallClient, scope: Scope, meeting: MeetingInfo, who: Identity, host: BeforeHost): HTMLElement {
+  const user = who.asGuest ? undefined : who.user;
   const check = new DeviceCheck(client, scope);
   const name = h("input", {
     id: "name",
     class: "input",
-    attrs: { type: "text", autocomplete: "name", maxlength: LONGEST_NAME, required: true, value: lastName, "aria-describedby": "name-error" },
+    attrs: { type: "text", autocomplete: "name", maxlength: LONGEST_NAME, required: true, value: who.lastName, "aria-describedby": "name-error" },
   });
   const error = h("p", { id: "name-error", class: "field-error", attrs: { role: "alert" } });
   const button = h("button", { class: "button primary wide", attrs: { type: "submit" } }, "Join");
@@ -32,7 +54,7 @@ export function beforeView(client: CallClient, scope: Scope, meeting: MeetingInf
     }
     button.disabled = true;
     button.textContent = "Joining …";
-    await join({ displayName, ...check.take() });
+    await host.join({ displayName, ...check.take() });
     button.disabled = false;
     button.textContent = "Join";
   };
@@ -50,11 +72,25 @@ export function beforeView(client: CallClient, scope: Scope, meeting: MeetingInf
         user
           ? h("p", {}, "You join as ", h("strong", {}, h("bdi", {}, user.name)), " of ", h("bdi", {}, meeting.organizationName), ".")
           : h("div", { class: "field" }, h("label", { attrs: { for: "name" } }, "Your name"), name, error),
+        who.user && otherIdentity(who.user, who.asGuest, host),
         h("div", { class: "next" }, h("h2", {}, "What happens next"), user ? nextForUser() : nextForGuest(meeting.organizationName)),
         button,
-        !user && h("p", { class: "quiet" }, "Do you work at ", h("bdi", {}, meeting.organizationName), "? ", h("a", { attrs: { href: signInUrl(meeting.organization) }, on: { click: keepSecret } }, "Sign in"), "."),
+        !who.user && h("p", { class: "quiet" }, "Do you work at ", h("bdi", {}, meeting.organizationName), "? ", h("a", { attrs: { href: signInUrl(meeting.organization) }, on: { click: keepSecret } }, "Sign in"), "."),
       ),
     ),
+  );
+}
+
+/** What somebody signed in may do instead. */
+function otherIdentity(user: SignedIn, asGuest: boolean, host: BeforeHost): HTMLElement {
+  const error = h("p", { class: "field-error", attrs: { role: "alert" } });
+  const signOut = (): void => void host.signOut().catch((e: unknown) => (error.textContent = problem(e)));
+  const link = (text: string, click: () => void): HTMLElement => h("button", { class: "link", attrs: { type: "button" }, on: { click } }, text);
+  return h(
+    "div",
+    {},
+    h("p", { class: "row" }, link(asGuest ? `Join as ${user.name} instead` : "Join as a guest instead", () => host.choose(!asGuest)), link("Sign out", signOut)),
+    error,
   );
 }
 

@@ -52,6 +52,9 @@ export class DeviceCheck {
   readonly #pickers: HTMLElement;
   #camera = new LocalVideoStream();
   #stopLevel: (() => void) | undefined;
+  /** The camera is the call's. */
+  #given = false;
+  #ended = false;
   #troubles = new Map<string, string>();
 
   constructor(client: CallClient, scope: Scope) {
@@ -71,14 +74,21 @@ export class DeviceCheck {
       this.#trouble,
       this.#pickers,
     );
-    scope.add(this.#camera.attach(this.#video), () => this.#stopLevel?.());
+    scope.add(this.#camera.attach(this.#video), () => this.#stopLevel?.(), () => this.#end());
     scope.add(client.deviceManager.on("selectedMicrophoneChanged", () => void this.#setMicrophone()));
     void this.#start();
   }
 
   /** What is to be taken into the call; the camera goes with it and stays open. */
   take(): DeviceChoice {
-    return { camera: this.#cameraSwitch.checked && this.#camera.track ? this.#camera : undefined, microphoneOn: this.#microphoneSwitch.checked };
+    const camera = this.#cameraSwitch.checked && this.#camera.track ? this.#camera : undefined;
+    this.#given = camera !== undefined;
+    return { camera, microphoneOn: this.#microphoneSwitch.checked };
+  }
+
+  #end(): void {
+    if (!this.#given) this.#camera.stop();
+    this.#ended = true;
   }
 
   async #start(): Promise<void> {
@@ -96,6 +106,8 @@ export class DeviceCheck {
     if (this.#cameraSwitch.checked) {
       try {
         await this.#camera.start();
+        // It may have been asked for before another page came.
+        if (this.#ended && !this.#given) this.#camera.stop();
         this.#say("camera", "");
       } catch (error) {
         this.#cameraSwitch.checked = false;
@@ -121,6 +133,10 @@ export class DeviceCheck {
     if (!this.#microphoneSwitch.checked) return;
     try {
       const track = await this.#client.deviceManager.openMicrophone();
+      if (this.#ended) {
+        track.stop();
+        return;
+      }
       const stop = measureLevel(track, (level) => this.#showLevel(level));
       this.#stopLevel = () => {
         stop();

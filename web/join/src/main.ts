@@ -1,7 +1,7 @@
 /** The join page: before, waiting, in the call, after. */
 import { AnteroomError, CallClient, parseMeetingLink, type Call } from "@anteroom/client";
-import { guestToken, meetingInfo, signedIn, type MeetingInfo, type SignedIn } from "./api.js";
-import { beforeView, restoreSecret, type Entry } from "./before-view.js";
+import { guestToken, meetingInfo, signOut, signedIn, type MeetingInfo } from "./api.js";
+import { beforeView, restoreSecret, type Entry, type Identity } from "./before-view.js";
 import { CallView } from "./call-view.js";
 import { Scope } from "./dom.js";
 import { endedView } from "./ended-view.js";
@@ -11,7 +11,6 @@ import { waitingView } from "./waiting-view.js";
 const client = new CallClient();
 const root = document.getElementById("root") ?? document.body;
 let scope = new Scope();
-let lastName = "";
 
 /** Puts a view in place of the one before. Its heading gets the focus, so that the keyboard and screen readers start there. */
 function show(title: string, make: (scope: Scope) => HTMLElement): void {
@@ -31,19 +30,27 @@ async function begin(): Promise<void> {
     const [meeting, user] = await Promise.all([meetingInfo(link), signedIn()]);
     // Whoever is of another organisation is a guest here.
     const member = user?.organization === meeting.organization ? user : undefined;
-    showBefore(meeting, member);
+    showBefore(meeting, { user: member, asGuest: false, lastName: "" });
   } catch (error) {
     showFailure(error, () => void begin());
   }
 }
 
-function showBefore(meeting: MeetingInfo, user: SignedIn | undefined): void {
-  show("Join a meeting", (scope) => beforeView(client, scope, meeting, user, lastName, (entry) => join(entry, meeting, user)));
+function showBefore(meeting: MeetingInfo, who: Identity): void {
+  const host = {
+    join: (entry: Entry) => join(entry, meeting, who),
+    choose: (asGuest: boolean) => showBefore(meeting, { ...who, asGuest }),
+    signOut: async () => {
+      await signOut();
+      showBefore(meeting, { ...who, user: undefined, asGuest: false });
+    },
+  };
+  show("Join a meeting", (scope) => beforeView(client, scope, meeting, who, host));
 }
 
-async function join(entry: Entry, meeting: MeetingInfo, user: SignedIn | undefined): Promise<void> {
-  lastName = entry.displayName;
-  const again = (): void => showBefore(meeting, user);
+async function join(entry: Entry, meeting: MeetingInfo, who: Identity): Promise<void> {
+  const user = who.asGuest ? undefined : who.user;
+  const again = (): void => showBefore(meeting, { ...who, lastName: entry.displayName || who.lastName });
   try {
     const call = await client.join({
       meeting: location.href,

@@ -16,7 +16,7 @@ const ENDINGS: Record<string, Explanation> = {
   lobby_timeout: { title: "Nobody let you in", text: "You waited as long as the lobby allows. Ask whoever invited you to be in the meeting, then join again.", again: true },
   connection_lost: { title: "The connection was lost", text: "It could not be made again in time. Check your network, then join again.", again: true },
   resume_expired: { title: "You were away for too long", text: "The connection was lost for longer than a place is kept. Join again; you may have to wait in the lobby.", again: true },
-  replaced: { title: "You joined in another window", text: "The meeting goes on there. Only one window at a time can be in it as you.", again: true },
+  replaced: { title: "You are in the meeting in another window", text: "Your place was taken up there, for instance by a copy of this tab. Leave there first, or join again here: then you are in the meeting twice.", again: true },
   slow_client: { title: "This device could not keep up", text: "The connection was too slow for what the meeting sends. Close other programs or change the network, then join again.", again: true },
   shutting_down: { title: "The meeting server is restarting", text: "Nothing was wrong on your side. Join again in a minute.", again: true },
   meeting_not_found: { title: "There is no such meeting", text: "The link may be incomplete or no longer valid. Copy the whole link from the invitation, or ask for a new one.", again: false },
