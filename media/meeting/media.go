@@ -3,6 +3,7 @@ package meeting
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -135,16 +136,21 @@ func (mb *Member) publish(ctx context.Context, b protocol.Publish) (any, error) 
 		return nil, mb.mediaError(ctx, "publish", err)
 	}
 	out := protocol.Published{SDP: answer, Tracks: make(map[string]string, len(ids))}
-	mb.m.lock()
-	defer mb.m.unlock()
-	mb.published = make(map[uuid.UUID]forward.Kind, len(ids))
-	for _, in := range intents {
-		if id, ok := ids[in.Mid]; ok {
-			mb.published[id] = in.Kind
-			out.Tracks[in.Mid] = id.String()
-		}
+	for mid, id := range ids {
+		out.Tracks[mid] = id.String()
 	}
 	return out, nil
+}
+
+// sent are the tracks that the member publishes now. Only forward knows: a section may go on sending without having been named again. m.mu is
+// not held.
+func (mb *Member) sent() []forward.Track {
+	mb.mediaMu.Lock()
+	defer mb.mediaMu.Unlock()
+	if mb.peer == nil {
+		return nil
+	}
+	return mb.peer.Tracks()
 }
 
 // mayPublish asks for each kind that the client wants to publish.
@@ -258,48 +264,54 @@ func (mb *Member) setTrack(b protocol.SetTrack) error {
 	if err != nil {
 		return err
 	}
+	track, ok := find(mb.sent(), id)
 	m := mb.m
 	m.lock()
-	kind, ok := mb.published[id]
 	switch {
 	case mb.mustBeIn() != nil:
 		err = mb.mustBeIn()
 	case !ok:
 		err = &protocol.Error{Reason: protocol.ReasonNotFound, Field: "track_id", Message: "You publish no such track."}
 	case !b.Muted:
-		err = mb.useLocked(capabilityOf(kind))
+		err = mb.useLocked(capabilityOf(track.Kind))
 	}
 	m.unlock()
 	if err != nil {
 		return err
 	}
-	return mb.mute(id, b.Muted, nil)
+	return mb.mute(track, b.Muted, nil)
+}
+
+func find(tracks []forward.Track, id uuid.UUID) (forward.Track, bool) {
+	i := slices.IndexFunc(tracks, func(t forward.Track) bool { return t.ID == id })
+	if i < 0 {
+		return forward.Track{}, false
+	}
+	return tracks[i], true
 }
 
 // mute sets a track of this member muted or not, and tells the others; by: another member did it.
-func (mb *Member) mute(id uuid.UUID, muted bool, by *Member) error {
+func (mb *Member) mute(track forward.Track, muted bool, by *Member) error {
 	peer, err := mb.livePeer()
 	if err != nil {
 		return err
 	}
-	if !peer.SetMuted(id, muted) {
+	if !peer.SetMuted(track.ID, muted) {
 		return refusal(protocol.ReasonNotFound)
 	}
 	m := mb.m
 	m.lock()
 	defer m.unlock()
-	for i := range mb.tracks {
-		if mb.tracks[i].ID == id {
-			mb.tracks[i].Muted = muted
-		}
+	if i := mb.track(track.ID); i >= 0 {
+		mb.tracks[i].Muted = muted
 	}
 	name := "Unmute"
 	if muted {
 		name = "Mute"
 	}
-	m.operationOn(mb, name, laneOf(mb.published[id]), "stream_type", string(mb.published[id]), "by", whoMuted(by))
+	m.operationOn(mb, name, laneOf(track.Kind), "stream_type", string(track.Kind), "by", whoMuted(by))
 	if by != nil {
-		mb.send(protocol.TypeMuted, protocol.Muted{TrackID: id.String(), By: by.id.String()})
+		mb.send(protocol.TypeMuted, protocol.Muted{TrackID: track.ID.String(), By: by.id.String()})
 	}
 	m.tellUpdated(mb)
 	return nil
@@ -312,7 +324,7 @@ func whoMuted(by *Member) string {
 	return by.kind()
 }
 
-// muteOther mutes another participant's sound. Only that participant can unmute it.
+// muteOther mutes all of another participant's sound. Only that participant can unmute it.
 func (mb *Member) muteOther(participant string) error {
 	if err := mb.use(policy.MuteOthers); err != nil {
 		return err
@@ -324,21 +336,17 @@ func (mb *Member) muteOther(participant string) error {
 	m := mb.m
 	m.lock()
 	other := m.members[id]
-	var audio []uuid.UUID
-	if other != nil && other.in() {
-		for track, kind := range other.published {
-			if kind == forward.Audio {
-				audio = append(audio, track)
-			}
-		}
-	} else {
+	if other == nil || !other.in() {
 		err = refusal(protocol.ReasonNotFound)
 	}
 	m.unlock()
 	if err != nil {
 		return err
 	}
-	for _, track := range audio {
+	for _, track := range other.sent() {
+		if track.Kind != forward.Audio {
+			continue
+		}
 		if err := other.mute(track, true, mb); err != nil && reasonOf(err) != protocol.ReasonNotFound {
 			return err
 		}

@@ -43,7 +43,6 @@ type Member struct {
 	lastJoin  policy.Decision
 	hand      bool
 	tracks    []forward.Track
-	published map[uuid.UUID]forward.Kind
 	// interop tracks have had their known-issue diagnostic (M11).
 	interop  map[uuid.UUID]bool
 	notices  map[uuid.UUID]*noticeState
@@ -70,7 +69,7 @@ type heldEvent struct {
 func (m *Meeting) newMember(id uuid.UUID, e Entrant, c Client) *Member {
 	return &Member{
 		m: m, id: id, entrant: e, client: c, state: stateNew,
-		published: map[uuid.UUID]forward.Kind{}, interop: map[uuid.UUID]bool{}, notices: map[uuid.UUID]*noticeState{},
+		interop: map[uuid.UUID]bool{}, notices: map[uuid.UUID]*noticeState{},
 		taps: map[*capture]func(){}, limits: newLimits(),
 	}
 }

@@ -73,7 +73,6 @@ func (p peerEvents) TrackEnded(t forward.Track, reason string) {
 		return
 	}
 	if reason == "stopped" {
-		delete(mb.published, t.ID)
 		why := string(mb.grants.grants[capabilityOf(t.Kind)].Reason)
 		mb.send(protocol.TypeTrackStopped, protocol.TrackStopped{TrackID: t.ID.String(), Kind: string(t.Kind), Reason: why})
 	}
