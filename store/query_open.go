@@ -9,22 +9,30 @@ import (
 	"github.com/google/uuid"
 )
 
-// OpenCall is a call of an own meeting of which nothing says that it has ended.
+// OpenCall is a call of an own meeting of which nothing says that it has ended, or that somebody in it has left.
 type OpenCall struct {
 	CallKey
 	MeetingID string
+	// Ended: the call itself has ended; what is open are participants.
+	Ended bool
 	// LastSeen is the newest instant of which anything of the call is known.
 	LastSeen time.Time
 	// Present are the participants who joined before the instant asked for and of whom nothing says that they have left.
 	Present []uuid.UUID
 }
 
-// OpenCalls lists at most limit calls of own meetings in a region that started not before from and before to, and have no end; the oldest first.
+// OpenCalls lists at most limit calls of own meetings in a region that started not before from and before to, and have no end or participants
+// without one who joined before to; the oldest first.
 func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Time, limit int) ([]OpenCall, error) {
-	const sql = `SELECT org, call_id, ` + "argMaxIf(meeting_id, " + newest + ", meeting_id != '')" + ` AS meeting, min(started_at) AS at FROM calls
+	const sql = `SELECT org, call_id, ` + "argMaxIf(meeting_id, " + newest + ", meeting_id != '')" + ` AS meeting, min(started_at) AS at, max(ended_at) IS NOT NULL AS ended FROM calls
 		WHERE source_kind = 'media' AND region = {region:String} AND observed_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')
 		GROUP BY org, call_id
-		HAVING max(ended_at) IS NULL AND at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
+		HAVING (NOT ended OR (org, call_id) IN (
+			SELECT org, call_id FROM participants
+			WHERE source_kind = 'media' AND region = {region:String} AND observed_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC')
+			GROUP BY org, call_id, participant_id
+			HAVING max(left_at) IS NULL AND min(joined_at) < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
+		)) AND at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
 		ORDER BY at, org, call_id LIMIT {limit:UInt64}`
 	args := []any{
 		clickhouse.Named("region", region), clickhouse.Named("from", micros(from)), clickhouse.Named("to", micros(to)),
@@ -36,7 +44,7 @@ func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Tim
 	err := r.query(ctx, "list open calls", sql, args, func(rows driver.Rows) error {
 		var c OpenCall
 		var started *time.Time
-		if err := rows.Scan(&c.Org, &c.CallID, &c.MeetingID, &started); err != nil {
+		if err := rows.Scan(&c.Org, &c.CallID, &c.MeetingID, &started, &c.Ended); err != nil {
 			return err
 		}
 		at[c.CallKey] = len(out)

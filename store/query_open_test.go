@@ -58,6 +58,7 @@ func TestOpenCalls(t *testing.T) {
 	}
 	key := func(call string) store.CallKey { return store.CallKey{Org: "contoso", CallID: call} }
 	want := []store.OpenCall{
+		{CallKey: key("ended"), MeetingID: "meeting-of-ended", Ended: true, LastSeen: noon().Add(time.Hour), Present: []uuid.UUID{uuid.UUID(id(5))}},
 		{CallKey: key("open"), MeetingID: "meeting-of-open", LastSeen: noon().Add(4 * time.Hour), Present: []uuid.UUID{uuid.UUID(id(1)), uuid.UUID(id(3))}},
 		{CallKey: key("empty"), MeetingID: "meeting-of-empty", LastSeen: noon().Add(time.Hour)},
 	}

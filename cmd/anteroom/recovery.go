@@ -67,7 +67,7 @@ func (r *recovery) Run(ctx context.Context) error {
 			failures = 0
 			wait = min(2*max(wait, r.node.ResumeWindow()), recoveryMost)
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // told to stop
 		default:
 			failures++
 			wait = min(time.Second<<min(failures, 6), time.Minute)
@@ -117,6 +117,12 @@ func (r *recovery) pass(ctx context.Context) error {
 			continue
 		}
 		if !same {
+			continue
+		}
+		if c.Ended { // by a process that didn't know of who was in it before a kill
+			if err := r.leave(ctx, c, nil); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := r.end(ctx, c, call); err != nil {

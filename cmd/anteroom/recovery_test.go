@@ -311,16 +311,18 @@ func (s *scene) settled(reasons ...string) {
 			LeftAt   *time.Time `json:"left_at"`
 		} `json:"participants"`
 	}
-	rows(h, s.call, "/participants", func(p participants) bool {
+	for whole := false; !whole; time.Sleep(200 * time.Millisecond) { // who left unheard is seen to after the resume window as well
+		var p participants
+		h.rig.must(s.t, http.StatusOK, h.admin, http.MethodGet, "/v1/calls/"+s.call+"/participants", nil).read(s.t, &p)
 		here := map[string]bool{}
 		for _, one := range p.Participants {
-			if one.JoinedAt != nil && (one.LeftAt == nil || one.LeftAt.Before(*one.JoinedAt)) {
-				return false
-			}
-			here[one.ID] = true
+			here[one.ID] = one.JoinedAt == nil || (one.LeftAt != nil && !one.LeftAt.Before(*one.JoinedAt))
 		}
-		return here[s.host.id()] && here[s.guest.id()] && here[s.leaver.id()] && here[s.outcast.id()]
-	})
+		whole = here[s.host.id()] && here[s.guest.id()] && here[s.leaver.id()] && here[s.outcast.id()]
+		if !whole && time.Now().After(deadline) {
+			s.t.Fatalf("call %s: some are in it for ever: %+v", s.call, p)
+		}
+	}
 	s.checkTimeline()
 	s.checkEvents()
 }
