@@ -18,12 +18,16 @@ import (
 // clients see one order.
 type chatAct struct {
 	event *eventpb.Event
+	// by is who asked, needs what it must be allowed still when its turn comes: it may have been removed meanwhile.
+	by    *Member
+	needs []policy.Capability
 	// apply relays it; false: what it was about is gone by then. Called with the lock held.
 	apply func() bool
+	// undo is what makes up for the event when it was recorded, or may have been, and doesn't take effect.
+	undo func() *eventpb.Event
 
 	recorded bool
 	err      error
-	applied  bool
 	settled  chan struct{}
 }
 
@@ -34,35 +38,55 @@ func (m *Meeting) do(ctx context.Context, a *chatAct) error {
 	m.work.Add(1)
 	m.unlock()
 	err := m.record(ctx, a.event)
+	if err != nil {
+		m.log.WarnContext(ctx, "a chat message could not be recorded and was refused", "error", err)
+		err = refusal(protocol.ReasonUnavailable)
+	}
 	m.lock()
 	a.recorded, a.err = true, err
-	m.chat.advance()
+	m.advance()
 	m.work.Done()
 	m.unlock()
 	<-a.settled // those before it are waited for no longer than they may be recorded
 	m.lock()
-	switch {
-	case a.err != nil:
-		m.log.WarnContext(ctx, "a chat message could not be recorded and was refused", "error", a.err)
-		return refusal(protocol.ReasonUnavailable)
-	case m.ended:
-		return refusal(protocol.ReasonNotInMeeting)
-	case !a.applied:
-		return refusal(protocol.ReasonNotFound)
-	}
-	return nil
+	return a.err
 }
 
 // advance lets the acts take effect whose turn it is. The lock is held.
-func (c *chatLog) advance() {
+func (m *Meeting) advance() {
+	c := &m.chat
 	for len(c.pending) > 0 && c.pending[0].recorded {
 		a := c.pending[0]
 		c.pending = c.pending[1:]
 		if a.err == nil {
-			a.applied = a.apply()
+			a.err = a.by.still(a.needs)
+		}
+		switch {
+		case a.err != nil:
+			// Kafka has it, or may have it all the same, and nobody will have seen it.
+			m.outbox.add(a.undo())
+		case !a.apply():
+			a.err = refusal(protocol.ReasonNotFound)
 		}
 		close(a.settled)
 	}
+}
+
+// still tells whether the member is in and may do what it was allowed before. That was decided and recorded then; now only a refusal is. The
+// lock is held.
+func (mb *Member) still(needs []policy.Capability) error {
+	if err := mb.mustBeIn(); err != nil {
+		return err
+	}
+	m := mb.m
+	for _, capability := range needs {
+		in := m.input(mb, policy.ActionUse, capability)
+		if d := m.deps.Decider.Decide(m.ctx, m.facts.Organization.ID, in); !d.Allowed() {
+			m.noteDecision(mb, in, d)
+			return refusal(string(d.Reason()))
+		}
+	}
+	return nil
 }
 
 // chatEvent has no text: that is sealed and stored elsewhere.
@@ -101,16 +125,15 @@ func (mb *Member) chatSend(ctx context.Context, b protocol.ChatSend) (any, error
 	m := mb.m
 	m.lock()
 	defer m.unlock()
-	if err := mb.useLocked(policy.SendChat); err != nil {
-		return nil, err
-	}
+	needs := []policy.Capability{policy.SendChat}
 	if b.ReplyTo != "" {
-		if err := mb.useLocked(policy.ReplyChat); err != nil {
-			return nil, err
-		}
+		needs = append(needs, policy.ReplyChat)
 	}
 	if b.File != nil {
-		if err := mb.useLocked(policy.ShareFile); err != nil {
+		needs = append(needs, policy.ShareFile)
+	}
+	for _, capability := range needs {
+		if err := mb.useLocked(capability); err != nil {
 			return nil, err
 		}
 	}
@@ -133,14 +156,11 @@ func (mb *Member) chatSend(ctx context.Context, b protocol.ChatSend) (any, error
 		text: b.Text, replyTo: b.ReplyTo, file: b.File, sentAt: m.chat.clock(),
 	}
 	err := m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, msg.sentAt),
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, msg.sentAt), by: mb, needs: needs,
 		apply: func() bool { m.relay(msg); return true },
+		undo:  func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()) },
 	})
 	if err != nil {
-		if reasonOf(err) == protocol.ReasonUnavailable {
-			// Kafka may have it all the same, and nobody will have seen it.
-			m.outbox.add(m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, time.Now()))
-		}
 		return nil, err
 	}
 	return protocol.ChatSent{MessageID: msg.id.String(), SentAt: stamp(msg.sentAt)}, nil
@@ -148,9 +168,6 @@ func (mb *Member) chatSend(ctx context.Context, b protocol.ChatSend) (any, error
 
 // relay puts a message into the history and sends it to everybody who may see it, except its author. The lock is held.
 func (m *Meeting) relay(msg *message) {
-	if m.ended {
-		return
-	}
 	m.chat.add(msg)
 	for _, mb := range m.admitted {
 		if mb.id != msg.author && mb.sees(msg) {
@@ -172,7 +189,7 @@ func (mb *Member) chatEdit(ctx context.Context, b protocol.ChatEdit) error {
 	}
 	at := m.chat.clock()
 	return m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, at),
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, at), by: mb, needs: []policy.Capability{policy.EditChat},
 		apply: func() bool {
 			if !m.chat.edit(msg, b.Text, at) {
 				return false
@@ -180,6 +197,8 @@ func (mb *Member) chatEdit(ctx context.Context, b protocol.ChatEdit) error {
 			m.tellSeers(msg, mb, protocol.TypeChatEdited, protocol.ChatEdited{MessageID: msg.id.String(), Text: b.Text, EditedAt: stamp(at)})
 			return true
 		},
+		// Back to the text before.
+		undo: func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, m.chat.clock()) },
 	})
 }
 
@@ -192,7 +211,7 @@ func (mb *Member) chatDelete(ctx context.Context, b protocol.ChatMessageRef) err
 		return err
 	}
 	return m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()),
+		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()), by: mb, needs: []policy.Capability{policy.DeleteChat},
 		apply: func() bool {
 			if !m.chat.remove(msg) {
 				return false
@@ -200,6 +219,8 @@ func (mb *Member) chatDelete(ctx context.Context, b protocol.ChatMessageRef) err
 			m.tellSeers(msg, mb, protocol.TypeChatDeleted, protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String()})
 			return true
 		},
+		// The message is there still.
+		undo: func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, m.chat.clock()) },
 	})
 }
 
