@@ -3,6 +3,7 @@ package forward
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/pion/dtls/v3"
@@ -135,6 +136,8 @@ func newMediaEngine(side Side) (*webrtc.MediaEngine, error) {
 type engine struct {
 	media    *webrtc.MediaEngine
 	settings webrtc.SettingEngine
+	// allowed tells which addresses can be a client's.
+	allowed func(netip.Addr) bool
 }
 
 // buffers make room for what comes for one SSRC.
@@ -150,10 +153,11 @@ func (e *engine) api(buffers buffers, interceptors ...interceptor.Factory) *webr
 	}
 	settings := e.settings
 	settings.BufferFactory = buffers
+	settings.SetRemoteIPFilter(sources(e.allowed))
 	return webrtc.NewAPI(webrtc.WithMediaEngine(e.media), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
 }
 
-func newEngine(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.SettingEngine)) (*engine, error) {
+func newEngine(cfg Config, sockets *sockets, side Side, allowed func(netip.Addr) bool, adjust func(*webrtc.SettingEngine)) (*engine, error) {
 	media, err := newMediaEngine(side)
 	if err != nil {
 		return nil, err
@@ -163,6 +167,8 @@ func newEngine(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.Sett
 	settings.SetSRTPReplayProtectionWindow(512)
 	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	settings.SetIncludeLoopbackCandidate(cfg.Loopback)
+	// Clients connect to the server. It must not to addresses that they name.
+	settings.DisableActiveTCP(true)
 	settings.SetFireOnTrackBeforeFirstRTP(false)
 	if sockets != nil {
 		settings.SetICEUDPMux(sockets.udp)
@@ -184,7 +190,7 @@ func newEngine(cfg Config, sockets *sockets, side Side, adjust func(*webrtc.Sett
 	if adjust != nil {
 		adjust(&settings)
 	}
-	return &engine{media: media, settings: settings}, nil
+	return &engine{media: media, settings: settings, allowed: allowed}, nil
 }
 
 // sameProfile compares what decides whether a decoder can take a stream.

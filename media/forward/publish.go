@@ -14,8 +14,9 @@ import (
 
 // publisher is a member's publishing connection. The client offers.
 type publisher struct {
-	peer  *Peer
-	clock clock
+	peer         *Peer
+	clock        clock
+	destinations *destinations
 
 	// negotiation is held for the whole of one; mu guards the fields and is never held while pion works.
 	negotiation sync.Mutex
@@ -39,7 +40,7 @@ const maxCandidates = 64
 const gatherTimeout = 2 * time.Second
 
 func newPublisher(p *Peer) *publisher {
-	return &publisher{peer: p, sections: map[string]*section{}}
+	return &publisher{peer: p, destinations: newDestinations(p.room.server.allowed), sections: map[string]*section{}}
 }
 
 // offer answers the client's offer and says which tracks are published where.
@@ -63,6 +64,9 @@ func (p *publisher) offer(ctx context.Context, text string, intents []Intent) (s
 	}
 	p.place(sections)
 	p.peer.poke()
+	if text, err = p.destinations.describe(text); err != nil {
+		return "", nil, err
+	}
 	text, kept, err := p.keepLayers(text, sections)
 	if err != nil {
 		return "", nil, err
@@ -225,10 +229,7 @@ func (p *publisher) candidate(c webrtc.ICECandidateInit) error {
 		return nil
 	}
 	p.mu.Unlock()
-	if err := pc.AddICECandidate(c); err != nil {
-		return fmt.Errorf("%w: a candidate that can't be read", ErrInvalidSDP)
-	}
-	return nil
+	return p.destinations.add(pc, c)
 }
 
 // queued adds what came before the description. One that can't be read is left out: the others may do.
@@ -239,7 +240,7 @@ func (p *publisher) queued(pc *webrtc.PeerConnection) {
 	p.candidates = nil
 	p.mu.Unlock()
 	for _, c := range waiting {
-		_ = pc.AddICECandidate(c)
+		_ = p.destinations.add(pc, c)
 	}
 }
 

@@ -23,6 +23,8 @@ type Server struct {
 	cfg Config
 	// net replaces the sockets by a network of its own: one socket per connection, for a virtual network.
 	net transport.Net
+	// allowed tells which addresses can be a client's.
+	allowed func(netip.Addr) bool
 
 	// mu guards what follows.
 	mu          sync.Mutex
@@ -40,7 +42,8 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Server{cfg: cfg.withDefaults(), engines: map[Side]*engine{}, rooms: map[*Room]struct{}{}}, nil
+	cfg = cfg.withDefaults()
+	return &Server{cfg: cfg, allowed: clientAddresses(cfg.Loopback), engines: map[Side]*engine{}, rooms: map[*Room]struct{}{}}, nil
 }
 
 // NewWithNet makes a server whose connections have sockets of the given network, as a virtual one; the configuration's addresses and ports
@@ -75,7 +78,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		adjust = func(settings *webrtc.SettingEngine) { settings.SetNet(s.net) }
 	}
 	for _, side := range []Side{PublishSide, SubscribeSide} {
-		engine, err := newEngine(s.cfg, s.sockets, side, adjust)
+		engine, err := newEngine(s.cfg, s.sockets, side, s.allowed, adjust)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type subscriber struct {
 	peer    *Peer
 	queue   *queue
 	scratch scratch
+	// destinations are where the client may be reached, as it says.
+	destinations *destinations
 
 	// negotiation is held for the whole of one; mu guards the fields and is never held while pion works.
 	negotiation sync.Mutex
@@ -50,7 +52,7 @@ const offerAgain = 10 * time.Second
 func newSubscriber(p *Peer) *subscriber {
 	return &subscriber{
 		peer: p, queue: newQueue(p.cfg.QueuePackets), subs: map[uuid.UUID]*subscription{}, refused: map[uuid.UUID]bool{},
-		free: map[*webrtc.RTPTransceiver]bool{},
+		free: map[*webrtc.RTPTransceiver]bool{}, destinations: newDestinations(p.room.server.allowed),
 	}
 }
 
@@ -300,6 +302,10 @@ func (s *subscriber) answer(ctx context.Context, version uint64, text string) er
 		s.peer.spawn(func() { s.renew(pc) })
 		return nil
 	}
+	text, err := s.destinations.describe(text)
+	if err != nil {
+		return err
+	}
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: text}); err != nil {
 		return fmt.Errorf("%w: not accepted as an answer", ErrInvalidSDP)
 	}
@@ -314,7 +320,7 @@ func (s *subscriber) answer(ctx context.Context, version uint64, text string) er
 	}
 	s.mu.Unlock()
 	for _, c := range waiting {
-		_ = pc.AddICECandidate(c)
+		_ = s.destinations.add(pc, c)
 	}
 	s.refuse(&description)
 	s.peer.poke()
@@ -375,10 +381,7 @@ func (s *subscriber) candidate(c webrtc.ICECandidateInit) error {
 		return nil
 	}
 	s.mu.Unlock()
-	if err := pc.AddICECandidate(c); err != nil {
-		return fmt.Errorf("%w: a candidate that can't be read", ErrInvalidSDP)
-	}
-	return nil
+	return s.destinations.add(pc, c)
 }
 
 // close ends all subscriptions and the connection.
