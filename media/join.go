@@ -207,6 +207,8 @@ func (n *Node) count(ctx context.Context, request string, err error) {
 	case reason == protocol.ReasonInternal, reason == protocol.ReasonUnavailable:
 	case reason != "":
 		result = resultRefused
+		// Bounded by the limit on joins. Why somebody can't get in is what operators are asked first.
+		n.log.InfoContext(ctx, "join refused", slog.String("request", request), slog.String("reason", reason))
 	}
 	n.metrics.joins.WithLabelValues(request, result).Inc()
 	if err != nil && reasonOf(err) == "" && ctx.Err() == nil {

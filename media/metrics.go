@@ -5,13 +5,17 @@ import "github.com/prometheus/client_golang/prometheus"
 // metrics of a node. Results and reasons are of closed sets.
 type metrics struct {
 	meetings prometheus.GaugeFunc
+	members  prometheus.GaugeFunc
 	starts   *prometheus.CounterVec
 	joins    *prometheus.CounterVec
 	updates  prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer, running func() float64) *metrics {
+func newMetrics(r prometheus.Registerer, running, connected func() float64) *metrics {
 	m := &metrics{
+		members: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "anteroom", Subsystem: "media", Name: "connected_participants", Help: "Participants that are connected, waiting ones too.",
+		}, connected),
 		meetings: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "anteroom", Subsystem: "media", Name: "meetings", Help: "Meetings that run."}, running),
 		starts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "anteroom", Subsystem: "media", Name: "sessions_total", Help: "Sessions of meetings begun: started, revived or failed.",
@@ -23,7 +27,7 @@ func newMetrics(r prometheus.Registerer, running func() float64) *metrics {
 			Namespace: "anteroom", Subsystem: "media", Name: "settings_updates_total", Help: "Changes of settings handed to running meetings.",
 		}),
 	}
-	r.MustRegister(m.meetings, m.starts, m.joins, m.updates)
+	r.MustRegister(m.meetings, m.members, m.starts, m.joins, m.updates)
 	return m
 }
 

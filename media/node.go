@@ -61,7 +61,7 @@ func New(cfg Config, deps Deps) (*Node, error) {
 		due:       make(map[*link]struct{}),
 		policies:  make(map[string]struct{}),
 	}
-	n.metrics = newMetrics(deps.Registry, func() float64 { return float64(n.Meetings()) })
+	n.metrics = newMetrics(deps.Registry, func() float64 { return float64(n.Meetings()) }, n.connected)
 	return n, nil
 }
 
@@ -70,6 +70,13 @@ func (n *Node) Meetings() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.running)
+}
+
+// connected counts the connections that are in a meeting.
+func (n *Node) connected() float64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return float64(len(n.links))
 }
 
 // Run hands changes to running meetings and renews resume tokens until ctx ends; then it refuses joins, ends all connections and meetings, closes

@@ -80,12 +80,15 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 	}
 	n.metrics.starts.WithLabelValues(result).Inc()
 	r.meeting = m
+	about := []any{slog.String("call", m.Call().String()), slog.String("meeting", r.id), slog.String("org", facts.Organization.ID)}
+	n.log.InfoContext(ctx, "session of a meeting runs", append(about, slog.String("result", result))...)
 	close(r.ready)
 	// What changed between reading the facts and being found by their watcher is handed over now.
 	if now, ok := n.deps.Control.Meeting(r.id); !ok || !reflect.DeepEqual(now, facts) {
 		n.settingsChanged(r.id)
 	}
 	<-m.Done()
+	n.log.InfoContext(ctx, "session of a meeting has ended here", about...)
 	n.mu.Lock()
 	delete(n.running, r.id)
 	n.ended[m.Call()] = time.Now()
