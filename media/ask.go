@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -85,7 +84,7 @@ func (n *Node) Users(ctx context.Context, org, meetingID string) ([]Present, err
 
 // Messages is chat history for who bears a participant's resume token: exactly what the participant gets over its connection. Who left, or whose
 // meeting has ended, gets not_in_meeting (M2), and so does who asks about another meeting than the token's.
-func (n *Node) Messages(ctx context.Context, meetingID, token string, req protocol.ChatHistory) (protocol.ChatMessages, error) {
+func (n *Node) Messages(_ context.Context, meetingID, token string, req protocol.ChatHistory) (protocol.ChatMessages, error) {
 	opened, _, err := n.openToken(token)
 	if err != nil {
 		return protocol.ChatMessages{}, err
@@ -103,7 +102,7 @@ func (n *Node) Messages(ctx context.Context, meetingID, token string, req protoc
 	if s == nil || r.meeting.Call() != opened.Ticket.Call {
 		return protocol.ChatMessages{}, notInMeeting()
 	}
-	return history(ctx, s.member, req)
+	return s.member.History(req) //nolint:wrapcheck // it is for whoever asked
 }
 
 // UserMessages is chat history for an org user who is in the meeting, as the first to have come of those at whose clients the user is.
@@ -119,26 +118,9 @@ func (n *Node) UserMessages(ctx context.Context, org, meetingID, user string, re
 	if member == nil {
 		return protocol.ChatMessages{}, notInMeeting()
 	}
-	return history(ctx, member, req)
+	return member.History(req) //nolint:wrapcheck // it is for whoever asked
 }
 
 func notInMeeting() *protocol.Error {
 	return refuse(protocol.ReasonNotInMeeting, "", "You are not in the meeting, or not any more, so its messages can't be read.")
-}
-
-func history(ctx context.Context, member *meeting.Member, req protocol.ChatHistory) (protocol.ChatMessages, error) {
-	none := protocol.ChatMessages{}
-	body, err := json.Marshal(req)
-	if err != nil {
-		return none, fmt.Errorf("encode history request: %w", err)
-	}
-	reply, err := member.Handle(ctx, protocol.TypeChatHistory, body)
-	if err != nil {
-		return none, err
-	}
-	messages, ok := reply.(protocol.ChatMessages)
-	if !ok {
-		return none, fmt.Errorf("read chat history: reply has type %T", reply)
-	}
-	return messages, nil
 }

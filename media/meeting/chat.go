@@ -278,7 +278,7 @@ func (mb *Member) chatReact(b protocol.ChatReact) error {
 	if err := mb.spend(&mb.limits.react); err != nil {
 		return err
 	}
-	msg.react(mb.id, b.Reaction)
+	m.chat.react(msg, mb.id, b.Reaction)
 	body := protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String(), Reaction: b.Reaction}
 	for _, other := range m.admitted {
 		if other != mb && other.sees(msg) && other.may(policy.ReactChat) {

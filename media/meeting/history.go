@@ -26,26 +26,28 @@ type message struct {
 	reactions map[uuid.UUID]string
 }
 
-// overhead is what a message takes besides its text, about.
-const overhead = 256
+// What a message takes besides its text, and a reaction besides its own, about, in bytes.
+const (
+	overhead         = 256
+	reactionOverhead = 64
+)
 
 func (msg *message) size() int {
 	n := overhead + len(msg.text) + len(msg.name)
 	if msg.file != nil {
 		n += len(msg.file.Name) + len(msg.file.URL)
 	}
+	for _, r := range msg.reactions {
+		n += reactionSize(r)
+	}
 	return n
 }
 
-func (msg *message) react(by uuid.UUID, reaction string) {
+func reactionSize(reaction string) int {
 	if reaction == "" {
-		delete(msg.reactions, by)
-		return
+		return 0
 	}
-	if msg.reactions == nil {
-		msg.reactions = map[uuid.UUID]string{}
-	}
-	msg.reactions[by] = reaction
+	return reactionOverhead + len(reaction)
 }
 
 // wire is the message as a reader sees it: files and reactions are for those who may share and react themselves.
@@ -102,6 +104,11 @@ func (c *chatLog) add(msg *message) {
 	c.messages = append(c.messages, msg)
 	c.byID[msg.id] = msg
 	c.bytes += msg.size()
+	c.evict()
+}
+
+// evict drops the oldest while there is more than is kept.
+func (c *chatLog) evict() {
 	for len(c.messages) > c.maxMessages || (c.bytes > c.maxBytes && len(c.messages) > 1) {
 		c.drop(0)
 	}
@@ -127,7 +134,25 @@ func (c *chatLog) edit(msg *message, text string, at time.Time) bool {
 	}
 	c.bytes += len(text) - len(msg.text)
 	msg.text, msg.editedAt = text, at
+	c.evict()
 	return true
+}
+
+// react notes the reaction of a participant, or takes it back ("").
+func (c *chatLog) react(msg *message, by uuid.UUID, reaction string) {
+	if c.byID[msg.id] != msg {
+		return
+	}
+	c.bytes += reactionSize(reaction) - reactionSize(msg.reactions[by])
+	switch {
+	case reaction == "":
+		delete(msg.reactions, by)
+	case msg.reactions == nil:
+		msg.reactions = map[uuid.UUID]string{by: reaction}
+	default:
+		msg.reactions[by] = reaction
+	}
+	c.evict()
 }
 
 func (c *chatLog) remove(msg *message) bool {
@@ -191,27 +216,28 @@ const (
 	historyMost    = 200
 )
 
-func (mb *Member) chatHistory(b protocol.ChatHistory) (any, error) {
+func (mb *Member) chatHistory(b protocol.ChatHistory) (protocol.ChatMessages, error) {
+	none := protocol.ChatMessages{}
 	m := mb.m
 	m.lock()
 	defer m.unlock()
 	if err := mb.useLocked(policy.ReceiveChat); err != nil {
-		return nil, err
+		return none, err
 	}
 	if b.Limit == 0 {
 		b.Limit = historyDefault
 	}
 	if b.Limit < 1 || b.Limit > historyMost {
-		return nil, invalid("limit", "Ask for 1 to 200 messages.")
+		return none, invalid("limit", "Ask for 1 to 200 messages.")
 	}
 	if err := mb.spend(&mb.limits.history); err != nil {
-		return nil, err
+		return none, err
 	}
 	before := open64
 	if b.Before != "" {
 		msg, err := m.messageFor(mb, "before", b.Before)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
 		before = msg.seq
 	}

@@ -180,18 +180,12 @@ func (mb *Member) Handle(ctx context.Context, typ string, body json.RawMessage) 
 	}
 	mb.m.lock()
 	mb.setReady() // a client that asks has had the reply to its join
-	gone := mb.state == protocol.StateGone
-	var err error
-	if !gone && typ != protocol.TypeCandidate && typ != protocol.TypeLeave {
-		err = mb.spend(&mb.limits.control)
-	}
+	err := mb.asks(typ)
 	mb.m.unlock()
-	switch {
-	case gone && typ == protocol.TypeLeave:
-		return struct{}{}, nil
-	case gone:
-		return nil, refusal(protocol.ReasonNotInMeeting)
-	case err != nil:
+	if err != nil {
+		if typ == protocol.TypeLeave {
+			return struct{}{}, nil // gone already
+		}
 		return nil, err
 	}
 	reply, err := h(ctx, mb, body)
@@ -199,6 +193,29 @@ func (mb *Member) Handle(ctx context.Context, typ string, body json.RawMessage) 
 		return nil, err
 	}
 	return reply, nil
+}
+
+// asks tells whether the member may ask for something now. The lock is held.
+func (mb *Member) asks(typ string) error {
+	switch {
+	case mb.state == protocol.StateGone:
+		return refusal(protocol.ReasonNotInMeeting)
+	case typ == protocol.TypeCandidate, typ == protocol.TypeLeave:
+		return nil
+	}
+	return mb.spend(&mb.limits.control)
+}
+
+// History is chat history for somebody who asks otherwise than over the member's connection: unlike a request there, it says nothing of
+// whether the reply to join or resume has arrived. Errors are as of Handle.
+func (mb *Member) History(b protocol.ChatHistory) (protocol.ChatMessages, error) {
+	mb.m.lock()
+	err := mb.asks(protocol.TypeChatHistory)
+	mb.m.unlock()
+	if err != nil {
+		return protocol.ChatMessages{}, err
+	}
+	return mb.chatHistory(b)
 }
 
 // decode reads a body. Text must be valid UTF-8: what would be replaced silently is refused, since texts are kept byte for byte.
