@@ -100,7 +100,8 @@ func accessTable() map[string]access {
 		"getResource":        {about: ofResource, own: readers, any: roles(operator)},
 		"updateResource":     {about: ofResource, own: roles(admin), any: roles(operator)},
 
-		// Changing a meeting is for its organiser or an admin besides; see mayChange.
+		// A meeting is there only for those it concerns (see concerns), or who are in it (meetingInside). Changing and ending it is for its
+		// organiser or an admin; see mayChange.
 		"createMeeting":      {about: ofQuery, own: roles(member)},
 		"listMeetings":       {about: ofQuery, own: roles(admin, member)},
 		"getMeeting":         {about: ofMeeting, own: roles(admin, member)},

@@ -63,18 +63,20 @@ func TestNoRouteIsOutsideTheDocument(t *testing.T) {
 	}
 }
 
-// cells are what the requests of the matrix are about: an organisation with a meeting and a resource each.
-type cells struct{ meeting, resource map[string]string }
+// cells are what the requests of the matrix are about: an organisation with a meeting and a resource each. Every user of the matrix is invited to
+// the meeting; that of stranger has nothing to do with any of them.
+type cells struct{ meeting, resource, stranger map[string]string }
 
 func (s *service) cells() cells {
 	s.t.Helper()
-	out := cells{map[string]string{}, map[string]string{"contoso": s.people.clinic.ID}}
+	out := cells{map[string]string{}, map[string]string{"contoso": s.people.clinic.ID}, map[string]string{}}
+	var users []string
+	for _, role := range identity.Roles() {
+		users = append(users, string(role)+"-1")
+	}
 	for _, org := range []string{"contoso", "fabrikam"} {
-		m, err := s.people.rows.Meetings.Put(s.t.Context(), directory.Meeting{ID: uuid.NewString(), Org: org, Title: "x", Organizer: "somebody"}, 0, "test")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		out.meeting[org] = m.Value.ID
+		out.meeting[org] = s.meeting(directory.Meeting{Org: org, Organizer: "somebody", Invited: users})
+		out.stranger[org] = s.meeting(directory.Meeting{Org: org, Organizer: "somebody", Invited: []string{"someone"}})
 	}
 	r := s.people.clinic
 	r.ID, r.Org = uuid.NewString(), "fabrikam"
@@ -85,12 +87,25 @@ func (s *service) cells() cells {
 	return out
 }
 
+// meeting makes one and tells its id.
+func (s *service) meeting(m directory.Meeting) string {
+	s.t.Helper()
+	m.ID, m.Title = uuid.NewString(), "x"
+	made, err := s.people.rows.Meetings.Put(s.t.Context(), m, 0, "test")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return made.Value.ID
+}
+
 // request is a request of an operation about an organisation, good in all but its body.
 func (c cells) request(op operation, row access, org string) (path string, body any) {
 	path = op.route.Path
 	for name := range op.parameters {
-		replacement := map[string]string{"call_id": "call-1", "stream_id": idOf(10), "user": "ada", "id": org,
-			"recording_id": idOf(11), "file": "x.webm"}[name]
+		replacement := map[string]string{
+			"call_id": "call-1", "stream_id": idOf(10), "user": "ada", "id": org,
+			"recording_id": idOf(11), "file": "x.webm",
+		}[name]
 		if name == "id" && op.parameters[name].In == "path" && strings.Contains(path, "/resources/") {
 			replacement = c.resource[org]
 		} else if name == "id" && !strings.HasPrefix(path, "/v1/organizations/") {
@@ -145,6 +160,35 @@ func wantCode(row access, who identity.Role, own bool) string {
 	return string(CodeOtherOrganization)
 }
 
+// cell is what a request is about: an organisation and, if it is about a meeting, one that the user has nothing to do with or one to which every user
+// is invited.
+type cell struct {
+	org      string
+	stranger bool
+}
+
+func cellsOf(row access) []cell {
+	cells := []cell{{"contoso", false}, {"fabrikam", false}}
+	if row.about == ofMeeting {
+		cells = append(cells, cell{"contoso", true}, cell{"fabrikam", true})
+	}
+	return cells
+}
+
+// wantOfMeeting is what a user of the organisation gets about a meeting that does not run and that somebody else organises.
+func wantOfMeeting(operationID string, stranger bool) string {
+	switch operationID {
+	case "updateMeeting", "renewMeetingLink", "endMeeting":
+		if !stranger {
+			return string(CodeNotOrganizer)
+		}
+	}
+	if stranger {
+		return string(CodeMeetingNotFound)
+	}
+	return ""
+}
+
 func TestEveryCellOfTheTable(t *testing.T) {
 	s := start(t, nil)
 	r := s.rows()
@@ -165,19 +209,26 @@ func TestEveryCellOfTheTable(t *testing.T) {
 		method, pattern, _ := strings.Cut(route, " ")
 		row := table[op.route.Operation.OperationID]
 		for _, role := range append([]identity.Role{""}, identity.Roles()...) {
-			for _, org := range []string{"contoso", "fabrikam"} {
-				who := string(role)
+			for _, cell := range cellsOf(row) {
+				who, org := string(role), cell.org
 				if role != "" && role != identity.Guest && role != identity.Operator {
 					who += "@contoso"
 				}
 				n++
-				path, body := c.request(op, row, org)
+				about := c
+				if cell.stranger {
+					about.meeting = c.stranger
+				}
+				path, body := about.request(op, row, org)
 				got := s.as(who, method, pattern, path, body)
 				code := ""
 				if got.status >= http.StatusBadRequest {
 					code = codeOf(t, got)
 				}
 				want := wantCode(row, role, org == "contoso")
+				if want == "" && row.about == ofMeeting && role != identity.Admin {
+					want = wantOfMeeting(op.route.Operation.OperationID, cell.stranger)
+				}
 				switch {
 				case op.route.Operation.OperationID == "getJoinPageMeeting": // Without the secret it is not found, whoever asks.
 					if code != string(CodeMeetingNotFound) {
@@ -241,6 +292,11 @@ func TestCellsThatMatter(t *testing.T) {
 		{403, "operator", "GET", "/v1/organizations/contoso/users"},
 		{200, "org_user@contoso", "GET", "/v1/meetings/" + c.meeting["contoso"]},
 		{404, "org_user@fabrikam", "GET", "/v1/meetings/" + c.meeting["contoso"]},
+		{404, "org_user@contoso", "GET", "/v1/meetings/" + c.stranger["contoso"]},
+		{404, "support@contoso", "GET", "/v1/meetings/" + c.stranger["contoso"]},
+		{404, "auditor@contoso", "GET", "/v1/meetings/" + c.stranger["contoso"] + "/calendar.ics"},
+		{404, "org_user@contoso", "POST", "/v1/meetings/" + c.stranger["contoso"] + "/end"},
+		{200, "admin@contoso", "GET", "/v1/meetings/" + c.stranger["contoso"]},
 		{404, "org_user@fabrikam", "GET", "/v1/meetings/" + uuid.NewString()},
 		{401, "guest", "GET", "/v1/meetings/" + c.meeting["contoso"]},
 		{403, "operator", "GET", "/v1/meetings/" + c.meeting["contoso"]},

@@ -13,7 +13,7 @@ import (
 
 // GetMeetingCalendar writes a meeting as a calendar entry.
 func (h *handlers) GetMeetingCalendar(ctx context.Context, request openapi.GetMeetingCalendarRequestObject) (openapi.GetMeetingCalendarResponseObject, error) {
-	found, err := h.meeting(ctx, request.Id)
+	found, err := h.ownMeeting(ctx, request.Id)
 	if err != nil {
 		return nil, err
 	}

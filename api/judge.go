@@ -169,6 +169,10 @@ func measuresOf(s *store.StreamFacts) quality.Measures {
 		m.JitterBufferMs, m.HealedRatio = quality.OfPtr(s.JitterBufferMsAvg), quality.OfPtr(s.HealedRatio)
 		m.FreezeMsPerMin, m.ReceivedHeightPx = quality.OfPtr(s.FreezeMsPerMin), quality.OfPtr(s.HeightAvg)
 	}
+	// Our own server sends each viewer the layer that its page has room for: a small picture in a small tile is a choice and no fault.
+	if s.Direction == "inbound" && s.Media != "audio" && s.Source.String() == "media" {
+		m.ReceivedHeightPx, m.BitrateBps = quality.Value{}, quality.Value{}
+	}
 	return m
 }
 

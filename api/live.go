@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,13 +94,35 @@ func live(err error) error {
 	return fmt.Errorf("ask running meeting: %w", err)
 }
 
-// EndMeeting ends the running session.
+// isInside tells whether a user of the organisation is in the running session. Where no meetings run, nobody is.
+func (h *handlers) isInside(ctx context.Context, id, user string) (bool, error) {
+	if h.meetings == nil || user == "" {
+		return false, nil
+	}
+	entries, err := h.meetings.Roster(ctx, id)
+	if errors.Is(err, ErrNotRunning) {
+		return false, nil
+	}
+	if err != nil {
+		return false, live(err)
+	}
+	return slices.ContainsFunc(entries, func(e RosterEntry) bool { return !e.Guest && e.UserID == user }), nil
+}
+
+// EndMeeting ends the running session, for the organiser or an admin. Everybody else who may ends it from within, where policy decides.
 func (h *handlers) EndMeeting(ctx context.Context, request openapi.EndMeetingRequestObject) (openapi.EndMeetingResponseObject, error) {
-	m, err := h.running()
+	found, err := h.meetingInside(ctx, request.Id)
 	if err != nil {
 		return nil, err
 	}
 	who := callerOf(ctx)
+	if err := mayChange(who, found.Value); err != nil {
+		return nil, err
+	}
+	m, err := h.running()
+	if err != nil {
+		return nil, err
+	}
 	if err := m.End(ctx, who.about, request.Id.String(), who.Subject); err != nil {
 		return nil, live(err)
 	}
@@ -108,6 +131,9 @@ func (h *handlers) EndMeeting(ctx context.Context, request openapi.EndMeetingReq
 
 // GetRoster lists who is in the running session.
 func (h *handlers) GetRoster(ctx context.Context, request openapi.GetRosterRequestObject) (openapi.GetRosterResponseObject, error) {
+	if _, err := h.meetingInside(ctx, request.Id); err != nil {
+		return nil, err
+	}
 	m, err := h.running()
 	if err != nil {
 		return nil, err
@@ -134,11 +160,16 @@ func (h *handlers) GetRoster(ctx context.Context, request openapi.GetRosterReque
 
 // ListMessages lists messages of the running session for somebody who is in it.
 func (h *handlers) ListMessages(ctx context.Context, request openapi.ListMessagesRequestObject) (openapi.ListMessagesResponseObject, error) {
+	who := callerOf(ctx)
+	if who.participant == "" { // A participant's token is held against the session itself.
+		if _, err := h.meetingInside(ctx, request.Id); err != nil {
+			return nil, err
+		}
+	}
 	m, err := h.running()
 	if err != nil {
 		return nil, err
 	}
-	who := callerOf(ctx)
 	query := MessageQuery{
 		MeetingID: request.Id.String(), ParticipantToken: who.participant, Org: who.Org, UserID: who.Subject,
 		Before: value(request.Params.Before), Limit: defaultMessages,

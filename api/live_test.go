@@ -59,7 +59,7 @@ func TestRunningMeetings(t *testing.T) {
 	c := s.cells()
 	live.id = c.meeting["contoso"]
 	path := "/v1/meetings/" + live.id
-	s.send(204, "org_user:ada@contoso", http.MethodPost, meetingRoute+"/end", path+"/end", nil)
+	s.send(204, "org_user:somebody@contoso", http.MethodPost, meetingRoute+"/end", path+"/end", nil)
 	roster := read[object](t, s.send(200, "org_user:ada@contoso", http.MethodGet, meetingRoute+"/roster", path+"/roster", nil))
 	want := object{"running": true, "participants": []any{
 		object{"participant_id": idOf(1), "display_name": "Ada", "kind": "org_user", "external": false, "connected": true},
@@ -69,7 +69,7 @@ func TestRunningMeetings(t *testing.T) {
 		t.Errorf("roster (-want +got):\n%s", diff)
 	}
 	other := "/v1/meetings/" + c.meeting["fabrikam"]
-	if code, _ := s.problem(s.send(409, "org_user@fabrikam", http.MethodPost, meetingRoute+"/end", other+"/end", nil)); code != "meeting_not_running" {
+	if code, _ := s.problem(s.send(409, "admin@fabrikam", http.MethodPost, meetingRoute+"/end", other+"/end", nil)); code != "meeting_not_running" {
 		t.Errorf("code %s", code)
 	}
 	if got := read[object](t, s.send(200, "org_user@fabrikam", http.MethodGet, meetingRoute+"/roster", other+"/roster", nil)); got["running"] != false {
@@ -83,7 +83,7 @@ func TestRunningMeetings(t *testing.T) {
 		t.Errorf("messages %v", got)
 	}
 	messages(200, "", "", ParticipantTokenHeader, "in")
-	for who, header := range map[string][]string{"org_user:bob@contoso": nil, "": {ParticipantTokenHeader, "left"}} {
+	for who, header := range map[string][]string{"org_user:somebody@contoso": nil, "": {ParticipantTokenHeader, "left"}} {
 		if code, _ := s.problem(messages(403, who, "", header...)); code != "not_in_meeting" {
 			t.Errorf("%s: %s", who, code)
 		}
@@ -94,13 +94,65 @@ func TestRunningMeetings(t *testing.T) {
 	if code, _ := s.problem(messages(401, "", "")); code != "token_missing" {
 		t.Errorf("code %s", code)
 	}
-	if live.asked[0] != "end contoso by ada" || live.asked[2] != `messages "" contoso ada "9" 7` || live.asked[3] != `messages "in"   "" 50` {
+	if live.asked[0] != "end contoso by somebody" || live.asked[2] != `messages "" contoso ada "9" 7` || live.asked[3] != `messages "in"   "" 50` {
 		t.Errorf("asked %q", live.asked)
 	}
 	none := start(t, nil)
 	id := none.cells().meeting["contoso"]
 	if code, _ := none.problem(none.send(503, "admin@contoso", http.MethodPost, meetingRoute+"/end", "/v1/meetings/"+id+"/end", nil)); code != "media_unavailable" {
 		t.Errorf("without media: %s", code)
+	}
+}
+
+// Whoever knows a meeting's id and has nothing to do with it is told that there is none, so that neither the link nor who is there gets out, and
+// ends nothing. Of those who have, only the organiser and admins end it by HTTP: who else may is for policy, within the meeting.
+func TestMeetingsAreForThoseTheyConcern(t *testing.T) {
+	live := &oneMeeting{roster: []RosterEntry{
+		{Participant: uuid.New(), DisplayName: "Ada", UserID: "ada", Connected: true}, {Participant: uuid.New(), DisplayName: "Canary", Guest: true, UserID: "eve"},
+	}}
+	s := start(t, func(_ *Config, d *Deps) { d.Meetings = live })
+	live.id = s.meeting(directory.Meeting{Org: "contoso", Kind: directory.MeetingWebinar, Organizer: "olga", Invited: []string{"ina"}, Presenters: []string{"pia"}})
+	type answers struct{ get, calendar, graph, roster, messages, change, renew, end int }
+	for who, want := range map[string]answers{
+		"org_user:olga@contoso":  {200, 200, 200, 200, 403, 428, 200, 204},
+		"admin@contoso":          {200, 200, 200, 200, 403, 428, 200, 204},
+		"org_user:ina@contoso":   {200, 200, 200, 200, 403, 403, 403, 403},
+		"org_user:pia@contoso":   {200, 200, 200, 200, 403, 403, 403, 403},
+		"org_user:ada@contoso":   {404, 404, 404, 200, 200, 404, 404, 403}, // By the link, uninvited: in the running session.
+		"org_user:eve@contoso":   {404, 404, 404, 404, 404, 404, 404, 404}, // Has the id of a guest who is in.
+		"support@contoso":        {404, 404, 404, 404, 404, 404, 404, 404},
+		"auditor@contoso":        {404, 404, 404, 404, 404, 404, 404, 404},
+		"policy_author@contoso":  {404, 404, 404, 404, 404, 404, 404, 404},
+		"org_user:olga@fabrikam": {404, 404, 404, 404, 404, 404, 404, 404},
+		"admin@fabrikam":         {404, 404, 404, 404, 404, 404, 404, 404},
+	} {
+		ask := func(method, pattern, path string, body any) int {
+			t.Helper()
+			got := s.send(0, who, method, pattern, path, body)
+			if got.status == http.StatusNotFound {
+				unknown := s.send(404, who, method, pattern, strings.Replace(path, live.id, uuid.NewString(), 1), body)
+				if codeOf(t, got) != codeOf(t, unknown) {
+					t.Errorf("%s %s as %s: %s, and of an unknown meeting %s", method, path, who, got.body, unknown.body)
+				}
+			}
+			return got.status
+		}
+		path := "/v1/meetings/" + live.id
+		got := answers{
+			get: ask("GET", meetingRoute, path, nil), calendar: ask("GET", meetingRoute+"/calendar.ics", path+"/calendar.ics", nil),
+			graph:  ask("GET", "/communications/onlineMeetings/:id", "/communications/onlineMeetings/"+live.id, nil),
+			roster: ask("GET", meetingRoute+"/roster", path+"/roster", nil), messages: ask("GET", meetingRoute+"/messages", path+"/messages", nil),
+			change: ask("PATCH", meetingRoute, path, object{"title": "y"}), renew: ask("POST", meetingRoute+"/link", path+"/link", nil),
+			end: ask("POST", meetingRoute+"/end", path+"/end", nil),
+		}
+		if got != want {
+			t.Errorf("%s gets %+v, want %+v", who, got, want)
+		}
+	}
+	for _, asked := range live.asked {
+		if strings.HasPrefix(asked, "end ") && asked != "end contoso by olga" && asked != "end contoso by admin-1" {
+			t.Errorf("asked: %s", asked)
+		}
 	}
 }
 
@@ -223,7 +275,7 @@ func TestCalendar(t *testing.T) {
 
 func TestRule_J1_TheLinkIsInTheAPIAndInTheCalendarEntry(t *testing.T) {
 	s := start(t, nil)
-	m := read[object](t, s.send(201, "org_user:ada@contoso", http.MethodPost, meetingsRoute, meetingsRoute, object{"title": "Stand-up"}))
+	m := read[object](t, s.send(201, "org_user:ada@contoso", http.MethodPost, meetingsRoute, meetingsRoute, object{"title": "Stand-up", "invited": []string{"bob"}}))
 	link, _ := m["join_url"].(string)
 	path := "/v1/meetings/" + m["id"].(string) + "/calendar.ics"
 	got := s.send(200, "org_user:bob@contoso", http.MethodGet, meetingRoute+"/calendar.ics", path, nil)

@@ -51,7 +51,7 @@ func (h *handlers) ListMeetings(ctx context.Context, request openapi.ListMeeting
 		return nil, err //nolint:wrapcheck // the store says what it did
 	}
 	list = slices.DeleteFunc(list, func(m meeting) bool {
-		return !who.has(identity.Admin) && !m.Value.IsInvited(who.Subject) && !m.Value.IsPresenter(who.Subject)
+		return !concerns(who, m.Value)
 	})
 	page, next, err := pageOf(list, func(m directory.Meeting) string { return m.ID }, request.Params.PageToken, pageSize(request.Params.PageSize), fingerprintOf(ctx))
 	if err != nil {
@@ -107,6 +107,38 @@ func (h *handlers) meeting(ctx context.Context, id uuid.UUID) (meeting, error) {
 	return found, err //nolint:wrapcheck // the store says what it did
 }
 
+// concerns tells whether a meeting is one of the caller's: organiser, invited, presenter, or an admin of its organisation. No other role makes
+// it one, not support either: who sees a meeting sees its link.
+func concerns(who caller, m directory.Meeting) bool {
+	return who.has(identity.Admin) || m.IsInvited(who.Subject) || m.IsPresenter(who.Subject)
+}
+
+// ownMeeting reads a meeting that concerns the caller. To others it is as if there were none.
+func (h *handlers) ownMeeting(ctx context.Context, id uuid.UUID) (meeting, error) {
+	found, err := h.meeting(ctx, id)
+	if err == nil && !concerns(callerOf(ctx), found.Value) {
+		return meeting{}, &Error{Code: CodeMeetingNotFound}
+	}
+	return found, err
+}
+
+// meetingInside is ownMeeting, for whoever is in the running session besides: by the link, uninvited.
+func (h *handlers) meetingInside(ctx context.Context, id uuid.UUID) (meeting, error) {
+	found, err := h.meeting(ctx, id)
+	who := callerOf(ctx)
+	if err != nil || concerns(who, found.Value) {
+		return found, err
+	}
+	inside, err := h.isInside(ctx, found.Value.ID, who.Subject)
+	if err == nil && !inside {
+		err = &Error{Code: CodeMeetingNotFound}
+	}
+	if err != nil {
+		return meeting{}, err
+	}
+	return found, nil
+}
+
 // mayChange holds the caller to be the meeting's organiser or an admin.
 func mayChange(who caller, m directory.Meeting) error {
 	if who.has(identity.Admin) || (m.Organizer != "" && m.Organizer == who.Subject) {
@@ -117,7 +149,7 @@ func mayChange(who caller, m directory.Meeting) error {
 
 // GetMeeting shows one meeting.
 func (h *handlers) GetMeeting(ctx context.Context, request openapi.GetMeetingRequestObject) (openapi.GetMeetingResponseObject, error) {
-	found, err := h.meeting(ctx, request.Id)
+	found, err := h.ownMeeting(ctx, request.Id)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +162,7 @@ func (h *handlers) GetMeeting(ctx context.Context, request openapi.GetMeetingReq
 
 // UpdateMeeting changes one meeting.
 func (h *handlers) UpdateMeeting(ctx context.Context, request openapi.UpdateMeetingRequestObject) (openapi.UpdateMeetingResponseObject, error) {
-	old, err := h.meeting(ctx, request.Id)
+	old, err := h.ownMeeting(ctx, request.Id)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +199,7 @@ const linkAttempts = 5
 func (h *handlers) RenewMeetingLink(ctx context.Context, request openapi.RenewMeetingLinkRequestObject) (openapi.RenewMeetingLinkResponseObject, error) {
 	who := callerOf(ctx)
 	for attempt := 1; ; attempt++ {
-		old, err := h.meeting(ctx, request.Id)
+		old, err := h.ownMeeting(ctx, request.Id)
 		if err != nil {
 			return nil, err
 		}

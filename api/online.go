@@ -20,7 +20,7 @@ const graphPrefix = "/communications/"
 // GetOnlineMeeting shows a meeting as Microsoft Graph does
 // (https://learn.microsoft.com/graph/api/resources/onlinemeeting). Guests are never in it (rule M8).
 func (h *handlers) GetOnlineMeeting(ctx context.Context, request openapi.GetOnlineMeetingRequestObject) (openapi.GetOnlineMeetingResponseObject, error) {
-	found, err := h.meeting(ctx, request.Id)
+	found, err := h.ownMeeting(ctx, request.Id)
 	if err != nil {
 		return nil, err
 	}

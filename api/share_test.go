@@ -94,7 +94,7 @@ func TestPagesOfRegisteredOriginsMayAsk(t *testing.T) {
 
 // A cookie that comes along with another site's page proves nobody.
 func TestCookiesOfOtherPagesAreNotTaken(t *testing.T) {
-	live := &oneMeeting{}
+	live := &oneMeeting{roster: []RosterEntry{{DisplayName: "Ada", UserID: "ada"}}}
 	s := start(t, func(c *Config, d *Deps) { c.PublicURL, d.Meetings = publicURL, live })
 	s.withOrigins()
 	live.id = s.cells().meeting["contoso"]
