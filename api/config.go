@@ -26,6 +26,9 @@ type Config struct {
 	JoinPagePerMinute int `koanf:"join_page_per_minute"`
 	// GuestCallsPerMinute is how many calls the guests of one resource may start a minute. Default 120.
 	GuestCallsPerMinute int `koanf:"guest_calls_per_minute"`
+	// TrustedProxies are networks ("10.0.0.0/8") whose X-Forwarded-For header is believed: by it the limits per address tell callers apart. Default
+	// none.
+	TrustedProxies []string `koanf:"trusted_proxies"`
 	// AllowedHosts are names that requests may address the service by (the Host header), besides loopback addresses and "localhost";
 	// for a proxy in front. Default none.
 	AllowedHosts []string `koanf:"allowed_hosts"`
@@ -106,6 +109,11 @@ func (c Config) Validate() error {
 	for i, host := range c.AllowedHosts {
 		if host == "" || strings.ContainsAny(host, "/:@ ") {
 			errs = append(errs, fmt.Errorf("allowed_hosts[%d]: %q is not a host name without port", i, host))
+		}
+	}
+	for i, network := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			errs = append(errs, fmt.Errorf("trusted_proxies[%d]: %q is not a network such as 10.0.0.0/8", i, network))
 		}
 	}
 	for field, value := range map[string]int64{

@@ -7,11 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/directory"
@@ -72,7 +70,7 @@ func (h *handlers) CreateJoinPageToken(ctx context.Context, _ openapi.CreateJoin
 	if h.joinPage == nil {
 		return nil, &Error{Code: CodeIdentityUnavailable}
 	}
-	if !h.limits.joinPage.allow(remoteIn(ctx), "") {
+	if !h.limits.joinPage.allow(h.proxies.client(requestIn(ctx)), "") {
 		return nil, &Error{Code: CodeTooManyRequests}
 	}
 	token, err := h.joinPage.SignGuest()
@@ -91,7 +89,7 @@ func (h *handlers) GetJoinPageMeeting(ctx context.Context, request openapi.GetJo
 	if h.links == nil {
 		return nil, &Error{Code: CodeIdentityUnavailable}
 	}
-	if !h.limits.lookups.allow(remoteIn(ctx), "") {
+	if !h.limits.lookups.allow(h.proxies.client(requestIn(ctx)), "") {
 		return nil, &Error{Code: CodeTooManyRequests}
 	}
 	id := strings.ToLower(request.Id)
@@ -103,59 +101,4 @@ func (h *handlers) GetJoinPageMeeting(ctx context.Context, request openapi.GetJo
 	return openapi.GetJoinPageMeeting200JSONResponse{
 		MeetingId: facts.Meeting.ID, Organization: facts.Organization.ID, OrganizationName: facts.Organization.Name, Kind: openapi.MeetingKind(facts.Meeting.Kind),
 	}, nil
-}
-
-// limits bound what can be asked without saying who asks.
-type limits struct{ joinPage, lookups, calls *limiter }
-
-// maxRemembered bounds how many addresses a limiter knows at once; when it is full it starts anew, so that memory stays bounded.
-const maxRemembered = 20_000
-
-// limiter lets each address, or each resource, ask so often, and all together a hundred times that.
-type limiter struct {
-	perKey  rate.Limit
-	burst   int
-	overall *rate.Limiter
-
-	mu    sync.Mutex
-	known map[string]*rate.Limiter // guarded by mu
-}
-
-// newLimiter takes how often a minute. A minute's worth may come at once.
-func newLimiter(perMinute int) *limiter {
-	return &limiter{
-		perKey: rate.Limit(float64(perMinute) / 60), burst: perMinute,
-		overall: rate.NewLimiter(rate.Limit(float64(perMinute)/60*100), perMinute*100), known: make(map[string]*rate.Limiter),
-	}
-}
-
-// allow counts one request of an address or a name. IPv6 addresses count by their network of 64 bits, which one machine may have whole.
-func (l *limiter) allow(address netip.Addr, name string) bool {
-	key := name
-	if address.IsValid() {
-		key = address.String()
-		if prefix, err := address.Prefix(64); err == nil && address.Is6() {
-			key = prefix.String()
-		}
-	}
-	l.mu.Lock()
-	one, ok := l.known[key]
-	if !ok {
-		if len(l.known) >= maxRemembered {
-			clear(l.known)
-		}
-		one = rate.NewLimiter(l.perKey, l.burst)
-		l.known[key] = one
-	}
-	l.mu.Unlock()
-	return one.Allow() && l.overall.Allow()
-}
-
-// remoteIn is the address that the request in a context came from.
-func remoteIn(ctx context.Context) netip.Addr {
-	r := requestIn(ctx)
-	if r == nil {
-		return netip.Addr{}
-	}
-	return remoteOf(r)
 }

@@ -117,6 +117,7 @@ type handlers struct {
 	// recordings is nil where there is no folder of them.
 	recordings Recordings
 	limits     limits
+	proxies    proxies
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -158,6 +159,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		limits: limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
+		proxies: newProxies(cfg.TrustedProxies),
 	}
 	s.route(h, doc, m)
 	s.http = &http.Server{
