@@ -53,6 +53,9 @@ type member struct {
 	finished  []*eventpb.StreamEnded
 	notes     []string
 	offers    int
+	// version and text of the newest offer.
+	version uint64
+	text    string
 	mids      map[string]Subscribed
 	received  map[uuid.UUID]*received
 	// times are the sender reports that came, by SSRC.
@@ -193,6 +196,7 @@ func (m *member) SubscribeOffer(version uint64, sdp string, tracks []Subscribed)
 	m.mu.Unlock()
 	m.note(func() {
 		m.offers++
+		m.version, m.text = version, sdp
 		m.mids = map[string]Subscribed{}
 		for _, track := range tracks {
 			m.mids[track.Mid] = track

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/transport/v5"
@@ -27,14 +26,11 @@ type Server struct {
 	allowed func(netip.Addr) bool
 
 	// mu guards what follows.
-	mu          sync.Mutex
-	sockets     *sockets
-	engines     map[Side]*engine
-	rooms       map[*Room]struct{}
-	closed      bool
-	certificate *webrtc.Certificate
-	// renewAt is when new connections get a new certificate; pion's are good for a month.
-	renewAt time.Time
+	mu      sync.Mutex
+	sockets *sockets
+	engines map[Side]*engine
+	rooms   map[*Room]struct{}
+	closed  bool
 }
 
 // New makes a server; it opens nothing.
@@ -157,24 +153,30 @@ func (s *Server) connect(side Side, buffers buffers, interceptors ...interceptor
 	if engine == nil {
 		return nil, errNotListening
 	}
-	if now := time.Now(); s.certificate == nil || now.After(s.renewAt) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("make key of media: %w", err)
-		}
-		certificate, err := webrtc.GenerateCertificate(key)
-		if err != nil {
-			return nil, fmt.Errorf("make certificate of media: %w", err)
-		}
-		s.certificate, s.renewAt = certificate, now.Add(7*24*time.Hour)
+	certificate, err := newCertificate()
+	if err != nil {
+		return nil, err
 	}
 	pc, err := engine.api(buffers, interceptors...).NewPeerConnection(webrtc.Configuration{
-		Certificates: []webrtc.Certificate{*s.certificate}, BundlePolicy: webrtc.BundlePolicyMaxBundle,
+		Certificates: []webrtc.Certificate{*certificate}, BundlePolicy: webrtc.BundlePolicyMaxBundle,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make %s connection: %w", side, err)
 	}
 	return pc, nil
+}
+
+// newCertificate is for one connection: what a member does to its own changes nobody else's. It takes some tenths of a millisecond.
+func newCertificate() (*webrtc.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make key of media: %w", err)
+	}
+	certificate, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate of media: %w", err)
+	}
+	return certificate, nil
 }
 
 // NewRoom makes an empty room.

@@ -297,8 +297,7 @@ func (s *subscriber) answer(ctx context.Context, version uint64, text string) er
 		return nil
 	}
 	if foreign {
-		// The client has made its connection anew. It can't be told to make it once more but by keys that don't fit it.
-		s.peer.room.server.changeCertificate()
+		// The client has made its connection anew. It can't be told to make it once more but by keys that don't fit it: each connection has its own.
 		s.peer.spawn(func() { s.renew(pc) })
 		return nil
 	}
@@ -339,13 +338,6 @@ func fingerprintOf(description *sdp.SessionDescription) string {
 		}
 	}
 	return ""
-}
-
-// changeCertificate has the next connection made with another key.
-func (s *Server) changeCertificate() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.certificate = nil
 }
 
 // refuse gives up what the client did not accept: it can't decode it.
