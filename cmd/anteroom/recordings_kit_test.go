@@ -183,7 +183,7 @@ func (p *person) play(sound, picture *reel) *actor {
 	p.do(err)
 	a := &actor{person: p, sound: sound, picture: picture, tracks: map[string]*reel{}, pc: pc}
 	connected, end := make(chan struct{}), make(chan struct{})
-	var once, running = sync.Once{}, sync.WaitGroup{}
+	once, running := sync.Once{}, sync.WaitGroup{}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		if s == webrtc.PeerConnectionStateConnected {
 			once.Do(func() { close(connected) })

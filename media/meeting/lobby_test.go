@@ -262,7 +262,9 @@ func TestHostLeavesWhileGuestIsAdmitted(t *testing.T) {
 			answered <- u.admit(t.Context(), []uuid.UUID{g.ID()})
 		}()
 		synctest.Wait()
-		u.leave()
+		if err := u.leave(); err != nil {
+			t.Error(err)
+		}
 		k.notes.set(func(n *notes) { n.gate = nil })
 		close(gate)
 		if err := <-answered; reasonOf(err) != string(policy.WaitingForHost) {

@@ -190,7 +190,9 @@ func TestReviveAfterTheNodeWasLost(t *testing.T) {
 		synctest.Wait()
 		(&person{Member: first, screen: &screen{}, k: k}).stateIs(protocol.StateAdmitted) // an org user had let it in
 
-		first.leave()
+		if err := first.leave(); err != nil {
+			t.Error(err)
+		}
 		if _, _, err := m.Resume(t.Context(), inside, &screen{}); !errors.Is(err, ErrResumeExpired) {
 			t.Errorf("resume after leaving: %v", err)
 		}
