@@ -12,7 +12,7 @@ type Config struct {
 	AllowPrivate bool `koanf:"allow_private"`
 	// Timeout bounds one attempt. Default 10s.
 	Timeout time.Duration `koanf:"timeout"`
-	// Attempts is how often an event is tried at one target. Default 8: with the pauses below, for about 20 minutes.
+	// Attempts is how often an event is tried at one target. Default 8: with the pauses below, which come to 11 to 13 minutes.
 	Attempts int `koanf:"attempts"`
 	// FirstPause follows the first failure; each further one is twice as long, with up to a quarter of jitter. Default 5s.
 	FirstPause time.Duration `koanf:"first_pause"`
