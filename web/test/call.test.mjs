@@ -108,6 +108,58 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     assert.deepEqual(who.errors(), []);
   });
 
+  test("A page that is loaded anew comes back to its place: waiting, then in the call with its camera", async (t) => {
+    const who = await windows(t, "Reloaded");
+    await enter(who.guest, who.link, "Sam Guest");
+    await who.guest.getByRole("heading", { name: "Waiting for the host" }).waitFor();
+    const place = () => who.guest.locator("#support-code").textContent();
+    const before = await place();
+    await who.guest.reload();
+    await who.guest.getByRole("heading", { name: "Waiting for the host" }).waitFor();
+    assert.equal(await place(), before);
+    await enter(who.host, who.link);
+    await openPanel(who.host, "Lobby");
+    await who.host.getByRole("button", { name: "Admit Sam Guest" }).click();
+    await Promise.all([awaitFrames(who.host), awaitFrames(who.guest)]);
+    for (const page of [who.guest, who.host]) {
+      await page.reload();
+      await page.locator(".call").waitFor();
+      await Promise.all([awaitFrames(who.host), awaitFrames(who.guest)]);
+      assert.equal(await who.host.locator(".tile").count(), 2);
+    }
+    assert.equal(await place(), before);
+    assert.equal(await who.host.locator(".tile.self").getByText(HOST).count(), 1);
+    await who.guest.locator(".bar").getByRole("button", { name: "Leave" }).click();
+    await who.guest.getByRole("heading", { name: "You left the meeting" }).waitFor();
+    await who.guest.reload();
+    await who.guest.getByLabel("Your name").waitFor();
+    assert.deepEqual(who.errors(), []);
+  });
+
+  test("Somebody signed in joins as a guest from a second window", async (t) => {
+    const who = await windows(t, "Twice");
+    await enter(who.host, who.link);
+    await who.host.locator(".call").waitFor();
+    const second = await who.host.context().newPage();
+    await second.goto(who.link);
+    await second.getByText(`You join as ${HOST}`).waitFor();
+    await screenshot(second, "22-signed-in");
+    await second.getByRole("button", { name: "Join as a guest instead" }).click();
+    await second.getByLabel("Your name").fill("Sam Guest");
+    await assertAccessible(second);
+    await screenshot(second, "23-as-guest");
+    await second.getByRole("button", { name: "Join", exact: true }).click();
+    await second.getByRole("heading", { name: "You are in the lobby" }).waitFor();
+    await openPanel(who.host, "Lobby");
+    await who.host.locator(".lobby li", { hasText: "Sam Guest" }).getByText("External").waitFor();
+    await second.getByRole("button", { name: "Leave" }).click();
+    await second.getByRole("button", { name: "Join again" }).click();
+    await second.getByRole("button", { name: "Sign out" }).click();
+    await second.getByLabel("Your name").waitFor();
+    await second.getByRole("link", { name: "Sign in" }).waitFor();
+    assert.deepEqual(who.errors(), []);
+  });
+
   test("A link that leads nowhere says so", async (t) => {
     const { context, page } = await newWindow(browser);
     t.after(() => context.close());

@@ -1,7 +1,7 @@
 import { Call } from "./call.js";
 import { DeviceManager, type LocalVideoStream } from "./devices.js";
 import { AnteroomError } from "./errors.js";
-import type { ClientInfo } from "./protocol.js";
+import type { ClientInfo, Join, Resume } from "./protocol.js";
 
 /** The path of the WebSocket on the server. */
 export const CONNECT_PATH = "/v1/connect";
@@ -31,6 +31,17 @@ export interface JoinOptions {
   client?: ClientInfo;
 }
 
+/** How to come back after the page was loaded anew. */
+export interface ResumeOptions {
+  /** The service; default: the host of this page. */
+  serverUrl?: string;
+  /** The last `Call.resumeToken`. */
+  resumeToken: string;
+  /** As for joining. */
+  audio?: { enabled?: boolean; muted?: boolean };
+  camera?: LocalVideoStream;
+}
+
 /** CallClient joins meetings. One of it per page is enough. */
 export class CallClient {
   #devices: DeviceManager | undefined;
@@ -46,20 +57,32 @@ export class CallClient {
    */
   async join(options: JoinOptions): Promise<Call> {
     const { meetingId, secret, origin } = locate(options.meeting);
-    const url = new URL(CONNECT_PATH, options.serverUrl ?? origin ?? location.href);
-    url.protocol = url.protocol.replace("http", "ws");
     const token = await options.token?.();
     const userToken = await options.userToken?.();
+    return this.#start(options.serverUrl ?? origin, options, {
+      meeting: meetingId,
+      secret,
+      ...(token && { guest_token: token }),
+      ...(userToken && { user_token: userToken }),
+      ...(options.displayName && { display_name: options.displayName }),
+      client: options.client ?? browser(),
+    });
+  }
+
+  /**
+   * Comes back to the place that the page before had, waiting or in the meeting. Fails with AnteroomError: with reason `resume_expired` when one
+   * was away for longer than the grace, or has left.
+   */
+  async resume(options: ResumeOptions): Promise<Call> {
+    return this.#start(options.serverUrl, options, { resume_token: options.resumeToken });
+  }
+
+  async #start(server: string | undefined, options: Pick<JoinOptions, "audio" | "camera">, join: Join | Resume): Promise<Call> {
+    const url = new URL(CONNECT_PATH, server ?? location.href);
+    url.protocol = url.protocol.replace("http", "ws");
     const call = new Call({
       url: url.href,
-      join: {
-        meeting: meetingId,
-        secret,
-        ...(token && { guest_token: token }),
-        ...(userToken && { user_token: userToken }),
-        ...(options.displayName && { display_name: options.displayName }),
-        client: options.client ?? browser(),
-      },
+      join,
       devices: this.deviceManager,
       muted: options.audio?.muted ?? true,
       microphone: options.audio?.enabled ?? true,

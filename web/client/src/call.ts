@@ -7,7 +7,7 @@ import { AnteroomError } from "./errors.js";
 import { LocalMedia } from "./local-media.js";
 import { MediaStats } from "./media-stats.js";
 import { RemoteParticipant } from "./participants.js";
-import type { Ended, Join, Joined, ParticipantKind, Participant, ServerEvents, Survey, TrackKind } from "./protocol.js";
+import type { Ended, Join, Joined, ParticipantKind, Participant, Resume, ServerEvents, Survey, TrackKind } from "./protocol.js";
 import { Publisher } from "./publisher.js";
 import { Session } from "./session.js";
 import { AudioOutput } from "./streams.js";
@@ -37,6 +37,8 @@ export interface CallEvents {
   trackStopped: { kind: TrackKind; reason: string };
   /** The connection was lost and is being made again, or is there again. */
   isReconnectingChanged: boolean;
+  /** Keep it, and a page that is loaded anew within the grace comes back to the same place with `CallClient.resume`. */
+  resumeTokenChanged: string;
   /** An org user was invited by another. */
   participantInvited: { user: string; by: string };
   /** Sending failed in the background, as after a reconnection. */
@@ -46,7 +48,7 @@ export interface CallEvents {
 /** For this library: what a call starts with. */
 export interface CallOptions {
   url: string;
-  join: Join;
+  join: Join | Resume;
   devices: DeviceManager;
   muted: boolean;
   microphone: boolean;
@@ -80,6 +82,7 @@ export class Call extends Emitter<CallEvents> {
   #displayName = "";
   #reconnecting = false;
   #endReason: CallEndReason | undefined;
+  #resumeToken = "";
   readonly #participants = new Map<string, RemoteParticipant>();
   #speakers: RemoteParticipant[] = [];
   #received: ReceivedTrack[] = [];
@@ -92,6 +95,7 @@ export class Call extends Emitter<CallEvents> {
       event: (type, body) => this.#event(type, body),
       reconnecting: () => this.#setReconnecting(true),
       resumed: (joined) => this.#resumed(joined),
+      token: (token) => this.#setResumeToken(token),
       ended: (ended) => this.#ended(ended),
     });
     this.lobby = new Lobby(this.#session);
@@ -135,6 +139,11 @@ export class Call extends Emitter<CallEvents> {
   /** What to tell support: the call's and one's own id. */
   get supportCode(): string {
     return this.#joined ? `${this.id}/${this.participantId}` : "";
+  }
+
+  /** What a page that is loaded anew comes back with. It stands for one's place: keep it as one keeps a password, and not beyond the call. */
+  get resumeToken(): string {
+    return this.#resumeToken;
   }
 
   get kind(): ParticipantKind {
@@ -259,14 +268,23 @@ export class Call extends Emitter<CallEvents> {
     this.#setState("Connecting");
     this.diagnostics.start();
     try {
-      if (this.options.microphone) await this.#media.unmute().then(() => (this.options.muted ? this.#media.mute() : undefined), () => undefined);
-      if (this.options.camera) await this.#media.startVideo(this.options.camera).catch(() => undefined);
+      // Who comes back has no time for the browser's questions: the place is kept for seconds only.
+      const comesBack = "resume_token" in this.options.join;
+      if (!comesBack) await this.#openDevices();
       this.#enter(await this.#session.join(this.options.join));
+      if (comesBack) void this.#openDevices();
     } catch (error) {
       this.#close();
       this.#setState("Disconnected");
       throw error;
     }
+  }
+
+  /** Opens what is wanted from the start. A device that fails stops nothing: the diagnostics tell why. */
+  async #openDevices(): Promise<void> {
+    const { microphone, muted, camera } = this.options;
+    if (microphone) await this.unmute().then(() => (muted ? this.mute() : undefined)).catch(() => undefined);
+    if (camera) await this.startVideo(camera).catch(() => undefined);
   }
 
   #enter(joined: Joined): void {
@@ -536,6 +554,11 @@ export class Call extends Emitter<CallEvents> {
 
   #failed(error: unknown): void {
     if (error instanceof AnteroomError && error.reason !== "connection_lost") this.emit("error", error);
+  }
+
+  #setResumeToken(token: string): void {
+    this.#resumeToken = token;
+    this.emit("resumeTokenChanged", token);
   }
 
   #setReconnecting(reconnecting: boolean): void {

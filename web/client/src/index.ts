@@ -1,5 +1,5 @@
 /** Join Anteroom meetings from a web page. Start with CallClient. */
-export { CallClient, parseMeetingLink, type JoinOptions, type MeetingLocator } from "./call-client.js";
+export { CallClient, parseMeetingLink, type JoinOptions, type MeetingLocator, type ResumeOptions } from "./call-client.js";
 export { Call, type CallEndReason, type CallEvents, type CallState } from "./call.js";
 export { Chat, type ChatEvents, type Message } from "./chat.js";
 export {

@@ -1,6 +1,6 @@
 import { Connection } from "./connection.js";
 import { AnteroomError } from "./errors.js";
-import type { Ended, Join, Joined, Requests, ServerEvents } from "./protocol.js";
+import type { Ended, Join, Joined, Requests, Resume, ServerEvents } from "./protocol.js";
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 4_000;
@@ -14,6 +14,8 @@ export interface SessionEvents {
   reconnecting(): void;
   /** The session goes on over a new connection. */
   resumed(joined: Joined): void;
+  /** What a later page comes back with. */
+  token(resumeToken: string): void;
   /** It is over, for good. Called once. */
   ended(ended: Ended): void;
 }
@@ -40,11 +42,11 @@ export class Session {
     this.#events = events;
   }
 
-  /** Connects and joins. Fails with AnteroomError. */
-  async join(join: Join): Promise<Joined> {
+  /** Connects and joins, or comes back to the place of a resume token. Fails with AnteroomError. */
+  async join(join: Join | Resume): Promise<Joined> {
     const connection = await this.#open();
     try {
-      const joined = await connection.request("join", join);
+      const joined = await ("resume_token" in join ? connection.request("resume", join) : connection.request("join", join));
       this.#accept(connection, joined);
       globalThis.addEventListener?.("online", this.#online);
       return joined;
@@ -83,15 +85,20 @@ export class Session {
 
   #accept(connection: Connection, joined: Joined): void {
     this.#connection = connection;
-    this.#resumeToken = joined.resume_token;
+    this.#setToken(joined.resume_token);
     this.#resumeMs = joined.resume_seconds * 1000;
+  }
+
+  #setToken(token: string): void {
+    this.#resumeToken = token;
+    this.#events.token(token);
   }
 
   #open(): Promise<Connection> {
     let early = true;
     const opening = Connection.open(this.#url, {
       event: (type, body) => {
-        if (type === "resume_token") this.#resumeToken = (body as ServerEvents["resume_token"]).resume_token;
+        if (type === "resume_token") this.#setToken((body as ServerEvents["resume_token"]).resume_token);
         else this.#events.event(type, body);
       },
       closed: (ended) => {

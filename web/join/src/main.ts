@@ -3,8 +3,9 @@ import { AnteroomError, CallClient, parseMeetingLink, type Call } from "@anteroo
 import { guestToken, meetingInfo, signOut, signedIn, type MeetingInfo } from "./api.js";
 import { beforeView, restoreSecret, type Entry, type Identity } from "./before-view.js";
 import { CallView } from "./call-view.js";
-import { Scope } from "./dom.js";
+import { h, Scope } from "./dom.js";
 import { endedView } from "./ended-view.js";
+import { cameraOf, forgetPlace, keepPlace, keptPlace, type Place } from "./place.js";
 import { explain } from "./texts.js";
 import { waitingView } from "./waiting-view.js";
 
@@ -30,9 +31,37 @@ async function begin(): Promise<void> {
     const [meeting, user] = await Promise.all([meetingInfo(link), signedIn()]);
     // Whoever is of another organisation is a guest here.
     const member = user?.organization === meeting.organization ? user : undefined;
-    showBefore(meeting, { user: member, asGuest: false, lastName: "" });
+    const who = { user: member, asGuest: false, lastName: "" };
+    const place = keptPlace();
+    if (place) await comeBack(place, meeting, who);
+    else showBefore(meeting, who);
   } catch (error) {
     showFailure(error, () => void begin());
+  }
+}
+
+/** Takes up the place of the page before, if it is still there. */
+async function comeBack(place: Place, meeting: MeetingInfo, user: Identity): Promise<void> {
+  const who = { ...user, asGuest: place.asGuest, lastName: user.user && !place.asGuest ? "" : place.name };
+  show("Coming back", () => h("main", { class: "page waiting" }, h("h1", {}, "Coming back to the meeting …")));
+  const camera = cameraOf(place);
+  try {
+    const call = await client.resume({
+      serverUrl: location.origin,
+      resumeToken: place.resumeToken,
+      audio: { enabled: !place.muted, muted: place.muted },
+      ...(camera && { camera }),
+    });
+    follow(call, place.name, place.asGuest, () => showBefore(meeting, who));
+  } catch (error) {
+    camera?.stop();
+    if (error instanceof AnteroomError && ["resume_expired", "invalid_token"].includes(error.reason)) {
+      forgetPlace();
+      showBefore(meeting, who);
+      return;
+    }
+    if (error instanceof AnteroomError && error.reason === "meeting_ended") forgetPlace();
+    throw error;
   }
 }
 
@@ -59,7 +88,7 @@ async function join(entry: Entry, meeting: MeetingInfo, who: Identity): Promise<
       audio: { enabled: entry.microphoneOn, muted: !entry.microphoneOn },
       ...(entry.camera && { camera: entry.camera }),
     });
-    follow(call, user?.name ?? entry.displayName, again);
+    follow(call, user?.name ?? entry.displayName, !user, again);
   } catch (error) {
     entry.camera?.stop();
     showFailure(error, again);
@@ -67,7 +96,8 @@ async function join(entry: Entry, meeting: MeetingInfo, who: Identity): Promise<
 }
 
 /** Shows what the call's state asks for, until it is over. */
-function follow(call: Call, name: string, again: () => void): void {
+function follow(call: Call, name: string, asGuest: boolean, again: () => void): void {
+  keepPlace(call, name, asGuest);
   const leave = (): void => void call.hangUp();
   let shown = "";
   const update = (): void => {
@@ -84,10 +114,6 @@ function follow(call: Call, name: string, again: () => void): void {
   };
   call.on("stateChanged", update);
   update();
-  // A page that is closed leaves at once, rather than after the grace.
-  addEventListener("pagehide", (event) => {
-    if (!event.persisted) leave();
-  });
 }
 
 function showFailure(error: unknown, again: () => void): void {
