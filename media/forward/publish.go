@@ -182,20 +182,31 @@ func (p *publisher) settle(sections []offered, intents map[string]Intent) map[st
 			t = nil
 		}
 		if t == nil && o.sends && wanted && p.peer.maySend(intent.Kind) {
-			t = newTrack(s, intent.Kind, intent.Muted)
-			s.track.Store(t)
-			// What the layer's decoder needs may have come before the track was there.
-			for _, l := range s.list() {
-				if !s.audio {
-					l.needKey()
-				}
-			}
+			t = p.begin(s, intent)
 		}
 		if t != nil {
 			published[o.mid] = t.id
 		}
 	}
 	return published
+}
+
+// begin publishes a track at a section; nil if the member may not any more.
+func (p *publisher) begin(s *section, intent Intent) *track {
+	t := newTrack(s, intent.Kind, intent.Muted)
+	s.track.Store(t)
+	// AllowSend may have looked for tracks to stop before this one was there; what it allows was set before it looked.
+	if !p.peer.maySend(intent.Kind) {
+		p.peer.endTrack(t, "stopped")
+		return nil
+	}
+	// What the layer's decoder needs may have come before the track was there.
+	for _, l := range s.list() {
+		if !s.audio {
+			l.needKey()
+		}
+	}
+	return t
 }
 
 // took begins to read a layer.
@@ -294,7 +305,7 @@ func (p *publisher) close(reason string) {
 	}
 	p.mu.Lock()
 	pc := p.pc
-	p.pc, p.sections, p.candidates, p.arrivals = nil, map[string]*section{}, nil, nil
+	p.pc, p.described, p.sections, p.candidates, p.arrivals = nil, false, map[string]*section{}, nil, nil
 	p.mu.Unlock()
 	if pc != nil {
 		_ = pc.GracefulClose()

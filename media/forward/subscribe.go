@@ -387,7 +387,7 @@ func (s *subscriber) close() {
 	defer s.negotiation.Unlock()
 	s.mu.Lock()
 	pc := s.pc
-	s.pc, s.subs, s.awaiting = nil, map[uuid.UUID]*subscription{}, false
+	s.pc, s.subs, s.awaiting, s.described = nil, map[uuid.UUID]*subscription{}, false, false
 	s.mu.Unlock()
 	if pc != nil {
 		_ = pc.GracefulClose()
