@@ -54,10 +54,10 @@ type member struct {
 	notes     []string
 	offers    int
 	// version and text of the newest offer.
-	version uint64
-	text    string
-	mids      map[string]Subscribed
-	received  map[uuid.UUID]*received
+	version  uint64
+	text     string
+	mids     map[string]Subscribed
+	received map[uuid.UUID]*received
 	// times are the sender reports that came, by SSRC.
 	times  map[uint32][]rtcp.SenderReport
 	silent bool // don't answer offers

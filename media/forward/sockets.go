@@ -75,7 +75,8 @@ func listen(ctx context.Context, cfg Config) (_ *sockets, err error) {
 			tcpPort = local.Port
 		}
 		tcps = append(tcps, ice.NewTCPMuxDefault(ice.TCPMuxParams{
-			Logger: log, Listener: listener, ReadBufferSize: 64, WriteBufferSize: 1 << 20,
+			Logger: log, Listener: newStrangers(listener), ReadBufferSize: 64, WriteBufferSize: 1 << 20,
+			FirstStunBindTimeout: strangerFor, AliveDurationForConnFromStun: strangerFor,
 		}))
 	}
 	s.udp = ice.NewMultiUDPMuxDefault(muxes...)
