@@ -61,7 +61,7 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
       await who.host.locator(".bar").getByRole("button", { name: "More" }).click();
       await who.host.getByRole("button", { name: "End the meeting for everybody" }).click();
       await who.host.getByRole("dialog").getByRole("button", { name: "End the meeting" }).click();
-      await who.host.getByRole("heading", { level: 1, name: /meeting/ }).waitFor();
+      await who.host.getByRole("heading", { level: 1, name: "You ended the meeting for everybody" }).waitFor();
       // Events go through Kafka into ClickHouse: they are there soon, not at once.
       let streams;
       for (let tries = 0; tries < 100 && !JSON.stringify(streams?.body ?? "").includes("Anonymous"); tries++) {

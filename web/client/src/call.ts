@@ -20,6 +20,8 @@ export type CallState = "None" | "Connecting" | "InLobby" | "Connected" | "Disco
 export interface CallEndReason {
   readonly reason: string;
   readonly message: string;
+  /** Oneself ended the meeting for everybody. */
+  readonly isOwn?: boolean;
 }
 
 export interface CallEvents {
@@ -83,6 +85,7 @@ export class Call extends Emitter<CallEvents> {
   #reconnecting = false;
   #endReason: CallEndReason | undefined;
   #resumeToken = "";
+  #endsMeeting = false;
   readonly #participants = new Map<string, RemoteParticipant>();
   #speakers: RemoteParticipant[] = [];
   #received: ReceivedTrack[] = [];
@@ -257,10 +260,23 @@ export class Call extends Emitter<CallEvents> {
   /** Leaves; with `forEveryone` the meeting ends. */
   async hangUp(options: { forEveryone?: boolean } = {}): Promise<void> {
     if (this.#state === "Disconnected" || this.#state === "Disconnecting") return;
-    if (options.forEveryone) await this.#session.request("end_meeting", {});
+    if (options.forEveryone) await this.#endForEveryone();
+    // The end that the server told is the end.
+    if (this.#endReason) return;
     this.mediaStats.stop();
     this.#setState("Disconnecting");
     await this.#session.leave();
+  }
+
+  async #endForEveryone(): Promise<void> {
+    this.#endsMeeting = true;
+    try {
+      await this.#session.request("end_meeting", {});
+    } catch (error) {
+      this.#endsMeeting = false;
+      // The server may close before its reply is read.
+      if (!this.#endReason) throw error;
+    }
   }
 
   /** For `CallClient`: goes to the door. */
@@ -361,7 +377,8 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #ended(ended: Ended): void {
-    this.#endReason = { reason: ended.reason, message: ended.message };
+    const isOwn = this.#endsMeeting;
+    this.#endReason = isOwn ? { reason: "meeting_ended", message: "You ended the meeting for everybody.", isOwn } : { reason: ended.reason, message: ended.message };
     this.#close();
     this.#setState("Disconnected");
   }

@@ -107,8 +107,8 @@ function follow(call: Call, name: string, asGuest: boolean, again: () => void): 
     if (state === "InLobby") show("Waiting to be let in", (scope) => waitingView(call, scope, leave));
     if (state === "Connected") show(call.title || "Meeting", (scope) => new CallView(client, call, scope, name, leave).element);
     if (state === "Disconnected") {
-      const { reason, message } = call.callEndReason ?? { reason: "left", message: "" };
-      const explanation = explain(reason, message);
+      const { reason, message, isOwn } = call.callEndReason ?? { reason: "left", message: "" };
+      const explanation = explain(reason, message, { orgUser: call.kind === "org_user", own: isOwn === true });
       show(explanation.title, () => endedView(explanation, call.supportCode, again));
     }
   };

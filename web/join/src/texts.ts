@@ -31,9 +31,24 @@ const ENDINGS: Record<string, Explanation> = {
   connection_failed: { title: "The meeting server can't be reached", text: "Check your network. If other pages work, the meeting server may be down: try again in a minute.", again: true },
 };
 
+/** What people of the organisation are told instead: they wait in no lobby, and keep the meeting's link. */
+const ORG_USER_ENDINGS: Record<string, Explanation> = {
+  left: { title: "You left the meeting", text: "You can join again with the same link.", again: true },
+  meeting_ended: { title: "The meeting has ended", text: "It was ended for everybody. You can join with the same link to start it anew.", again: true },
+  ended_by_oneself: { title: "You ended the meeting for everybody", text: "All were disconnected, and guests have no access to its chat any more. You can join with the same link to start it anew.", again: true },
+};
+
+/** Whose end is explained. */
+interface Whose {
+  orgUser?: boolean;
+  /** Oneself ended the meeting for everybody. */
+  own?: boolean;
+}
+
 /** Explains the end of a call or why joining failed; `message` is the server's, for reasons that this page doesn't know. */
-export function explain(reason: string, message: string): Explanation {
-  return ENDINGS[reason] ?? { title: "You are not in the meeting", text: message || "Something went wrong. Try again.", again: true };
+export function explain(reason: string, message: string, whose: Whose = {}): Explanation {
+  const told = whose.orgUser ? ORG_USER_ENDINGS[whose.own ? "ended_by_oneself" : reason] : undefined;
+  return told ?? ENDINGS[reason] ?? { title: "You are not in the meeting", text: message || "Something went wrong. Try again.", again: true };
 }
 
 const NOT_ALLOWED: Record<string, string> = {
