@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -34,8 +35,8 @@ func (b bodies) Bind(into any, c echo.Context) error {
 	if len(bytes.TrimSpace(text)) == 0 && !wanted.Required {
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || media != echo.MIMEApplicationJSON {
-		return &Error{Code: CodeUnsupportedMedia, Detail: "Send the body as application/json."}
+	if err := checkMedia(c.Request()); err != nil {
+		return err
 	}
 	if err := checkBody(text, wanted.Content.Get(echo.MIMEApplicationJSON).Schema.Value); err != nil {
 		return err
@@ -44,6 +45,21 @@ func (b bodies) Bind(into any, c echo.Context) error {
 		return &Error{Code: CodeInvalidRequest, Detail: "The body is not the JSON that is wanted; see /openapi.json."}
 	}
 	return nil
+}
+
+// mergePatch is what a change is (RFC 7396); it may be called so.
+const mergePatch = "application/merge-patch+json"
+
+func checkMedia(r *http.Request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	patch := r.Method == http.MethodPatch
+	switch {
+	case err == nil && (media == echo.MIMEApplicationJSON || (patch && media == mergePatch)):
+		return nil
+	case patch:
+		return &Error{Code: CodeUnsupportedMedia, Detail: "Send the body as application/json or " + mergePatch + "."}
+	}
+	return &Error{Code: CodeUnsupportedMedia, Detail: "Send the body as application/json."}
 }
 
 func checkBody(text []byte, schema *openapi3.Schema) error {

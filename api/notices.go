@@ -6,10 +6,15 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"mime"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/store"
@@ -42,7 +47,8 @@ func (h *handlers) ListNotices(ctx context.Context, request openapi.ListNoticesR
 			SentAt: timeOrNil(n.sent), AcknowledgedAt: timeOrNil(n.acknowledged),
 		}
 	}
-	if value(request.Params.Format) != openapi.Csv {
+	// Without format the header Accept decides.
+	if format := request.Params.Format; value(format) != openapi.Csv && (format != nil || !prefersCSV(requestIn(ctx))) {
 		return openapi.ListNotices200JSONResponse{Notices: out}, nil
 	}
 	text, err := noticesCSV(out)
@@ -50,6 +56,33 @@ func (h *handlers) ListNotices(ctx context.Context, request openapi.ListNoticesR
 		return nil, err
 	}
 	return openapi.ListNotices200TextcsvResponse{Body: bytes.NewReader(text), ContentLength: int64(len(text))}, nil
+}
+
+// prefersCSV tells whether a request's Accept header wants CSV rather than JSON (RFC 9110, 12.5.1).
+func prefersCSV(r *http.Request) bool {
+	if r == nil {
+		return false
+	}
+	asCSV, asJSON := 0.0, 0.0
+	for _, one := range strings.Split(strings.Join(r.Header.Values(echo.HeaderAccept), ","), ",") {
+		kind, parameters, err := mime.ParseMediaType(one)
+		if err != nil {
+			continue
+		}
+		weight := 1.0
+		if q, stated := parameters["q"]; stated {
+			if weight, err = strconv.ParseFloat(q, 64); err != nil {
+				continue
+			}
+		}
+		switch kind {
+		case "text/csv":
+			asCSV = weight
+		case echo.MIMEApplicationJSON:
+			asJSON = weight
+		}
+	}
+	return asCSV > asJSON
 }
 
 // notices reads the call's timeline to its end and joins what belongs to one notice and participant. Of several entries that say the same,

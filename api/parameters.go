@@ -113,6 +113,11 @@ func why(err error, p *openapi3.Parameter) string {
 }
 
 func whySchema(err *openapi3.SchemaError) string {
+	// What is wrong with a part of a schema is said by the part.
+	var part *openapi3.SchemaError
+	if err.SchemaField == "allOf" && errors.As(err.Origin, &part) {
+		return whySchema(part)
+	}
 	s := err.Schema
 	switch {
 	case s == nil:

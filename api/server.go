@@ -158,7 +158,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
-		limits: limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
+		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies),
 	}
 	s.route(h, doc, m)

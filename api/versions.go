@@ -24,6 +24,9 @@ func ifMatch(header *string, current uint64) (uint64, error) {
 	if text == "*" {
 		return current, nil
 	}
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		return 0, &Error{Code: CodePreconditionFailed, Parameter: "If-Match", Detail: `The version in If-Match lacks its quotes: hand over the ETag as it came, such as "1".`}
+	}
 	number, err := strconv.ParseUint(strings.Trim(text, `"`), 10, 64)
 	if err != nil || etag(number) != text || number == 0 {
 		// Among others a weak tag or a list of tags: none of them is what this service gave.
