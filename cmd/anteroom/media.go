@@ -150,7 +150,7 @@ func (r recording) Stop(ctx context.Context) (meeting.RecordingFacts, error) {
 	got, err := r.Recording.Stop(ctx)
 	return meeting.RecordingFacts{
 		ID: got.ID, StartedAt: got.Started, Duration: got.Duration, ContentType: got.ContentType, ChannelType: got.ChannelType,
-		Format: got.Format, Chunks: got.Chunks, AudioChannels: got.AudioChannels,
+		Format: got.Format, Chunks: got.Chunks, AudioChannels: got.AudioChannels, Truncated: got.Truncated,
 	}, err
 }
 

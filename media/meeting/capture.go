@@ -16,6 +16,9 @@ import (
 // ReasonNoRecording: no recording is set up, or it can't write.
 const ReasonNoRecording = "recording_unavailable"
 
+// ReasonWriteFailed ends a recording of which no more could be written.
+const ReasonWriteFailed = "write_failed"
+
 // captureKind is what takes participants' media.
 type captureKind int
 
@@ -58,7 +61,10 @@ type capture struct {
 	// stopping: no more taps.
 	stopping bool
 	tap      func(uuid.UUID) forward.Tap
-	stop     func(context.Context) (RecordingFacts, error)
+	// failed tells that it can't go on; nil: it never does. over is closed when it ends.
+	failed <-chan error
+	over   chan struct{}
+	stop   func(context.Context) (RecordingFacts, error)
 }
 
 // capturing tells whether one runs. The lock is held.
@@ -79,7 +85,7 @@ func (mb *Member) startCapture(ctx context.Context, k captureKind) error {
 	if m.captures[k] != nil {
 		return nil // runs, or is about to
 	}
-	c := &capture{kind: k}
+	c := &capture{kind: k, over: make(chan struct{})}
 	m.captures[k] = c
 	m.work.Add(1)
 	defer m.work.Done()
@@ -105,6 +111,7 @@ func (mb *Member) startCapture(ctx context.Context, k captureKind) error {
 	}
 	c.notice = &notice{id: uuid.New(), kind: k.notice(true), since: time.Now(), started: true}
 	m.announce(c.notice)
+	go m.watchCapture(c)
 	m.regrant() // where consent is asked for, guests send nothing from here on
 	return nil
 }
@@ -122,7 +129,7 @@ func (c *capture) start(ctx context.Context, m *Meeting) error {
 			m.log.WarnContext(ctx, "a recording could not be started", "error", err)
 			return refusal(ReasonNoRecording)
 		}
-		c.tap, c.stop = r.Tap, r.Stop
+		c.tap, c.failed, c.stop = r.Tap, r.Failed(), r.Stop
 	case m.deps.Transcriptions == nil:
 		return refusal(protocol.ReasonNoSink)
 	default:
@@ -167,6 +174,27 @@ func (mb *Member) stopCapture(_ context.Context, k captureKind) error {
 	return nil
 }
 
+// watchCapture stops what fails: nobody is to believe that it goes on.
+func (m *Meeting) watchCapture(c *capture) {
+	var err error
+	select {
+	case err = <-c.failed:
+	case <-c.over:
+		return
+	}
+	m.lock()
+	if m.ended || c.stopping {
+		m.unlock() // somebody else stops it
+		return
+	}
+	c.stopping = true
+	m.work.Add(1)
+	defer m.work.Done()
+	m.unlock()
+	m.log.ErrorContext(m.ctx, "a recording is stopped, since it can't be written", "error", err)
+	m.endCapture(c, ReasonWriteFailed)
+}
+
 // stopCaptures stops all that run, since the meeting ended or is empty.
 func (m *Meeting) stopCaptures(reason string) {
 	for _, k := range []captureKind{recording, transcription} {
@@ -195,6 +223,7 @@ func (m *Meeting) endCapture(c *capture, reason string) {
 		untapped.Go(func() { mb.untap(c) })
 	}
 	untapped.Wait()
+	close(c.over)
 	m.lock()
 	delete(m.captures, c.kind)
 	if !m.ended {
@@ -207,7 +236,12 @@ func (m *Meeting) endCapture(c *capture, reason string) {
 	facts, err := c.stop(ctx)
 	if err != nil {
 		m.log.ErrorContext(ctx, "a recording or transcription did not end well", "error", err)
-		reason = "failed"
+		if reason != ReasonWriteFailed {
+			reason = "failed"
+		}
+	}
+	if facts.Truncated != "" {
+		reason = facts.Truncated
 	}
 	if c.kind == recording {
 		m.outbox.add(m.recordingEvent(facts, c, reason))

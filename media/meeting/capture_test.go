@@ -24,6 +24,8 @@ type tapes struct {
 	tapped  []uuid.UUID // guarded by mu
 	stopped int         // guarded by mu
 	fail    error
+	broken  chan error
+	facts   RecordingFacts // what Stop adds to
 }
 
 func (p *tapes) Start(context.Context, uuid.UUID, string, string) (Recording, error) {
@@ -39,11 +41,15 @@ func (p *tapes) Tap(participant uuid.UUID) forward.Tap {
 
 func (p *tapes) Track(forward.Track) forward.PacketWriter { return nil }
 
+func (p *tapes) Failed() <-chan error { return p.broken }
+
 func (p *tapes) Stop(context.Context) (RecordingFacts, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped++
-	return RecordingFacts{Duration: time.Second, Format: "webm", Chunks: 1}, nil
+	facts := p.facts
+	facts.Duration, facts.Format, facts.Chunks = time.Second, "webm", 1
+	return facts, nil
 }
 
 func (p *tapes) of(who *person) int {

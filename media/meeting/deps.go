@@ -41,6 +41,8 @@ type Recordings interface {
 type Recording interface {
 	// Tap takes one participant's media. It is asked for only after the participant's notice was sent.
 	Tap(participant uuid.UUID) forward.Tap
+	// Failed tells, once at most, that media can't be written any more; the meeting then stops the recording.
+	Failed() <-chan error
 	// Stop ends the recording; all taps have been stopped before.
 	Stop(ctx context.Context) (RecordingFacts, error)
 }
@@ -56,6 +58,8 @@ type RecordingFacts struct {
 	Format        string
 	Chunks        uint32
 	AudioChannels uint32
+	// Truncated is why not all is in it: "write_failed", "max_bytes"; empty: all is.
+	Truncated string
 }
 
 // Transcriptions streams participants' audio to where it is transcribed.

@@ -521,6 +521,9 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	}
 	w := rec.Tap(who).Track(track)
 	w.WriteRTP(&rtp.Packet{Header: rtp.Header{SequenceNumber: 1}, Payload: []byte{0xf8, 0xff, 0xfe}}, time.Now())
+	if err := <-rec.Failed(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("failed with %v while it ran, want that the disk is full", err)
+	}
 	result, m := stop(t, r, rec)
 	if m.Truncated != "write_failed" || result.Truncated != "write_failed" || m.State != record.StateFinished {
 		t.Errorf("manifest is %+v, want it finished, and that writing failed", m)

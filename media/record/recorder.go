@@ -57,6 +57,7 @@ func (r *Recorder) Start(ctx context.Context, call uuid.UUID, org, region string
 	rec := &Recording{
 		cfg: r.cfg, log: r.log, id: id, call: call, org: org, region: region, dir: r.path(org, call, id), started: time.Now().UTC(),
 		queue: make(chan item, r.cfg.QueuePackets), stop: make(chan struct{}), done: make(chan struct{}), tracks: map[*track]struct{}{},
+		failed: make(chan error, 1),
 	}
 	rec.free.New = func() any {
 		b := make([]byte, 0, 1500)

@@ -33,6 +33,7 @@ type Recording struct {
 	stopped atomic.Bool
 	stop    chan struct{}
 	closing sync.Once
+	failed  chan error
 	done    chan struct{}
 	result  Result
 	err     error
@@ -148,6 +149,10 @@ func (w *packets) Close() {
 	w.r.pending = append(w.r.pending, w.t)
 }
 
+// Failed tells why the recording is cut short, once at most: a write failed, or max_bytes is reached. What is written stays; the rest of that
+// track is lost, and the recording goes on until it is stopped.
+func (r *Recording) Failed() <-chan error { return r.failed }
+
 // Stop ends the recording and completes its files. If ctx ends first they are completed all the same, and Stop tells the context's error.
 func (r *Recording) Stop(ctx context.Context) (Result, error) {
 	r.closing.Do(func() {
@@ -238,6 +243,7 @@ func (r *Recording) trouble(err error) {
 			r.truncated = "max_bytes"
 		}
 		r.log.Error("recording is cut short", "recording", r.id, "call", r.call, "reason", r.truncated, "error", err)
+		r.failed <- err // has room: this is the only one
 	}
 }
 
