@@ -108,6 +108,28 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     assert.deepEqual(who.errors(), []);
   });
 
+  /** The name of what has the focus. */
+  const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? (document.activeElement === document.body ? "body" : document.activeElement.textContent));
+
+  test("The keyboard stays in the lobby's list when somebody is let in", async (t) => {
+    const who = await windows(t, "By keyboard");
+    const third = await newWindow(browser);
+    t.after(() => third.context.close());
+    await enter(who.host, who.link);
+    await who.host.locator(".call").waitFor();
+    for (const [page, name] of [[who.guest, "Sam Guest"], [third.page, "Toni Guest"]]) {
+      await enter(page, who.link, name);
+      await page.getByRole("heading", { name: "You are in the lobby" }).waitFor();
+    }
+    await openPanel(who.host, "Lobby");
+    for (const [name, next] of [["Admit Sam Guest", "Admit Toni Guest"], ["Reject Toni Guest", "Lobby"]]) {
+      await who.host.getByRole("button", { name }).press("Enter");
+      await who.host.getByRole("button", { name }).waitFor({ state: "detached" });
+      assert.equal(await focused(who.host), next);
+    }
+    assert.deepEqual([...who.errors(), ...third.errors], []);
+  });
+
   test("A page that is loaded anew comes back to its place: waiting, then in the call with its camera", async (t) => {
     const who = await windows(t, "Reloaded");
     await enter(who.guest, who.link, "Sam Guest");
@@ -129,8 +151,21 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     }
     assert.equal(await place(), before);
     assert.equal(await who.host.locator(".tile.self").getByText(HOST).count(), 1);
+    assert.equal(await who.host.locator(".tile.self").getByText("Hand raised").count(), 0);
+    await who.host.locator(".bar").getByRole("button", { name: "Raise hand" }).click();
+    await who.host.locator(".tile.self").getByText("Hand raised").waitFor();
+    await who.host.reload();
+    await who.host.locator(".tile.self").getByText("Hand raised").waitFor();
+    await who.host.locator(".bar").getByRole("button", { name: "Lower hand" }).waitFor();
+    await openPanel(who.host, "People");
+    await screenshot(who.host, "24-host-people");
+    await who.host.getByRole("button", { name: "Mute Sam Guest" }).press("Enter");
+    await who.host.getByRole("button", { name: "Mute Sam Guest" }).waitFor({ state: "detached" });
+    assert.equal(await focused(who.host), "Remove Sam Guest");
     await who.guest.locator(".bar").getByRole("button", { name: "Leave" }).click();
     await who.guest.getByRole("heading", { name: "You left the meeting" }).waitFor();
+    await who.host.locator(".people li", { hasText: "Sam Guest" }).waitFor({ state: "detached" });
+    assert.equal(await focused(who.host), "People");
     await who.guest.reload();
     await who.guest.getByLabel("Your name").waitFor();
     assert.deepEqual(who.errors(), []);

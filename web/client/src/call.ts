@@ -452,6 +452,7 @@ export class Call extends Emitter<CallEvents> {
   #putParticipant(line: Participant): void {
     if (line.participant_id === this.participantId) {
       this.#displayName = line.display_name;
+      this.activities.setHand(line.hand_raised ?? false);
       return;
     }
     const known = this.#participants.get(line.participant_id);

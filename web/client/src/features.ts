@@ -245,6 +245,8 @@ export interface ActivitiesEvents {
   activity: Activity;
   /** A presentation runs that is rendered on each client, and not for guests. */
   slidesLiveHidden: { isRunning: boolean; reason: string };
+  /** One's own hand went up or down. */
+  isHandRaisedChanged: boolean;
 }
 
 /** Activities are reactions, raised hands, polls, questions: among org users only. */
@@ -271,12 +273,12 @@ export class Activities extends Emitter<ActivitiesEvents> {
 
   async raiseHand(): Promise<void> {
     await this.send("raise_hand");
-    this.#handRaised = true;
+    this.setHand(true);
   }
 
   async lowerHand(): Promise<void> {
     await this.send("lower_hand");
-    this.#handRaised = false;
+    this.setHand(false);
   }
 
   /** Sends any kind of activity; `data` is at most 16 KiB of JSON. */
@@ -290,6 +292,13 @@ export class Activities extends Emitter<ActivitiesEvents> {
   /** For this library. */
   receive(activity: Activity): void {
     this.emit("activity", activity);
+  }
+
+  /** For this library: one's own hand, as the server has it. */
+  setHand(raised: boolean): void {
+    if (raised === this.#handRaised) return;
+    this.#handRaised = raised;
+    this.emit("isHandRaisedChanged", raised);
   }
 
   /** For this library. */

@@ -1,5 +1,5 @@
 import type { Call, Message } from "@anteroom/client";
-import { announce, ask, clock, h, personName, type Scope } from "./dom.js";
+import { announce, ask, clock, fillRows, h, personName, type Scope } from "./dom.js";
 import { problem, whyNot } from "./texts.js";
 
 const TYPING_MS = 4_000;
@@ -76,7 +76,7 @@ export class ChatView {
     const chat = this.#call.chat;
     const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
     const receives = this.#can("receiveChat");
-    this.#list.replaceChildren(...chat.messages.map((message) => this.#line(message)));
+    fillRows(this.#list, chat.messages.map((message) => this.#line(message)));
     this.#empty.hidden = chat.messages.length > 0 || !receives;
     this.#log.hidden = chat.messages.length === 0;
     this.#older.hidden = !chat.hasOlder;
@@ -93,7 +93,7 @@ export class ChatView {
     const reactions = Object.entries(message.reactions ?? {}).filter(([, count]) => count > 0);
     return h(
       "li",
-      { class: mine ? "message mine" : "message" },
+      { class: mine ? "message mine" : "message", key: message.message_id },
       h("div", { class: "message-head" }, personName(message.display_name, message.external), h("time", { attrs: { datetime: message.sent_at } }, clock(message.sent_at))),
       message.reply_to !== undefined && h("blockquote", { class: "reply" }, answered ? answered.text.slice(0, 120) : "An earlier message"),
       h("div", { class: "message-text", attrs: { dir: "auto" } }, message.text),

@@ -63,10 +63,7 @@ export function controlsView(call: Call, scope: Scope, host: ControlsHost): HTML
   const microphone = control(() => (call.isMuted ? call.unmute() : call.mute()));
   const camera = control(() => (call.localVideo ? call.stopVideo() : call.startVideo(new LocalVideoStream())));
   const screen = control(() => (call.isScreenSharingOn ? call.stopScreenSharing() : call.startScreenSharing()));
-  const hand = control(async () => {
-    await (call.activities.isHandRaised ? call.activities.lowerHand() : call.activities.raiseHand());
-    update();
-  });
+  const hand = control(() => (call.activities.isHandRaised ? call.activities.lowerHand() : call.activities.raiseHand()));
   const reactions = menu("reactions-menu", "React", "smile", () => REACTIONS.map((r) => ({ label: r, act: () => call.activities.react(r) })), run);
   const more = menu("more-menu", "More", "more", () => moreActions(call, host), run);
   const update = (): void => {
@@ -85,6 +82,7 @@ export function controlsView(call: Call, scope: Scope, host: ControlsHost): HTML
     call.on("isMutedChanged", update),
     call.on("localVideoChanged", update),
     call.on("isScreenSharingOnChanged", update),
+    call.activities.on("isHandRaisedChanged", update),
     call.capabilities.on("capabilitiesChanged", update),
     call.recording.on("isRecordingActiveChanged", update),
     call.transcription.on("isTranscriptionActiveChanged", update),

@@ -1,5 +1,5 @@
 import type { Call, LobbyParticipant } from "@anteroom/client";
-import { announce, clock, h, personName, type Scope } from "./dom.js";
+import { announce, clock, fillRows, h, personName, type Scope } from "./dom.js";
 import { problem } from "./texts.js";
 
 /** Who waits before the door, for those who may open it. `onWaiting` gets how many wait. */
@@ -14,9 +14,11 @@ export function lobbyView(call: Call, scope: Scope, onWaiting: (count: number) =
   const all = h("button", { class: "button primary", attrs: { type: "button" }, on: { click: () => tryTo(call.lobby.admitAll()) } }, "Admit all");
   const render = (): void => {
     const waiting = call.lobby.participants;
-    list.replaceChildren(...waiting.map((p) => line(call, p, tryTo)));
+    fillRows(list, waiting.map((p) => line(call, p, tryTo)));
     empty.hidden = waiting.length > 0;
+    const hadFocus = all === document.activeElement;
     all.hidden = waiting.length < 2;
+    if (hadFocus && all.hidden) (list.querySelector("button") ?? all.closest(".panel")?.querySelector("h2"))?.focus();
     onWaiting(waiting.length);
   };
   render();
@@ -36,7 +38,7 @@ function line(call: Call, p: LobbyParticipant, tryTo: (act: Promise<void>) => vo
     h("button", { class: `button small ${style}`, attrs: { type: "button", "aria-label": `${label} ${p.displayName}` }, on: { click: () => tryTo(act()) } }, label);
   return h(
     "li",
-    { class: "list-row" },
+    { class: "list-row", key: p.identifier },
     personName(p.displayName, p.isExternal),
     h("div", { class: "row" }, h("span", { class: "quiet" }, `waits since ${clock(p.since)}`), h("span", { class: "row" }, button("Admit", "primary", () => call.lobby.admit(p.identifier)), button("Reject", "", () => call.lobby.reject(p.identifier)))),
   );

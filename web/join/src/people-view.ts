@@ -1,5 +1,5 @@
 import type { Call, RemoteParticipant } from "@anteroom/client";
-import { ask, h, personName, type Scope } from "./dom.js";
+import { ask, fillRows, h, personName, type Scope } from "./dom.js";
 import { icon } from "./icons.js";
 import { problem } from "./texts.js";
 
@@ -9,8 +9,8 @@ export function peopleView(call: Call, scope: Scope, selfName: string): HTMLElem
   const error = h("p", { class: "field-error", attrs: { role: "alert" } });
   const fail = (e: unknown): void => void (error.textContent = problem(e));
   const render = (): void => {
-    const self = h("li", { class: "list-row" }, personName(selfName, call.kind === "guest", true));
-    list.replaceChildren(self, ...call.remoteParticipants.map((p) => personLine(call, p, fail)));
+    const self = h("li", { class: "list-row", key: "self" }, personName(selfName, call.kind === "guest", true), personState(call.activities.isHandRaised, call.isMuted));
+    fillRows(list, [self, ...call.remoteParticipants.map((p) => personLine(call, p, fail))]);
   };
   const watch = (p: RemoteParticipant): void => {
     p.on("updated", render);
@@ -24,8 +24,20 @@ export function peopleView(call: Call, scope: Scope, selfName: string): HTMLElem
       render();
     }),
     call.capabilities.on("capabilitiesChanged", render),
+    call.activities.on("isHandRaisedChanged", render),
+    call.on("isMutedChanged", render),
   );
   return h("div", { class: "people" }, error, list);
+}
+
+/** A raised hand and a muted microphone, as icons with words for those who don't see them. */
+function personState(handRaised: boolean, muted: boolean): HTMLElement {
+  return h(
+    "span",
+    { class: "row" },
+    handRaised && h("span", { class: "hand", title: "Hand raised" }, icon("hand"), h("span", { class: "sr" }, "Hand raised")),
+    muted && h("span", { class: "muted", title: "Muted" }, icon("micOff"), h("span", { class: "sr" }, "Muted")),
+  );
 }
 
 function personLine(call: Call, p: RemoteParticipant, fail: (error: unknown) => void): HTMLElement {
@@ -36,13 +48,12 @@ function personLine(call: Call, p: RemoteParticipant, fail: (error: unknown) => 
     h("button", { class: "button small", attrs: { type: "button", "aria-label": `${label} ${p.displayName}` }, on: { click } }, label);
   return h(
     "li",
-    { class: "list-row" },
+    { class: "list-row", key: p.identifier },
     personName(p.displayName, p.isExternal),
     h(
       "span",
       { class: "row" },
-      p.isHandRaised && h("span", { class: "hand" }, icon("hand"), h("span", { class: "sr" }, "Hand raised")),
-      p.isMuted && h("span", { class: "muted" }, icon("micOff"), h("span", { class: "sr" }, "Muted")),
+      personState(p.isHandRaised, p.isMuted),
       call.capabilities.get("muteOthers").isPresent && !p.isMuted && button("Mute", () => void call.muteParticipant(p).catch(fail)),
       call.capabilities.get("removeParticipant").isPresent && button("Remove", () => void remove()),
     ),

@@ -153,12 +153,13 @@ function selfTile(call: Call, name: string): Tile {
     detach = call.localVideo?.attach(video);
     video.hidden = !call.localVideo;
     caption.replaceChildren(
+      ...(call.activities.isHandRaised ? [h("span", { class: "hand", title: "Hand raised" }, icon("hand"), h("span", { class: "sr" }, "Hand raised"))] : []),
       ...(call.isMuted ? [h("span", { class: "muted", title: "Muted" }, icon("micOff"), h("span", { class: "sr" }, "Muted"))] : []),
       personName(name, call.kind === "guest", true),
     );
   };
   update();
-  const offs = [call.on("localVideoChanged", update), call.on("isMutedChanged", update)];
+  const offs = [call.on("localVideoChanged", update), call.on("isMutedChanged", update), call.activities.on("isHandRaisedChanged", update)];
   return {
     element,
     end() {
