@@ -197,6 +197,10 @@ func (t *tapped) take(p *packet) {
 	}
 	place, ok := t.rewriter.next(p)
 	if !ok {
+		if !p.key && !t.rewriter.follows(p) {
+			// The layer that was copied has ended: nobody else may want a key frame of this one.
+			p.layer.needKey()
+		}
 		return
 	}
 	// A copy: a writer may do with it what it likes.

@@ -53,7 +53,7 @@ type ManifestTrack struct {
 	// Codec as in the media type ("opus", "VP8").
 	Codec    string `json:"codec"`
 	Channels int    `json:"channels,omitempty"`
-	// Width and Height at the beginning.
+	// Width and Height of the largest picture.
 	Width  int `json:"width,omitempty"`
 	Height int `json:"height,omitempty"`
 	// StartedAt is when the first frame arrived; StartMs is that after the recording's beginning.

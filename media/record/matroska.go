@@ -124,6 +124,11 @@ func number(id uint32, v uint64) []byte {
 
 func wide(id uint32, v uint64) []byte { return element(id, binary.BigEndian.AppendUint64(nil, v)) }
 
+// fixed is for what may be written again, larger.
+func fixed(id uint32, v int) []byte {
+	return element(id, binary.BigEndian.AppendUint32(nil, uint32(v)))
+}
+
 func float(id uint32, v float64) []byte { return wide(id, math.Float64bits(v)) }
 
 func text(id uint32, s string) []byte { return element(id, []byte(s)) }
@@ -131,7 +136,9 @@ func text(id uint32, s string) []byte { return element(id, []byte(s)) }
 // layout is where the parts of a file's head are; positions are from the file's beginning, but those of Matroska from the segment's data.
 type layout struct {
 	segment, info, duration, tracks int64
-	head                            []byte
+	// width and height are where the picture's are; 0 for audio.
+	width, height int64
+	head          []byte
 }
 
 // lay makes the head of a file. Nothing in it depends on what follows, so that Recover can lay it out again.
@@ -159,10 +166,14 @@ func lay(f format, uid uint64, started time.Time) layout {
 		entry = append(entry, number(idTrackType, 2), number(idCodecDelay, 0), number(idSeekPreRoll, uint64(80*time.Millisecond)),
 			element(idAudio, float(idSampling, 48000), number(idChannels, uint64(f.Channels))))
 	} else {
-		entry = append(entry, number(idTrackType, 1),
-			element(idVideo, number(idPixelWidth, uint64(f.Width)), number(idPixelHeight, uint64(f.Height))))
+		// Last in the head, so that their places are known from its end.
+		entry = append(entry, number(idTrackType, 1), element(idVideo, fixed(idPixelWidth, f.Width), fixed(idPixelHeight, f.Height)))
 	}
 	head = append(head, element(idTracks, element(idTrackEntry, entry...))...)
+	if !f.Audio {
+		l.height = int64(len(head) - 4)
+		l.width = l.height - int64(len(fixed(idPixelHeight, 0)))
+	}
 	l.head = head
 	return l
 }
@@ -171,6 +182,19 @@ func lay(f format, uid uint64, started time.Time) layout {
 type cue struct {
 	At       time.Duration
 	Position int64
+}
+
+// resize writes the picture's size into the head: a stream may begin with pictures smaller than those that come.
+func (l layout) resize(w io.WriterAt, width, height int) error {
+	if l.height == 0 {
+		return nil
+	}
+	for at, v := range map[int64]int{l.width: width, l.height: height} {
+		if _, err := w.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(v)), at); err != nil {
+			return fmt.Errorf("write picture size: %w", err)
+		}
+	}
+	return nil
 }
 
 // finish writes the index behind end, and the duration, the segment's size and the seek head into the head.

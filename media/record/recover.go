@@ -120,19 +120,25 @@ func recoverTrack(dir, timing string, started time.Time) (ManifestTrack, error) 
 	if err := media.Truncate(end); err != nil {
 		return ManifestTrack{}, fmt.Errorf("cut media file: %w", err)
 	}
+	m := about.Track.manifest(started, length)
+	if ended.Width > 0 {
+		m.Width, m.Height = ended.Width, ended.Height
+		if err := l.resize(media, m.Width, m.Height); err != nil {
+			return ManifestTrack{}, err
+		}
+	}
 	if err := l.finish(media, end, length, cues); err != nil {
 		return ManifestTrack{}, err
 	}
 	if err := media.Sync(); err != nil {
 		return ManifestTrack{}, fmt.Errorf("sync media file: %w", err)
 	}
-	m := about.Track.manifest(started, length)
 	m.LostPackets, m.SkippedFrames = ended.Packets, ended.SkippedFrames
 	err = m.seal(dir)
 	return m, err
 }
 
-// readTiming gives the first line, those of clusters, and the sum of what was lost. A last line that was half written is left out.
+// readTiming gives the first line, those of clusters, and the sum of what was lost with the largest size. A last line that was half written is left out.
 func readTiming(path string) (about Timing, clusters []Timing, ended Timing, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -153,6 +159,8 @@ func readTiming(path string) (about Timing, clusters []Timing, ended Timing, err
 			clusters = append(clusters, l)
 		case "gap":
 			ended.Packets += l.Packets
+		case "size":
+			ended.Width, ended.Height = l.Width, l.Height
 		case "end":
 			ended.SkippedFrames = l.SkippedFrames
 		}

@@ -11,7 +11,7 @@ import (
 
 // Timing is one line of a track's timing file (JSON lines). Type says which fields are set; AtMs is a time in the media file.
 type Timing struct {
-	// Type is "track" (the first line), "cluster", "sender_report", "gap", "pause", "reanchored" or "end".
+	// Type is "track" (the first line), "cluster", "sender_report", "gap", "pause", "reanchored", "size" or "end".
 	Type string `json:"type"`
 	AtMs int64  `json:"at_ms"`
 
@@ -33,6 +33,10 @@ type Timing struct {
 	// gap: Packets were lost. pause: nothing came for ForMs (muted, or not sent).
 	Packets int   `json:"packets,omitempty"`
 	ForMs   int64 `json:"for_ms,omitempty"`
+
+	// size: a picture is larger than all before.
+	Width  int `json:"width,omitempty"`
+	Height int `json:"height,omitempty"`
 
 	// end: of the track, with what is in no other line.
 	SkippedFrames int `json:"skipped_frames,omitempty"`

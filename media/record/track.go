@@ -39,6 +39,8 @@ type track struct {
 	media, timing *os.File
 	layout        layout
 	about         TimingTrack
+	// width and height of the largest picture.
+	width, height int
 	lines         []byte
 	position      int64
 	cues          []cue
@@ -108,8 +110,19 @@ func (t *track) packet(r *Recording, p item) {
 	if t.cues != nil && at < t.end {
 		at = t.end
 	}
+	t.grow(at, f)
 	t.write(r, at, key, frame)
 	t.end = max(t.end, at)
+}
+
+// grow keeps the size of the largest picture; only key frames have one. Simulcast begins with the smallest layer, and a shared window may be
+// made larger.
+func (t *track) grow(at time.Duration, f format) {
+	if f.Width*f.Height <= t.width*t.height {
+		return
+	}
+	t.width, t.height = f.Width, f.Height
+	t.note(Timing{Type: "size", AtMs: at.Milliseconds(), Width: f.Width, Height: f.Height})
 }
 
 func (t *track) audioPacket(r *Recording, p item) {
@@ -262,6 +275,7 @@ func (t *track) finish(r *Recording) *ManifestTrack {
 		r.trouble(err)
 	}
 	m := t.about.manifest(r.started, t.end)
+	m.Width, m.Height = t.width, t.height
 	m.LostPackets, m.SkippedFrames = t.lost, skipped
 	return &m
 }
@@ -271,6 +285,7 @@ func (t *track) complete(skipped int) error {
 	if t.media != nil {
 		// A failed write may have left half a cluster.
 		errs = append(errs, t.media.Truncate(t.position))
+		errs = append(errs, t.layout.resize(t.media, t.width, t.height))
 		errs = append(errs, t.layout.finish(t.media, t.position, t.end, t.cues), t.media.Sync(), t.media.Close())
 	}
 	t.lines = Timing{Type: "end", AtMs: t.end.Milliseconds(), SkippedFrames: skipped}.append(t.lines)
