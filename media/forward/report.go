@@ -122,18 +122,26 @@ func candidateType(t webrtc.ICECandidateType) eventpb.CandidateType {
 	return eventpb.CandidateType_CANDIDATE_TYPE_UNSPECIFIED
 }
 
+// path asks pion without the lock: pion may be waiting for a report to be taken, which needs it. Only everySecond calls it.
 func (p *publisher) path() path {
 	p.mu.Lock()
+	pc, last := p.pc, p.answers
+	p.mu.Unlock()
+	found := pathOf(pc, last)
+	p.mu.Lock()
 	defer p.mu.Unlock()
-	found := pathOf(p.pc, p.answers)
 	p.answers = found.answers
 	return found
 }
 
+// path asks pion without the lock, like the publisher's.
 func (s *subscriber) path() path {
 	s.mu.Lock()
+	pc, last := s.pc, s.answers
+	s.mu.Unlock()
+	found := pathOf(pc, last)
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := pathOf(s.pc, s.answers)
 	s.answers = found.answers
 	return found
 }
