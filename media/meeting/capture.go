@@ -16,8 +16,8 @@ import (
 // ReasonNoRecording: no recording is set up, or it can't write.
 const ReasonNoRecording = "recording_unavailable"
 
-// ReasonWriteFailed ends a recording of which no more could be written.
-const ReasonWriteFailed = "write_failed"
+// EndedWriteFailed ends a recording of which no more could be written.
+const EndedWriteFailed = "write_failed"
 
 // captureKind is what takes participants' media.
 type captureKind int
@@ -192,7 +192,7 @@ func (m *Meeting) watchCapture(c *capture) {
 	defer m.work.Done()
 	m.unlock()
 	m.log.ErrorContext(m.ctx, "a recording is stopped, since it can't be written", "error", err)
-	m.endCapture(c, ReasonWriteFailed)
+	m.endCapture(c, EndedWriteFailed)
 }
 
 // stopCaptures stops all that run, since the meeting ended or is empty.
@@ -236,7 +236,7 @@ func (m *Meeting) endCapture(c *capture, reason string) {
 	facts, err := c.stop(ctx)
 	if err != nil {
 		m.log.ErrorContext(ctx, "a recording or transcription did not end well", "error", err)
-		if reason != ReasonWriteFailed {
+		if reason != EndedWriteFailed {
 			reason = "failed"
 		}
 	}

@@ -30,7 +30,7 @@ func TestRecordingThatFailsIsStopped(t *testing.T) {
 		}
 		u.refused(protocol.TypeStopRecording, nil, protocol.ReasonNotFound)
 		recordings := of(k.notes, (*eventpb.Event).GetRecording)
-		if len(recordings) != 1 || recordings[0].EndReason != ReasonWriteFailed || tape.stopped != 1 {
+		if len(recordings) != 1 || recordings[0].EndReason != EndedWriteFailed || tape.stopped != 1 {
 			t.Errorf("recorded %v, stopped %d times", recordings, tape.stopped)
 		}
 		late := k.user("vera")

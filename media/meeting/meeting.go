@@ -79,6 +79,8 @@ type Meeting struct {
 	chat       chatLog
 	slides     uuid.UUID
 	captures   map[captureKind]*capture
+	// stopped by the id of a notice of the process of before: the notice that what it announced has stopped.
+	stopped    map[uuid.UUID]*notice
 	sets       map[policy.Participant]*grantSet
 	dirty      dirt
 	lobbyTold  time.Time
@@ -135,7 +137,7 @@ func open(cfg Config, facts Facts, deps Deps, call uuid.UUID, revived bool) (*Me
 		log: deps.Log.With("call_id", call.String()),
 		ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		members: map[uuid.UUID]*Member{}, leaving: map[*Member]bool{}, invited: map[string]bool{}, goneBefore: map[uuid.UUID]bool{},
-		captures: map[captureKind]*capture{}, sets: map[policy.Participant]*grantSet{},
+		captures: map[captureKind]*capture{}, stopped: map[uuid.UUID]*notice{}, sets: map[policy.Participant]*grantSet{},
 	}
 	m.outbox = newOutbox(m)
 	m.chat = newChatLog(m.cfg)

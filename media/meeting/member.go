@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +45,10 @@ type Member struct {
 	hand      bool
 	tracks    []forward.Track
 	// interop tracks have had their known-issue diagnostic (M11).
-	interop  map[uuid.UUID]bool
-	notices  map[uuid.UUID]*noticeState
+	interop map[uuid.UUID]bool
+	notices map[uuid.UUID]*noticeState
+	// holding is what the process of before recorded or transcribed, until the member was told that it has stopped.
+	holding  []HeldNotice
 	seen     []span
 	surveyed bool
 	// reoffer: the client that comes back may have lost its connections, too.
@@ -161,6 +164,12 @@ func (mb *Member) Ticket() Ticket {
 	for id, n := range mb.notices {
 		if n.acknowledged || n.consented {
 			t.Acknowledged = append(t.Acknowledged, id.String())
+		}
+	}
+	t.Holding = slices.Clone(mb.holding)
+	for _, c := range mb.m.captures {
+		if c.notice != nil && mb.in() {
+			t.Holding = append(t.Holding, HeldNotice{c.notice.id, c.notice.kind})
 		}
 	}
 	return t

@@ -71,6 +71,36 @@ func (mb *Member) noticesTold() {
 			mb.m.noticeSent(mb, c.notice)
 		}
 	}
+	mb.tellStopped()
+}
+
+// tellStopped tells a member of before that what was recorded or transcribed then isn't any more: it ended with its process. Where it has been
+// started anew by now that notice holds, and this one would mislead. The lock is held.
+func (mb *Member) tellStopped() {
+	if len(mb.holding) == 0 {
+		return
+	}
+	for _, held := range mb.holding {
+		for _, kind := range []captureKind{recording, transcription} {
+			if held.Kind == kind.notice(true) && !mb.m.capturing(kind) {
+				n := mb.m.stoppedBefore(held.ID, kind)
+				mb.send(protocol.TypeNotice, mb.m.noticeFor(n, mb))
+				mb.m.noticeSent(mb, n)
+			}
+		}
+	}
+	mb.holding = nil
+	mb.ticketChanged()
+}
+
+// stoppedBefore is the notice, one for everybody, that something which the process of before announced has stopped. The lock is held.
+func (m *Meeting) stoppedBefore(started uuid.UUID, kind captureKind) *notice {
+	n := m.stopped[started]
+	if n == nil {
+		n = &notice{id: uuid.New(), kind: kind.notice(false), since: m.started}
+		m.stopped[started] = n
+	}
+	return n
 }
 
 // noticeSent has it recorded that the member was told, and then the member's media taken. The lock is held.
@@ -87,6 +117,7 @@ func (m *Meeting) noticeSent(mb *Member, n *notice) {
 		return
 	}
 	state.kind, state.sentAt = n.kind, time.Now()
+	mb.ticketChanged()
 	e := m.noticeEvent(mb, n.id, *state, time.Time{})
 	m.work.Add(1)
 	go func() {

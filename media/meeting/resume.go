@@ -2,6 +2,7 @@ package meeting
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -51,6 +52,7 @@ func (m *Meeting) revive(ctx context.Context, t Ticket, c Client) (*Member, prot
 	}
 	mb := m.newMember(t.Participant, e, c)
 	mb.admittedByOrgUser, mb.wasIn = t.AdmittedByOrgUser, t.Admitted
+	mb.holding = slices.Clone(t.Holding)
 	for _, text := range t.Acknowledged {
 		if id, err := uuid.Parse(text); err == nil && len(mb.notices) < maxNotices {
 			mb.notices[id] = &noticeState{acknowledged: true}

@@ -66,5 +66,13 @@ type Ticket struct {
 	// Notices that were acknowledged or consented to.
 	Acknowledged []string
 	Consented    bool
-	IssuedAt     time.Time
+	// Holding are the notices of what was recorded or transcribed when the ticket was issued. It ends with the process that did it.
+	Holding  []HeldNotice
+	IssuedAt time.Time
+}
+
+// HeldNotice is a notice that something is recorded or transcribed, as a ticket has it.
+type HeldNotice struct {
+	ID   uuid.UUID
+	Kind string
 }
