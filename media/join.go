@@ -170,7 +170,7 @@ func (n *Node) prove(ctx context.Context, j protocol.Join, facts meeting.Facts, 
 
 func invalidName() *protocol.Error {
 	return refuse(protocol.ReasonInvalidName, "display_name",
-		"A name has 1 to 256 characters, something visible among them, and no control or text-direction override characters.")
+		"Choose a name of 1 to 256 characters that can be seen, without characters that control how text is shown.")
 }
 
 // checkOrigin refuses pages of web origins that nobody registered.

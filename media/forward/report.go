@@ -339,3 +339,16 @@ func toldTransport(name string) string {
 	}
 	return ""
 }
+
+// lane is the kind as diagnostics have it.
+func lane(k Kind) eventpb.Lane {
+	switch k {
+	case Audio:
+		return eventpb.Lane_LANE_AUDIO
+	case Screen:
+		return eventpb.Lane_LANE_SCREEN
+	case Video:
+		return eventpb.Lane_LANE_VIDEO
+	}
+	return eventpb.Lane_LANE_UNSPECIFIED
+}

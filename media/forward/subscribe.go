@@ -10,7 +10,6 @@ import (
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 
-	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
@@ -392,17 +391,4 @@ func (s *subscriber) close() {
 	if pc != nil {
 		_ = pc.GracefulClose()
 	}
-}
-
-// lane is the kind as diagnostics have it.
-func lane(k Kind) eventpb.Lane {
-	switch k {
-	case Audio:
-		return eventpb.Lane_LANE_AUDIO
-	case Screen:
-		return eventpb.Lane_LANE_SCREEN
-	case Video:
-		return eventpb.Lane_LANE_VIDEO
-	}
-	return eventpb.Lane_LANE_UNSPECIFIED
 }

@@ -26,7 +26,7 @@ func checkEntrant(e *Entrant) error {
 	case !e.OrgUser && !protocol.ValidName(e.DisplayName):
 		return &protocol.Error{
 			Reason: protocol.ReasonInvalidName, Field: "display_name",
-			Message: "Choose a name of 1 to 256 characters, without control characters and characters that change the direction of text.",
+			Message: "Choose a name of 1 to 256 characters that can be seen, without characters that control how text is shown.",
 		}
 	case e.OrgUser && !protocol.ValidName(e.DisplayName):
 		e.DisplayName = e.UserID // the issuer's name can't be shown

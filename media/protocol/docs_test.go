@@ -1,6 +1,8 @@
 package protocol_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -179,10 +181,28 @@ func TestValidName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Gus": true, "": false, " ": false, "\t": false, "Gus\nOrg user": false, "Gus\u202eresu": false, "\u2066Gus\u2069": false,
 		"\u200f\u200f": false, "\u200fغس": true, "\u2028": false, "👋🏽": true, "\u200b": false, "Gus\x00": false, "\xff": false,
+		"\u3164": false, "\u115f\u1160": false, "\uffa0": false, "\u2800 ": false, "Gus\ufff9b\ufffa": false, "Gus\U000e0047\U000e0073": false,
+		"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f": true, "Nguyễn Thị Hạnh": true, "김\u3164민": true,
+		"o" + strings.Repeat("\u0308", 8): true, "o" + strings.Repeat("\u0308", 9): false,
 		strings.Repeat("ö", protocol.MaxNameRunes): true, strings.Repeat("ö", protocol.MaxNameRunes+1): false,
 	} {
 		if got := protocol.ValidName(name); got != want {
 			t.Errorf("ValidName(%q) = %v", name, got)
+		}
+	}
+}
+
+func TestUnaltered(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"a":"b"}`: true, `"\ud83d\udc4b"`: true, `"\uD83D\uDC4B\ud83d"`: false, `"\udc4b\ud83d"`: false, `"\ud83dx"`: false, `"\\ud83d"`: true,
+		`"\\\ud83d"`: false, "\"\xff\"": false, `"\ud83d\u0041"`: false, `"\u00e9"`: true, `"\ud83d`: false, `\`: true, "\"👋\"": true,
+	} {
+		var s any
+		if err := json.Unmarshal([]byte(text), &s); err == nil && strings.ContainsRune(fmt.Sprint(s), '\ufffd') == want {
+			t.Errorf("%s became %q", text, s)
+		}
+		if got := protocol.Unaltered([]byte(text)); got != want {
+			t.Errorf("Unaltered(%s) = %v", text, got)
 		}
 	}
 }

@@ -338,6 +338,8 @@ func decode(data []byte) (protocol.Frame, *protocol.Error) {
 		return protocol.Frame{Type: f.Type}, &protocol.Error{Reason: protocol.ReasonMalformed, Field: "id", Message: "A request has an id from 1 to 9007199254740991."}
 	case f.Type == "":
 		return f, &protocol.Error{Reason: protocol.ReasonMalformed, Field: "type", Message: "The type is missing."}
+	case !protocol.Unaltered(data):
+		return f, &protocol.Error{Reason: protocol.ReasonMalformed, Message: "Text is no valid Unicode. Send UTF-8, and \\u escapes of surrogates in pairs."}
 	}
 	if len(f.Body) == 0 || string(f.Body) == "null" {
 		f.Body = json.RawMessage("{}")
