@@ -63,10 +63,11 @@ func (s *subscription) send(p *packet, now time.Time) {
 	s.note(p)
 	header := s.prepare(b, p, place, payloadType, now)
 	payload := s.payload(b, p, place, payloadType)
+	// Before it is written: a report that has it may come before the write returns, and would seem to have more than was sent.
+	s.out.Sent(place.seq, place.timestamp, header.MarshalSize()+len(payload), now)
 	if _, err := b.stream.WriteRTP(header, payload); err != nil {
 		return
 	}
-	s.out.Sent(place.seq, place.timestamp, header.MarshalSize()+len(payload), now)
 	if p.key && s.rewriter.video {
 		s.out.KeyFrame()
 	}

@@ -357,8 +357,9 @@ func (r *run) play(t *testing.T) {
 	r.lose(t, 0, 0)
 	r.src.play(120)
 	time.Sleep(1500 * time.Millisecond)
-	r.pub.peer.Close()
+	// The subscriber first: it would answer the offer that takes the track away.
 	r.sub.peer.Close()
+	r.pub.peer.Close()
 	r.pub.until("the publisher's summary", func() bool { return len(r.pub.ended) > 0 })
 	r.sub.until("the subscriber's summary", func() bool { return len(r.sub.ended) > 0 })
 }
