@@ -10,6 +10,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,12 +28,19 @@ const (
 	Durable Class = iota
 	// Lossy events are quality samples: a full queue drops the oldest and counts it.
 	Lossy
+	// Content is chat of own media, with its sealed text: durable, on a topic of its own.
+	Content
 )
 
 // ClassOf tells the delivery class of an event.
 func ClassOf(e *eventpb.Event) Class {
-	if _, ok := e.GetPayload().(*eventpb.Event_StreamReport); ok {
+	switch e.GetPayload().(type) {
+	case *eventpb.Event_StreamReport:
 		return Lossy
+	case *eventpb.Event_Chat:
+		if e.GetSourceKind() == eventpb.SourceKind_SOURCE_KIND_MEDIA {
+			return Content
+		}
 	}
 	return Durable
 }
@@ -56,7 +64,27 @@ var ErrInvalid = errors.New("invalid event")
 
 // Encode makes the record of an event: topic by region and class, key by organisation and call.
 // An event that Validate refuses is not encoded.
-func Encode(e *eventpb.Event) (Record, error) {
+func Encode(e *eventpb.Event) (Record, error) { return encode(e, Topic(e.GetRegion(), ClassOf(e))) }
+
+// EncodeCopy makes the record of a chat act for another region: the same event on that region's topic of copies, without the thread's text and
+// the copies of other regions. It fails with ErrInvalid if the act has no copy for the region.
+func EncodeCopy(e *eventpb.Event, region string) (Record, error) {
+	chat := e.GetChat()
+	i := slices.IndexFunc(chat.GetCopies(), func(c *eventpb.ChatCopy) bool { return c.GetRegion() == region })
+	if i < 0 {
+		return Record{}, fmt.Errorf("%w: no copy for the region", ErrInvalid)
+	}
+	out := &eventpb.Event{
+		Id: e.Id, Org: e.Org, Region: e.Region, CallId: e.CallId, Source: e.Source, Sequence: e.Sequence, ObservedAtUs: e.ObservedAtUs, SourceKind: e.SourceKind,
+		Payload: &eventpb.Event_Chat{Chat: &eventpb.Chat{
+			ParticipantId: chat.ParticipantId, MessageId: chat.MessageId, Act: chat.Act, MeetingId: chat.MeetingId, SentAtUs: chat.SentAtUs,
+			Copies: chat.Copies[i : i+1],
+		}},
+	}
+	return encode(out, CopiesTopic(region))
+}
+
+func encode(e *eventpb.Event, topic string) (Record, error) {
 	if err := Validate(e); err != nil {
 		return Record{}, err
 	}
@@ -65,7 +93,7 @@ func Encode(e *eventpb.Event) (Record, error) {
 		return Record{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return Record{
-		Topic:   Topic(e.Region, ClassOf(e)),
+		Topic:   topic,
 		Key:     Key(e.Org, e.CallId),
 		Value:   value,
 		Headers: Headers(e),

@@ -114,11 +114,35 @@ func validatePayload(e *eventpb.Event, invalid func(field, why string) error) er
 	case *eventpb.Event_Recording:
 		return optionalTime("recording.started_at_us", p.Recording.GetStartedAtUs())
 	case *eventpb.Event_Chat:
+		if err := validateChat(p.Chat, invalid); err != nil {
+			return err
+		}
 		return participant(p.Chat.GetParticipantId(), false)
 	case *eventpb.Event_Notice:
 		return participant(p.Notice.GetParticipantId(), false)
 	case *eventpb.Event_Decision:
 		return participant(p.Decision.GetParticipantId(), false)
+	}
+	return nil
+}
+
+// validateChat checks what is set of own media only.
+func validateChat(c *eventpb.Chat, invalid func(field, why string) error) error {
+	if us := c.GetSentAtUs(); us != 0 && !ValidTime(us) {
+		return invalid("chat.sent_at_us", "must lie in the years 2000 to 2099")
+	}
+	for _, one := range c.GetCopies() {
+		if !ValidRegion(one.GetRegion()) {
+			return invalid("chat.copies.region", "must be 1 to 32 of a-z, 0-9, '-'")
+		}
+		for _, holder := range one.GetHolders() {
+			if len(holder.GetParticipantId()) != 16 {
+				return invalid("chat.copies.holders.participant_id", "must have 16 bytes")
+			}
+			if len(holder.GetResourceId()) > MaxIDLen {
+				return invalid("chat.copies.holders.resource_id", "must have at most 128 bytes")
+			}
+		}
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		name:   "anteroom",
 		client: deps.Kafka,
 		group:  cfg.Group,
-		topics: []string{event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable)},
+		topics: []string{event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content)},
 		decode: ownDecoder(cfg.Region),
 		// A node that died is missed after this long; its partitions wait until then.
 		sessionTimeout: 10 * time.Second,
@@ -119,7 +119,7 @@ func EnsureTopics(ctx context.Context, client *kafka.Client, cfg Config) error {
 	}
 	letters := topic(event.DeadLetterTopic(cfg.Region))
 	letters.Partitions = 1
-	return client.EnsureTopics(ctx, topic(event.Topic(cfg.Region, event.Lossy)), topic(event.Topic(cfg.Region, event.Durable)), letters)
+	return client.EnsureTopics(ctx, topic(event.Topic(cfg.Region, event.Lossy)), topic(event.Topic(cfg.Region, event.Durable)), topic(event.Topic(cfg.Region, event.Content)), letters)
 }
 
 // Run ingests until the context ends; then it stores and commits what was fetched, and returns. Trouble with Kafka or ClickHouse

@@ -20,6 +20,10 @@ const dedupWindow = 10_000
 // replays safely. Plain tables know no such limit.
 const dedupSeconds = 7 * 24 * 3600
 
+// shortLived are the settings of tables whose rows must leave the disk soon after they are deleted: a part that a merge or a mutation has replaced
+// goes after a second, not after eight minutes, and is looked for every second.
+const shortLived = "old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0"
+
 // Layout says where tables lie. The zero value is one node.
 //
 // Sharded tables (calls, participants, streams, samples, timeline, roll-ups): on one node the table itself. On a cluster
@@ -69,6 +73,7 @@ func (l Layout) render(name, text string) (string, error) {
 		"whole":       t.whole,
 		"engine":      t.engine,
 		"dedup":       t.dedup,
+		"shortLived":  func() string { return shortLived },
 		"distributed": t.distributed,
 		"sharded":     func() bool { return l.Cluster != "" },
 	}).Option("missingkey=error").Parse(text)

@@ -988,6 +988,8 @@ type ParticipantJoined struct {
 	ClientFamily  string `protobuf:"bytes,5,opt,name=client_family,json=clientFamily,proto3" json:"client_family,omitempty"`
 	ClientVersion string `protobuf:"bytes,6,opt,name=client_version,json=clientVersion,proto3" json:"client_version,omitempty"`
 	OsFamily      string `protobuf:"bytes,7,opt,name=os_family,json=osFamily,proto3" json:"os_family,omitempty"`
+	// UUID text; of own media always set. Who was in a meeting decides what retention policies hold for it.
+	MeetingId     string `protobuf:"bytes,8,opt,name=meeting_id,json=meetingId,proto3" json:"meeting_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1067,6 +1069,13 @@ func (x *ParticipantJoined) GetClientVersion() string {
 func (x *ParticipantJoined) GetOsFamily() string {
 	if x != nil {
 		return x.OsFamily
+	}
+	return ""
+}
+
+func (x *ParticipantJoined) GetMeetingId() string {
+	if x != nil {
+		return x.MeetingId
 	}
 	return ""
 }
@@ -2109,19 +2118,29 @@ func (x *Recording) GetAudioChannels() uint32 {
 	return 0
 }
 
-// A chat message or what became of it. The text is sealed to a key of the reading region.
+// A chat message or what became of it. Of own media it is written once, to the chat topic of the home region (class Content), with the
+// text sealed to that region's key and, for each region with guests who were shown it, to that region's key. The copier makes of it one record
+// per such region, with that region's copy alone.
 type Chat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ParticipantId []byte                 `protobuf:"bytes,1,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
 	// 16 random bytes, or a keyed hash for foreign sources.
-	MessageId    []byte   `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	Act          Chat_Act `protobuf:"varint,3,opt,name=act,proto3,enum=anteroom.event.v1.Chat_Act" json:"act,omitempty"`
-	SealedText   []byte   `protobuf:"bytes,4,opt,name=sealed_text,json=sealedText,proto3" json:"sealed_text,omitempty"`
-	SealingKeyId string   `protobuf:"bytes,5,opt,name=sealing_key_id,json=sealingKeyId,proto3" json:"sealing_key_id,omitempty"`
+	MessageId []byte   `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	Act       Chat_Act `protobuf:"varint,3,opt,name=act,proto3,enum=anteroom.event.v1.Chat_Act" json:"act,omitempty"`
+	// For the thread, sealed to the home region's key (package sealing says how); empty in deletions and of foreign sources.
+	SealedText   []byte `protobuf:"bytes,4,opt,name=sealed_text,json=sealedText,proto3" json:"sealed_text,omitempty"`
+	SealingKeyId string `protobuf:"bytes,5,opt,name=sealing_key_id,json=sealingKeyId,proto3" json:"sealing_key_id,omitempty"`
 	// HTTP status of the operation where the source tells it, else 0.
 	ResultCode int32 `protobuf:"varint,6,opt,name=result_code,json=resultCode,proto3" json:"result_code,omitempty"`
 	// Operation as the source names it (closed set), "" for own media.
-	Operation     string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation string `protobuf:"bytes,7,opt,name=operation,proto3" json:"operation,omitempty"`
+	// UUID text; of own media always set.
+	MeetingId string `protobuf:"bytes,8,opt,name=meeting_id,json=meetingId,proto3" json:"meeting_id,omitempty"`
+	// When the message was sent, also in its edits and deletion. Event.observed_at_us is when this act was done; it rises with each act of a call,
+	// by the owner's clock, and is the version of the message.
+	SentAtUs int64 `protobuf:"varint,9,opt,name=sent_at_us,json=sentAtUs,proto3" json:"sent_at_us,omitempty"`
+	// One per region in which a guest was shown the message, the home region too.
+	Copies        []*ChatCopy `protobuf:"bytes,10,rep,name=copies,proto3" json:"copies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2205,6 +2224,152 @@ func (x *Chat) GetOperation() string {
 	return ""
 }
 
+func (x *Chat) GetMeetingId() string {
+	if x != nil {
+		return x.MeetingId
+	}
+	return ""
+}
+
+func (x *Chat) GetSentAtUs() int64 {
+	if x != nil {
+		return x.SentAtUs
+	}
+	return 0
+}
+
+func (x *Chat) GetCopies() []*ChatCopy {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+// What one region gets of a chat act.
+type ChatCopy struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Region string                 `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
+	// Sealed to the region's key; empty in deletions, and for the home region, whose text is Chat.sealed_text.
+	SealedText   []byte `protobuf:"bytes,2,opt,name=sealed_text,json=sealedText,proto3" json:"sealed_text,omitempty"`
+	SealingKeyId string `protobuf:"bytes,3,opt,name=sealing_key_id,json=sealingKeyId,proto3" json:"sealing_key_id,omitempty"`
+	// The guests of that region who were shown the message when it was sent; empty in edits and deletions, which go to the regions that have it.
+	Holders       []*ChatHolder `protobuf:"bytes,4,rep,name=holders,proto3" json:"holders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChatCopy) Reset() {
+	*x = ChatCopy{}
+	mi := &file_event_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChatCopy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChatCopy) ProtoMessage() {}
+
+func (x *ChatCopy) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChatCopy.ProtoReflect.Descriptor instead.
+func (*ChatCopy) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ChatCopy) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *ChatCopy) GetSealedText() []byte {
+	if x != nil {
+		return x.SealedText
+	}
+	return nil
+}
+
+func (x *ChatCopy) GetSealingKeyId() string {
+	if x != nil {
+		return x.SealingKeyId
+	}
+	return ""
+}
+
+func (x *ChatCopy) GetHolders() []*ChatHolder {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+// A guest who was shown a message.
+type ChatHolder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ParticipantId []byte                 `protobuf:"bytes,1,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
+	// UUID text of the application the guest came from.
+	ResourceId    string `protobuf:"bytes,2,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChatHolder) Reset() {
+	*x = ChatHolder{}
+	mi := &file_event_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChatHolder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChatHolder) ProtoMessage() {}
+
+func (x *ChatHolder) ProtoReflect() protoreflect.Message {
+	mi := &file_event_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChatHolder.ProtoReflect.Descriptor instead.
+func (*ChatHolder) Descriptor() ([]byte, []int) {
+	return file_event_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ChatHolder) GetParticipantId() []byte {
+	if x != nil {
+		return x.ParticipantId
+	}
+	return nil
+}
+
+func (x *ChatHolder) GetResourceId() string {
+	if x != nil {
+		return x.ResourceId
+	}
+	return ""
+}
+
 // A notice that something is being recorded or transcribed, and its acknowledgement.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2220,7 +2385,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_event_proto_msgTypes[14]
+	mi := &file_event_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2397,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[14]
+	mi := &file_event_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2410,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{14}
+	return file_event_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Notice) GetParticipantId() []byte {
@@ -2302,7 +2467,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_event_proto_msgTypes[15]
+	mi := &file_event_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2479,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[15]
+	mi := &file_event_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2492,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_event_proto_rawDescGZIP(), []int{15}
+	return file_event_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Decision) GetParticipantId() []byte {
@@ -2402,7 +2567,7 @@ type Survey_Rating struct {
 
 func (x *Survey_Rating) Reset() {
 	*x = Survey_Rating{}
-	mi := &file_event_proto_msgTypes[17]
+	mi := &file_event_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2579,7 @@ func (x *Survey_Rating) String() string {
 func (*Survey_Rating) ProtoMessage() {}
 
 func (x *Survey_Rating) ProtoReflect() protoreflect.Message {
-	mi := &file_event_proto_msgTypes[17]
+	mi := &file_event_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2685,7 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"KIND_GUEST\x10\x01\x12\x11\n" +
 	"\rKIND_ORG_USER\x10\x02\x12\x10\n" +
-	"\fKIND_SERVICE\x10\x03\"\xa3\x02\n" +
+	"\fKIND_SERVICE\x10\x03\"\xc2\x02\n" +
 	"\x11ParticipantJoined\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12 \n" +
 	"\fjoined_at_us\x18\x02 \x01(\x03R\n" +
@@ -2529,7 +2694,9 @@ const file_event_proto_rawDesc = "" +
 	"\rendpoint_type\x18\x04 \x01(\tR\fendpointType\x12#\n" +
 	"\rclient_family\x18\x05 \x01(\tR\fclientFamily\x12%\n" +
 	"\x0eclient_version\x18\x06 \x01(\tR\rclientVersion\x12\x1b\n" +
-	"\tos_family\x18\a \x01(\tR\bosFamily\"\xbc\x01\n" +
+	"\tos_family\x18\a \x01(\tR\bosFamily\x12\x1d\n" +
+	"\n" +
+	"meeting_id\x18\b \x01(\tR\tmeetingId\"\xbc\x01\n" +
 	"\x0fParticipantLeft\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1c\n" +
 	"\n" +
@@ -2695,7 +2862,7 @@ const file_event_proto_rawDesc = "" +
 	"\fchannel_type\x18\x06 \x01(\tR\vchannelType\x12\x16\n" +
 	"\x06format\x18\a \x01(\tR\x06format\x12\x16\n" +
 	"\x06chunks\x18\b \x01(\rR\x06chunks\x12%\n" +
-	"\x0eaudio_channels\x18\t \x01(\rR\raudioChannels\"\xdb\x02\n" +
+	"\x0eaudio_channels\x18\t \x01(\rR\raudioChannels\"\xcd\x03\n" +
 	"\x04Chat\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1d\n" +
 	"\n" +
@@ -2706,14 +2873,31 @@ const file_event_proto_rawDesc = "" +
 	"\x0esealing_key_id\x18\x05 \x01(\tR\fsealingKeyId\x12\x1f\n" +
 	"\vresult_code\x18\x06 \x01(\x05R\n" +
 	"resultCode\x12\x1c\n" +
-	"\toperation\x18\a \x01(\tR\toperation\"X\n" +
+	"\toperation\x18\a \x01(\tR\toperation\x12\x1d\n" +
+	"\n" +
+	"meeting_id\x18\b \x01(\tR\tmeetingId\x12\x1c\n" +
+	"\n" +
+	"sent_at_us\x18\t \x01(\x03R\bsentAtUs\x123\n" +
+	"\x06copies\x18\n" +
+	" \x03(\v2\x1b.anteroom.event.v1.ChatCopyR\x06copies\"X\n" +
 	"\x03Act\x12\x13\n" +
 	"\x0fACT_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bACT_SENT\x10\x01\x12\x0e\n" +
 	"\n" +
 	"ACT_EDITED\x10\x02\x12\x0f\n" +
 	"\vACT_DELETED\x10\x03\x12\r\n" +
-	"\tACT_OTHER\x10\x04\"\xac\x01\n" +
+	"\tACT_OTHER\x10\x04\"\xa2\x01\n" +
+	"\bChatCopy\x12\x16\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region\x12\x1f\n" +
+	"\vsealed_text\x18\x02 \x01(\fR\n" +
+	"sealedText\x12$\n" +
+	"\x0esealing_key_id\x18\x03 \x01(\tR\fsealingKeyId\x127\n" +
+	"\aholders\x18\x04 \x03(\v2\x1d.anteroom.event.v1.ChatHolderR\aholders\"T\n" +
+	"\n" +
+	"ChatHolder\x12%\n" +
+	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1f\n" +
+	"\vresource_id\x18\x02 \x01(\tR\n" +
+	"resourceId\"\xac\x01\n" +
 	"\x06Notice\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1b\n" +
 	"\tnotice_id\x18\x02 \x01(\fR\bnoticeId\x12\x12\n" +
@@ -2781,7 +2965,7 @@ func file_event_proto_rawDescGZIP() []byte {
 }
 
 var file_event_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_event_proto_goTypes = []any{
 	(SourceKind)(0),           // 0: anteroom.event.v1.SourceKind
 	(CallKind)(0),             // 1: anteroom.event.v1.CallKind
@@ -2805,10 +2989,12 @@ var file_event_proto_goTypes = []any{
 	(*Survey)(nil),            // 19: anteroom.event.v1.Survey
 	(*Recording)(nil),         // 20: anteroom.event.v1.Recording
 	(*Chat)(nil),              // 21: anteroom.event.v1.Chat
-	(*Notice)(nil),            // 22: anteroom.event.v1.Notice
-	(*Decision)(nil),          // 23: anteroom.event.v1.Decision
-	nil,                       // 24: anteroom.event.v1.ClientOperation.AttributesEntry
-	(*Survey_Rating)(nil),     // 25: anteroom.event.v1.Survey.Rating
+	(*ChatCopy)(nil),          // 22: anteroom.event.v1.ChatCopy
+	(*ChatHolder)(nil),        // 23: anteroom.event.v1.ChatHolder
+	(*Notice)(nil),            // 24: anteroom.event.v1.Notice
+	(*Decision)(nil),          // 25: anteroom.event.v1.Decision
+	nil,                       // 26: anteroom.event.v1.ClientOperation.AttributesEntry
+	(*Survey_Rating)(nil),     // 27: anteroom.event.v1.Survey.Rating
 }
 var file_event_proto_depIdxs = []int32{
 	0,  // 0: anteroom.event.v1.Event.source_kind:type_name -> anteroom.event.v1.SourceKind
@@ -2823,8 +3009,8 @@ var file_event_proto_depIdxs = []int32{
 	19, // 9: anteroom.event.v1.Event.survey:type_name -> anteroom.event.v1.Survey
 	20, // 10: anteroom.event.v1.Event.recording:type_name -> anteroom.event.v1.Recording
 	21, // 11: anteroom.event.v1.Event.chat:type_name -> anteroom.event.v1.Chat
-	22, // 12: anteroom.event.v1.Event.notice:type_name -> anteroom.event.v1.Notice
-	23, // 13: anteroom.event.v1.Event.decision:type_name -> anteroom.event.v1.Decision
+	24, // 12: anteroom.event.v1.Event.notice:type_name -> anteroom.event.v1.Notice
+	25, // 13: anteroom.event.v1.Event.decision:type_name -> anteroom.event.v1.Decision
 	1,  // 14: anteroom.event.v1.CallStarted.kind:type_name -> anteroom.event.v1.CallKind
 	6,  // 15: anteroom.event.v1.Identity.kind:type_name -> anteroom.event.v1.Identity.Kind
 	11, // 16: anteroom.event.v1.ParticipantJoined.identity:type_name -> anteroom.event.v1.Identity
@@ -2837,14 +3023,16 @@ var file_event_proto_depIdxs = []int32{
 	4,  // 23: anteroom.event.v1.StreamEnded.remote_candidate_type:type_name -> anteroom.event.v1.CandidateType
 	5,  // 24: anteroom.event.v1.ClientDiagnostic.lane:type_name -> anteroom.event.v1.Lane
 	5,  // 25: anteroom.event.v1.ClientOperation.lane:type_name -> anteroom.event.v1.Lane
-	24, // 26: anteroom.event.v1.ClientOperation.attributes:type_name -> anteroom.event.v1.ClientOperation.AttributesEntry
-	25, // 27: anteroom.event.v1.Survey.ratings:type_name -> anteroom.event.v1.Survey.Rating
+	26, // 26: anteroom.event.v1.ClientOperation.attributes:type_name -> anteroom.event.v1.ClientOperation.AttributesEntry
+	27, // 27: anteroom.event.v1.Survey.ratings:type_name -> anteroom.event.v1.Survey.Rating
 	7,  // 28: anteroom.event.v1.Chat.act:type_name -> anteroom.event.v1.Chat.Act
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	22, // 29: anteroom.event.v1.Chat.copies:type_name -> anteroom.event.v1.ChatCopy
+	23, // 30: anteroom.event.v1.ChatCopy.holders:type_name -> anteroom.event.v1.ChatHolder
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -2875,7 +3063,7 @@ func file_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_event_proto_rawDesc), len(file_event_proto_rawDesc)),
 			NumEnums:      8,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

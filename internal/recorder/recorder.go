@@ -102,7 +102,7 @@ func (r *Recorder) Offer(e *eventpb.Event) bool {
 		r.log.Error("event can't be encoded", "type", event.Type(e), "error", err)
 		return false
 	}
-	if event.ClassOf(e) == event.Durable {
+	if event.ClassOf(e) != event.Lossy {
 		return r.enqueue(&entry{event: e}) == nil
 	}
 	r.mu.Lock()

@@ -372,3 +372,252 @@ ALTER TABLE streams
     ADD COLUMN IF NOT EXISTS packets_repaired Nullable(Int64) AFTER transport,
     ADD COLUMN IF NOT EXISTS likely_side LowCardinality(String) AFTER packets_repaired;
 
+-- 00027_texts.sql
+CREATE TABLE IF NOT EXISTS texts_local (
+    class           Enum8('thread' = 1, 'copy' = 2),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    author_id       UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    text            String CODEC(ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX message message_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY (class, toDate(sent_at))
+ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00028_texts_distributed.sql
+CREATE TABLE IF NOT EXISTS texts AS texts_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'texts_local', cityHash64(org, call_id));
+
+-- 00029_retained.sql
+CREATE TABLE IF NOT EXISTS retained_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
+    INDEX item item_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toDate(sent_at)
+ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00030_retained_distributed.sql
+CREATE TABLE IF NOT EXISTS retained AS retained_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'retained_local', cityHash64(org, call_id));
+
+-- 00031_copy_heads.sql
+CREATE TABLE IF NOT EXISTS copy_heads_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree(sent_at)
+ORDER BY (org, meeting_id, call_id, holder_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00032_copy_heads_distributed.sql
+CREATE TABLE IF NOT EXISTS copy_heads AS copy_heads_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'copy_heads_local', cityHash64(org, call_id));
+
+-- 00033_retractions.sql
+CREATE TABLE IF NOT EXISTS retractions_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    retracted_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree()
+ORDER BY (org, meeting_id, call_id, message_id, retracted_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00034_retractions_distributed.sql
+CREATE TABLE IF NOT EXISTS retractions AS retractions_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'retractions_local', cityHash64(org, call_id));
+
+-- 00035_attendance.sql
+CREATE TABLE IF NOT EXISTS attendance_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    user_id         String CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree()
+ORDER BY (org, meeting_id, user_id, call_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00036_attendance_distributed.sql
+CREATE TABLE IF NOT EXISTS attendance AS attendance_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'attendance_local', 0);
+
+-- 00037_retention_decisions.sql
+CREATE TABLE IF NOT EXISTS retention_decisions_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    resource_id     UUID CODEC(ZSTD(1)),
+    period_s        Nullable(Int64),
+    held            Bool,
+    released_at     Nullable(DateTime64(6, 'UTC')),
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    basis           UInt64,
+    decided_at      DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(decided_at)
+ORDER BY (org, meeting_id, class, resource_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00038_retention_decisions_distributed.sql
+CREATE TABLE IF NOT EXISTS retention_decisions AS retention_decisions_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'retention_decisions_local', 0);
+
+-- 00039_hidden.sql
+CREATE TABLE IF NOT EXISTS hidden_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = MergeTree()
+PARTITION BY toDate(sent_at)
+ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00040_hidden_distributed.sql
+CREATE TABLE IF NOT EXISTS hidden AS hidden_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'hidden_local', cityHash64(org, call_id));
+
+-- 00041_purge_batches.sql
+CREATE TABLE IF NOT EXISTS purge_batches_local (
+    batch_id        UUID,
+    step            Enum8('intent' = 1, 'purged' = 2, 'evidenced' = 3, 'done' = 4, 'given_up' = 5),
+    epoch           UInt64,
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    day             Date,
+    what            String CODEC(ZSTD(3)),
+    things          UInt64,
+    attempts        UInt32,
+    failure         String,
+    at              DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(at)
+ORDER BY (batch_id, step)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00042_purge_batches_distributed.sql
+CREATE TABLE IF NOT EXISTS purge_batches AS purge_batches_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'purge_batches_local', 0);
+
+-- 00043_evidence.sql
+CREATE TABLE IF NOT EXISTS evidence_local (
+    copy_id         FixedString(32),
+    nonce           FixedString(16),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    purged_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    held            Bool,
+    lateness_ms     Int64 CODEC(T64, ZSTD(1)),
+    attempts        UInt32,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    broker_expiry_at Nullable(DateTime64(6, 'UTC')),
+    batch_id        UUID CODEC(ZSTD(1)),
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(sent_at)
+ORDER BY (org, sent_at, copy_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00044_evidence_distributed.sql
+CREATE TABLE IF NOT EXISTS evidence AS evidence_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'evidence_local', cityHash64(org, call_id));
+
+-- 00045_tombstones.sql
+CREATE TABLE IF NOT EXISTS tombstones_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    buried_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree()
+ORDER BY (class, org, call_id, item_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00046_tombstones_distributed.sql
+CREATE TABLE IF NOT EXISTS tombstones AS tombstones_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'tombstones_local', cityHash64(org, call_id));
+
+-- 00047_ledger_outbox.sql
+CREATE TABLE IF NOT EXISTS ledger_outbox_local (
+    id              String CODEC(ZSTD(1)),
+    leaf            String CODEC(ZSTD(3)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = MergeTree()
+ORDER BY (inserted_at, id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00048_ledger_outbox_distributed.sql
+CREATE TABLE IF NOT EXISTS ledger_outbox AS ledger_outbox_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'ledger_outbox_local', 0);
+
+-- 00049_ledger_entries.sql
+CREATE TABLE IF NOT EXISTS ledger_entries_local (
+    id              String CODEC(ZSTD(1)),
+    log_index       UInt64,
+    leaf_hash       FixedString(32),
+    published_at    DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree()
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00050_ledger_entries_distributed.sql
+CREATE TABLE IF NOT EXISTS ledger_entries AS ledger_entries_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'ledger_entries_local', 0);
+

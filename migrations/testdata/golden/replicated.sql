@@ -352,3 +352,232 @@ ALTER TABLE streams
     ADD COLUMN IF NOT EXISTS packets_repaired Nullable(Int64) AFTER transport,
     ADD COLUMN IF NOT EXISTS likely_side LowCardinality(String) AFTER packets_repaired;
 
+-- 00027_texts.sql
+CREATE TABLE IF NOT EXISTS texts_local (
+    class           Enum8('thread' = 1, 'copy' = 2),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    author_id       UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    text            String CODEC(ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX message message_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/texts', '{replica}')
+PARTITION BY (class, toDate(sent_at))
+ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00028_texts_distributed.sql
+CREATE TABLE IF NOT EXISTS texts AS texts_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'texts_local', cityHash64(org, call_id));
+
+-- 00029_retained.sql
+CREATE TABLE IF NOT EXISTS retained_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
+    INDEX item item_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/retained', '{replica}')
+PARTITION BY toDate(sent_at)
+ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00030_retained_distributed.sql
+CREATE TABLE IF NOT EXISTS retained AS retained_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'retained_local', cityHash64(org, call_id));
+
+-- 00031_copy_heads.sql
+CREATE TABLE IF NOT EXISTS copy_heads_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/copy_heads', '{replica}', sent_at)
+ORDER BY (org, meeting_id, call_id, holder_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00032_copy_heads_distributed.sql
+CREATE TABLE IF NOT EXISTS copy_heads AS copy_heads_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'copy_heads_local', cityHash64(org, call_id));
+
+-- 00033_retractions.sql
+CREATE TABLE IF NOT EXISTS retractions_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    message_id      UUID CODEC(ZSTD(1)),
+    retracted_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/retractions', '{replica}')
+ORDER BY (org, meeting_id, call_id, message_id, retracted_at)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00034_retractions_distributed.sql
+CREATE TABLE IF NOT EXISTS retractions AS retractions_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'retractions_local', cityHash64(org, call_id));
+
+-- 00035_attendance.sql
+CREATE TABLE IF NOT EXISTS attendance (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    user_id         String CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/attendance', '{shard}-{replica}')
+ORDER BY (org, meeting_id, user_id, call_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00037_retention_decisions.sql
+CREATE TABLE IF NOT EXISTS retention_decisions (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    resource_id     UUID CODEC(ZSTD(1)),
+    period_s        Nullable(Int64),
+    held            Bool,
+    released_at     Nullable(DateTime64(6, 'UTC')),
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    basis           UInt64,
+    decided_at      DateTime64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/retention_decisions', '{shard}-{replica}', decided_at)
+ORDER BY (org, meeting_id, class, resource_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00039_hidden.sql
+CREATE TABLE IF NOT EXISTS hidden_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/hidden', '{replica}')
+PARTITION BY toDate(sent_at)
+ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+
+-- 00040_hidden_distributed.sql
+CREATE TABLE IF NOT EXISTS hidden AS hidden_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'hidden_local', cityHash64(org, call_id));
+
+-- 00041_purge_batches.sql
+CREATE TABLE IF NOT EXISTS purge_batches (
+    batch_id        UUID,
+    step            Enum8('intent' = 1, 'purged' = 2, 'evidenced' = 3, 'done' = 4, 'given_up' = 5),
+    epoch           UInt64,
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    day             Date,
+    what            String CODEC(ZSTD(3)),
+    things          UInt64,
+    attempts        UInt32,
+    failure         String,
+    at              DateTime64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/purge_batches', '{shard}-{replica}', at)
+ORDER BY (batch_id, step)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00043_evidence.sql
+CREATE TABLE IF NOT EXISTS evidence_local (
+    copy_id         FixedString(32),
+    nonce           FixedString(16),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    purged_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    held            Bool,
+    lateness_ms     Int64 CODEC(T64, ZSTD(1)),
+    attempts        UInt32,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    broker_expiry_at Nullable(DateTime64(6, 'UTC')),
+    batch_id        UUID CODEC(ZSTD(1)),
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/evidence', '{replica}')
+PARTITION BY toYYYYMM(sent_at)
+ORDER BY (org, sent_at, copy_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00044_evidence_distributed.sql
+CREATE TABLE IF NOT EXISTS evidence AS evidence_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'evidence_local', cityHash64(org, call_id));
+
+-- 00045_tombstones.sql
+CREATE TABLE IF NOT EXISTS tombstones_local (
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    buried_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/tombstones', '{replica}')
+ORDER BY (class, org, call_id, item_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00046_tombstones_distributed.sql
+CREATE TABLE IF NOT EXISTS tombstones AS tombstones_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'tombstones_local', cityHash64(org, call_id));
+
+-- 00047_ledger_outbox.sql
+CREATE TABLE IF NOT EXISTS ledger_outbox (
+    id              String CODEC(ZSTD(1)),
+    leaf            String CODEC(ZSTD(3)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{database}/ledger_outbox', '{shard}-{replica}')
+ORDER BY (inserted_at, id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00049_ledger_entries.sql
+CREATE TABLE IF NOT EXISTS ledger_entries (
+    id              String CODEC(ZSTD(1)),
+    log_index       UInt64,
+    leaf_hash       FixedString(32),
+    published_at    DateTime64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/ledger_entries', '{shard}-{replica}')
+ORDER BY id
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "texts" "cityHash64(org, call_id)"}};

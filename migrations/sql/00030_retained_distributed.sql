@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "retained" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "copy_heads" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "retractions" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "attendance" "0"}};

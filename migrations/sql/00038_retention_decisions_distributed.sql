@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "retention_decisions" "0"}};

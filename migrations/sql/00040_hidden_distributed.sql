@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "hidden" "cityHash64(org, call_id)"}};

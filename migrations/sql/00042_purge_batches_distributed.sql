@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "purge_batches" "0"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "evidence" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "tombstones" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "ledger_outbox" "0"}};
