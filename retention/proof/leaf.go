@@ -11,12 +11,13 @@ type LeafType string
 
 // The types of leaves.
 const (
-	// LeafPolicy and LeafHold: a retention policy or a hold was made, changed or ended. Digest is of its canonical value, with Nonce.
+	// LeafPolicy and LeafHold: a retention policy or a hold was made, changed or ended. Digest is the SHA-256 of its canonical value, which has a
+	// random nonce.
 	LeafPolicy LeafType = "policy"
 	LeafHold   LeafType = "hold"
-	// LeafStored: things came to be kept. Root is over their ids, in order.
+	// LeafStored: things came to be kept. Root is over StoredThing, in order of id. See Batch.
 	LeafStored LeafType = "stored"
-	// LeafDeleted: things are gone. Root is over their rows, in order of id.
+	// LeafDeleted: things are gone. Root is over their rows, in order of id. See Batch.
 	LeafDeleted LeafType = "deleted"
 	// LeafReport: a report was made. Digest is the SHA-256 of its manifest.
 	LeafReport LeafType = "report"
@@ -32,40 +33,51 @@ type Leaf struct {
 	// ID tells leaves apart: appended twice it counts once. Of a batch it is the batch's, else the changed thing's with its version.
 	ID string `json:"id"`
 	At Time   `json:"at"`
-	// Organization is "" where a batch holds things of several.
+	// Organization is "" where a batch holds things of several. Whoever puts a leaf writes the organisation's id; in the log itself stands its tag
+	// (OrganizationTag), so that those who may read the log see no other organisation's name.
 	Organization string `json:"organization"`
 	// Count and Root of batches; 0 and zero otherwise.
 	Count int64 `json:"count"`
 	Root  Hash  `json:"root"`
+	// FirstSent and LastSent bound when the things of a batch were sent, both inclusive; null otherwise.
+	FirstSent *Time `json:"first_sent"`
+	LastSent  *Time `json:"last_sent"`
 	// Digest of what isn't a batch; zero otherwise.
 	Digest Hash `json:"digest"`
 }
 
 // Canonical is the one form of a leaf that is appended, like Row.Canonical.
-func (l *Leaf) Canonical() ([]byte, error) {
+func (l *Leaf) Canonical() ([]byte, error) { return canonical("leaf", l) }
+
+// ParseLeaf reads a canonical leaf, like ParseRow.
+func ParseLeaf(text []byte) (Leaf, error) { return parse[Leaf]("leaf", text) }
+
+// canonical is the one form of a value that is hashed: JSON with the fields in the order of the struct, no spaces, no escapes that JSON doesn't need,
+// no line end.
+func canonical(what string, value any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(l); err != nil {
-		return nil, fmt.Errorf("encode leaf: %w", err)
+	if err := e.Encode(value); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", what, err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// ParseLeaf reads a canonical leaf, like ParseRow.
-func ParseLeaf(text []byte) (Leaf, error) {
-	var l Leaf
+// parse reads a value and fails if the bytes aren't exactly its canonical form: else two texts could stand for one value.
+func parse[T any](what string, text []byte) (T, error) {
+	var value, none T
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
-		return Leaf{}, fmt.Errorf("read leaf: %w", err)
+	if err := d.Decode(&value); err != nil {
+		return none, fmt.Errorf("read %s: %w", what, err)
 	}
-	again, err := l.Canonical()
+	again, err := canonical(what, value)
 	if err != nil {
-		return Leaf{}, err
+		return none, err
 	}
 	if !bytes.Equal(again, text) {
-		return Leaf{}, fmt.Errorf("read leaf: it is not in canonical form")
+		return none, fmt.Errorf("read %s: it is not in canonical form", what)
 	}
-	return l, nil
+	return value, nil
 }

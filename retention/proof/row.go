@@ -1,8 +1,6 @@
 package proof
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -46,7 +44,8 @@ type Row struct {
 	Schema int `json:"schema"`
 	// ID is a keyed hash of class, region, message and guest: 64 hexadecimal digits. The same thing has the same id in all reports of a region.
 	ID string `json:"copy_id"`
-	// Nonce is random per row, 32 hexadecimal digits, so that a row's hash tells nothing to those who don't have the row.
+	// Nonce is random per row, 32 hexadecimal digits, so that a row's hash tells nothing to those who don't have the row. "" while the thing isn't
+	// gone: its row is in no batch yet.
 	Nonce        string `json:"nonce"`
 	Organization string `json:"organization"`
 	// Meeting is UUID text; "" for what belongs to no meeting.
@@ -62,7 +61,8 @@ type Row struct {
 	Purged *Time      `json:"purged_at"`
 	Rule   AppliedAs  `json:"rule"`
 	Why    GoneReason `json:"why"`
-	// Lateness is from the moment it had to be gone (due, superseded, retracted, or the hold's release) until its bytes were, in milliseconds.
+	// Lateness is from the moment it had to be gone (due, superseded, retracted, or the hold's release) until its bytes were, or, while they aren't,
+	// until the report was made, in milliseconds. Null while it needn't be gone.
 	Lateness *int64 `json:"lateness_ms"`
 	// Attempts at purging it.
 	Attempts int `json:"attempts"`
@@ -99,10 +99,11 @@ type Time time.Time
 
 const timeForm = "2006-01-02T15:04:05.000000Z"
 
+// String is the canonical form.
+func (t Time) String() string { return time.Time(t).UTC().Format(timeForm) }
+
 // MarshalJSON writes the canonical form.
-func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(`"` + time.Time(t).UTC().Format(timeForm) + `"`), nil
-}
+func (t Time) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
 
 // UnmarshalJSON reads the canonical form and nothing else.
 func (t *Time) UnmarshalJSON(b []byte) error {
@@ -116,30 +117,16 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // Canonical is the one form of a row that is hashed: JSON with the fields in the order of the struct, no spaces, no escapes that JSON doesn't
 // need, no line end.
-func (r *Row) Canonical() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil {
-		return nil, fmt.Errorf("encode row: %w", err)
+func (r *Row) Canonical() ([]byte, error) { return canonical("row", r) }
+
+// Hash is the leaf hash of the canonical form: what a deletion batch's tree is made of.
+func (r *Row) Hash() (Hash, error) {
+	text, err := r.Canonical()
+	if err != nil {
+		return Hash{}, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return LeafHash(text), nil
 }
 
 // ParseRow reads a canonical row. It fails if the bytes aren't exactly what Canonical would give: else two texts could stand for one row.
-func ParseRow(text []byte) (Row, error) {
-	var r Row
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		return Row{}, fmt.Errorf("read row: %w", err)
-	}
-	again, err := r.Canonical()
-	if err != nil {
-		return Row{}, err
-	}
-	if !bytes.Equal(again, text) {
-		return Row{}, fmt.Errorf("read row: it is not in canonical form")
-	}
-	return r, nil
-}
+func ParseRow(text []byte) (Row, error) { return parse[Row]("row", text) }
