@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS {{whole "attendance"}} (
     call_id         String CODEC(ZSTD(1)),
     joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     -- By the server's clock: meetings with new rows are decided on again.
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = {{engine "ReplacingMergeTree"}}
 ORDER BY (org, meeting_id, user_id, call_id)
 SETTINGS {{dedup}};

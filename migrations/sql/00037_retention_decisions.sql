@@ -18,7 +18,10 @@ CREATE TABLE IF NOT EXISTS {{whole "retention_decisions"}} (
     revision        LowCardinality(String),
     -- Digest of all that the decision was made from; the same digest needs no new decision.
     basis           UInt64,
-    decided_at      DateTime64(6, 'UTC')
-) ENGINE = {{engine "ReplacingMergeTree" "decided_at"}}
+    decided_at      DateTime64(6, 'UTC'),
+    -- Which decision is the newest: one that knows of more changes of policies and holds, and of such the later one. Clocks have no say in it,
+    -- and a process that is behind can't undo what another has decided.
+    seq             UInt64
+) ENGINE = {{engine "ReplacingMergeTree" "seq"}}
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS {{dedup}};

@@ -464,7 +464,8 @@ CREATE TABLE IF NOT EXISTS attendance_local (
     user_id         String CODEC(ZSTD(1)),
     call_id         String CODEC(ZSTD(1)),
     joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree()
 ORDER BY (org, meeting_id, user_id, call_id)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -487,8 +488,9 @@ CREATE TABLE IF NOT EXISTS retention_decisions_local (
     reason          LowCardinality(String),
     revision        LowCardinality(String),
     basis           UInt64,
-    decided_at      DateTime64(6, 'UTC')
-) ENGINE = ReplacingMergeTree(decided_at)
+    decided_at      DateTime64(6, 'UTC'),
+    seq             UInt64
+) ENGINE = ReplacingMergeTree(seq)
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
@@ -620,4 +622,18 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- 00050_ledger_entries_distributed.sql
 CREATE TABLE IF NOT EXISTS ledger_entries AS ledger_entries_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'ledger_entries_local', 0);
+
+-- 00051_decision_marks.sql
+CREATE TABLE IF NOT EXISTS decision_marks_local (
+    id              LowCardinality(String),
+    n               UInt64,
+    seen            UInt64,
+    at              DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(n)
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00052_decision_marks_distributed.sql
+CREATE TABLE IF NOT EXISTS decision_marks AS decision_marks_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'decision_marks_local', 0);
 

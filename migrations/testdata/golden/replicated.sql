@@ -444,7 +444,8 @@ CREATE TABLE IF NOT EXISTS attendance (
     user_id         String CODEC(ZSTD(1)),
     call_id         String CODEC(ZSTD(1)),
     joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/attendance', '{shard}-{replica}')
 ORDER BY (org, meeting_id, user_id, call_id)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
@@ -463,8 +464,9 @@ CREATE TABLE IF NOT EXISTS retention_decisions (
     reason          LowCardinality(String),
     revision        LowCardinality(String),
     basis           UInt64,
-    decided_at      DateTime64(6, 'UTC')
-) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/retention_decisions', '{shard}-{replica}', decided_at)
+    decided_at      DateTime64(6, 'UTC'),
+    seq             UInt64
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/retention_decisions', '{shard}-{replica}', seq)
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
@@ -578,6 +580,16 @@ CREATE TABLE IF NOT EXISTS ledger_entries (
     leaf_hash       FixedString(32),
     published_at    DateTime64(6, 'UTC')
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/ledger_entries', '{shard}-{replica}')
+ORDER BY id
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00051_decision_marks.sql
+CREATE TABLE IF NOT EXISTS decision_marks (
+    id              LowCardinality(String),
+    n               UInt64,
+    seen            UInt64,
+    at              DateTime64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/decision_marks', '{shard}-{replica}', n)
 ORDER BY id
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 

@@ -395,7 +395,8 @@ CREATE TABLE IF NOT EXISTS attendance (
     user_id         String CODEC(ZSTD(1)),
     call_id         String CODEC(ZSTD(1)),
     joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree()
 ORDER BY (org, meeting_id, user_id, call_id)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -414,8 +415,9 @@ CREATE TABLE IF NOT EXISTS retention_decisions (
     reason          LowCardinality(String),
     revision        LowCardinality(String),
     basis           UInt64,
-    decided_at      DateTime64(6, 'UTC')
-) ENGINE = ReplacingMergeTree(decided_at)
+    decided_at      DateTime64(6, 'UTC'),
+    seq             UInt64
+) ENGINE = ReplacingMergeTree(seq)
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
@@ -517,6 +519,16 @@ CREATE TABLE IF NOT EXISTS ledger_entries (
     leaf_hash       FixedString(32),
     published_at    DateTime64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree()
+ORDER BY id
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00051_decision_marks.sql
+CREATE TABLE IF NOT EXISTS decision_marks (
+    id              LowCardinality(String),
+    n               UInt64,
+    seen            UInt64,
+    at              DateTime64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(n)
 ORDER BY id
 SETTINGS non_replicated_deduplication_window = 10000;
 

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "decision_marks" "0"}};
