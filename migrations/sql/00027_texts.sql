@@ -14,11 +14,14 @@ CREATE TABLE IF NOT EXISTS {{local "texts"}} (
     revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     -- JSON of all that was written (event.ChatContent).
     text            String CODEC(ZSTD(1)),
+    -- When the row was written, by the server's clock: texts that came after what they belong to are looked for by it.
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     _topic          LowCardinality(String),
     _partition      Int32 CODEC(T64, ZSTD(1)),
     _offset         Int64 CODEC(Delta, ZSTD(1)),
     _index          UInt32 CODEC(T64, ZSTD(1)),
     INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
     INDEX message message_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY (class, toDate(sent_at))

@@ -13,6 +13,10 @@ CREATE TABLE IF NOT EXISTS {{local "retained"}} (
     holder_id       UUID CODEC(ZSTD(1)),
     -- Application of the guest; all zero otherwise.
     resource_id     UUID CODEC(ZSTD(1)),
+    -- Of a text that an edit has replaced, or that came after its message was gone: message and revision whose text it is, and item_id is made of both
+    -- (proof.RevisionID). All zero for everything else.
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     -- When the row was written, by the server's clock: what is new is looked for by it.
     inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),

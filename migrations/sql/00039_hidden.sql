@@ -8,6 +8,8 @@ CREATE TABLE IF NOT EXISTS {{local "hidden"}} (
     item_id         UUID CODEC(ZSTD(1)),
     holder_id       UUID CODEC(ZSTD(1)),
     resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     due_at          Nullable(DateTime64(6, 'UTC')),
     -- When it had to be unreadable: due, superseded or retracted. Reads heed that by themselves; this row makes it last.

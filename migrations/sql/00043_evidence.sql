@@ -25,7 +25,9 @@ CREATE TABLE IF NOT EXISTS {{local "evidence"}} (
     broker_expiry_at Nullable(DateTime64(6, 'UTC')),
     -- The batch whose leaf proves it.
     batch_id        UUID CODEC(ZSTD(1)),
-    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX copy copy_id TYPE bloom_filter GRANULARITY 1,
+    INDEX batch batch_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY toYYYYMM(sent_at)
 ORDER BY (org, sent_at, copy_id)

@@ -363,11 +363,13 @@ CREATE TABLE IF NOT EXISTS texts_local (
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     text            String CODEC(ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     _topic          LowCardinality(String),
     _partition      Int32 CODEC(T64, ZSTD(1)),
     _offset         Int64 CODEC(Delta, ZSTD(1)),
     _index          UInt32 CODEC(T64, ZSTD(1)),
     INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
     INDEX message message_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/texts', '{replica}')
 PARTITION BY (class, toDate(sent_at))
@@ -387,6 +389,8 @@ CREATE TABLE IF NOT EXISTS retained_local (
     item_id         UUID CODEC(ZSTD(1)),
     holder_id       UUID CODEC(ZSTD(1)),
     resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     _topic          LowCardinality(String),
@@ -479,6 +483,8 @@ CREATE TABLE IF NOT EXISTS hidden_local (
     item_id         UUID CODEC(ZSTD(1)),
     holder_id       UUID CODEC(ZSTD(1)),
     resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     due_at          Nullable(DateTime64(6, 'UTC')),
     hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -538,7 +544,9 @@ CREATE TABLE IF NOT EXISTS evidence_local (
     revision        LowCardinality(String),
     broker_expiry_at Nullable(DateTime64(6, 'UTC')),
     batch_id        UUID CODEC(ZSTD(1)),
-    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX copy copy_id TYPE bloom_filter GRANULARITY 1,
+    INDEX batch batch_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/evidence', '{replica}')
 PARTITION BY toYYYYMM(sent_at)
 ORDER BY (org, sent_at, copy_id)
@@ -554,10 +562,11 @@ CREATE TABLE IF NOT EXISTS tombstones_local (
     org             LowCardinality(String),
     call_id         String CODEC(ZSTD(1)),
     item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     buried_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/tombstones', '{replica}')
-ORDER BY (class, org, call_id, item_id)
+ORDER BY (class, org, call_id, item_id, holder_id)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
 -- 00046_tombstones_distributed.sql
@@ -592,4 +601,27 @@ CREATE TABLE IF NOT EXISTS decision_marks (
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/decision_marks', '{shard}-{replica}', n)
 ORDER BY id
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00060_stored_things.sql
+CREATE TABLE IF NOT EXISTS stored_things_local (
+    copy_id         FixedString(32),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    batch_id        UUID CODEC(ZSTD(1)),
+    position        UInt32 CODEC(T64, ZSTD(1)),
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX copy copy_id TYPE bloom_filter GRANULARITY 1,
+    INDEX batch batch_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/stored_things', '{replica}')
+PARTITION BY toYYYYMM(sent_at)
+ORDER BY (org, sent_at, copy_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00061_stored_things_distributed.sql
+CREATE TABLE IF NOT EXISTS stored_things AS stored_things_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'stored_things_local', cityHash64(org, call_id));
 

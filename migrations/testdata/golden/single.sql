@@ -330,11 +330,13 @@ CREATE TABLE IF NOT EXISTS texts (
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     text            String CODEC(ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     _topic          LowCardinality(String),
     _partition      Int32 CODEC(T64, ZSTD(1)),
     _offset         Int64 CODEC(Delta, ZSTD(1)),
     _index          UInt32 CODEC(T64, ZSTD(1)),
     INDEX offset_range _offset TYPE minmax GRANULARITY 1,
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
     INDEX message message_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = MergeTree()
 PARTITION BY (class, toDate(sent_at))
@@ -350,6 +352,8 @@ CREATE TABLE IF NOT EXISTS retained (
     item_id         UUID CODEC(ZSTD(1)),
     holder_id       UUID CODEC(ZSTD(1)),
     resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     _topic          LowCardinality(String),
@@ -430,6 +434,8 @@ CREATE TABLE IF NOT EXISTS hidden (
     item_id         UUID CODEC(ZSTD(1)),
     holder_id       UUID CODEC(ZSTD(1)),
     resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     due_at          Nullable(DateTime64(6, 'UTC')),
     hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -485,7 +491,9 @@ CREATE TABLE IF NOT EXISTS evidence (
     revision        LowCardinality(String),
     broker_expiry_at Nullable(DateTime64(6, 'UTC')),
     batch_id        UUID CODEC(ZSTD(1)),
-    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX copy copy_id TYPE bloom_filter GRANULARITY 1,
+    INDEX batch batch_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = MergeTree()
 PARTITION BY toYYYYMM(sent_at)
 ORDER BY (org, sent_at, copy_id)
@@ -497,10 +505,11 @@ CREATE TABLE IF NOT EXISTS tombstones (
     org             LowCardinality(String),
     call_id         String CODEC(ZSTD(1)),
     item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     buried_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
 ) ENGINE = ReplacingMergeTree()
-ORDER BY (class, org, call_id, item_id)
+ORDER BY (class, org, call_id, item_id, holder_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- 00047_ledger_outbox.sql
@@ -530,5 +539,24 @@ CREATE TABLE IF NOT EXISTS decision_marks (
     at              DateTime64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree(n)
 ORDER BY id
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00060_stored_things.sql
+CREATE TABLE IF NOT EXISTS stored_things (
+    copy_id         FixedString(32),
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    batch_id        UUID CODEC(ZSTD(1)),
+    position        UInt32 CODEC(T64, ZSTD(1)),
+    written_at      DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX copy copy_id TYPE bloom_filter GRANULARITY 1,
+    INDEX batch batch_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(sent_at)
+ORDER BY (org, sent_at, copy_id)
 SETTINGS non_replicated_deduplication_window = 10000;
 
