@@ -22,4 +22,4 @@ COPY --from=build /out/anteroom /usr/local/bin/anteroom
 COPY --from=build --chown=65532:65532 /out/state /var/lib/anteroom
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/anteroom"]
-CMD ["serve", "--roles=ingest,media,api"]
+CMD ["serve", "--roles=ingest,media,retention,api"]

@@ -34,6 +34,8 @@ type Check struct {
 	OK   bool
 	// Reason why it is not, in plain English; empty when it is.
 	Reason string
+	// Side: the service does its work without it. Of a further region, which holds up nothing but what is its own.
+	Side bool
 }
 
 // Deps are what the API works with.

@@ -25,7 +25,7 @@ func (h *handlers) GetReadiness(ctx context.Context, _ openapi.GetReadinessReque
 	}
 	out := openapi.Readiness{Ready: true, Checks: make([]openapi.ReadinessCheck, len(checks))}
 	for i, c := range checks {
-		out.Ready = out.Ready && c.OK
+		out.Ready = out.Ready && (c.OK || c.Side)
 		out.Checks[i].Name, out.Checks[i].Ok = c.Name, c.OK
 		if !c.OK {
 			out.Checks[i].Reason = c.Reason

@@ -167,6 +167,11 @@ func TestServiceRoutes(t *testing.T) {
 	if diff := cmp.Diff(want, read[object](t, s.get(503, "/readyz", ""))); diff != "" {
 		t.Errorf("readiness (-want +got):\n%s", diff)
 	}
+	checks[1].Side = true // it is told, and the service is ready all the same
+	want["ready"] = true
+	if diff := cmp.Diff(want, read[object](t, s.get(200, "/readyz", ""))); diff != "" {
+		t.Errorf("readiness without a further region (-want +got):\n%s", diff)
+	}
 	if got := read[object](t, s.get(200, "/version", "")); got["version"] != "test" {
 		t.Errorf("version %v", got)
 	}

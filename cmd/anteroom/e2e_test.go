@@ -181,10 +181,20 @@ func TestServe(t *testing.T) {
 		t.Errorf("status: exit code %d\n%s%s", code, stdout, stderr)
 	}
 
+	// A further region that is away is told, and holds up nothing.
+	environ = append(environ, `ANTEROOM_REGIONS=[{name: amer, clickhouse: {addresses: ["127.0.0.1:1"]}, kafka: {brokers: ["127.0.0.1:1"]}}]`)
+	if code, _, stderr := with("serve", "--regions=apac"); code != exitUsage || !strings.Contains(stderr, `--regions: "apac" is none of emea, amer`) {
+		t.Errorf("serve for an unknown region: exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := with("migrate"); code != exitFailed || !strings.Contains(stderr, "region amer: ") {
+		t.Errorf("migrate without amer: exit code %d\n%s", code, stderr)
+	}
 	in := begin(t, environ, "serve", "--json")
 	in.token = users.token
 	in.awaitURL()
-	in.awaitStatus("/readyz", http.StatusOK)
+	if body := in.awaitStatus("/readyz", http.StatusOK); !strings.Contains(body, `"name":"ClickHouse of amer","ok":false`) {
+		t.Errorf("amer is not missed: %s", body)
+	}
 	organization, err := http.NewRequestWithContext(t.Context(), http.MethodPost, in.url+"/v1/organizations", strings.NewReader(fmt.Sprintf(
 		`{"id":%q,"name":"Demo","kind":"work","region":"emea","issuer":{"url":%q,"client_id":%q}}`, demoOrg, users.url, identity.DevelopmentClient)))
 	if err != nil {

@@ -75,6 +75,11 @@ func reaching(cfg config.Config, broker *embedded.Broker, clickhouse *embedded.S
 	cfg.ClickHouse.Addresses = []string{clickhouse.Addr()}
 	cfg.ClickHouse.Username = clickhouse.User()
 	cfg.ClickHouse.Password = clickhouse.Password()
+	for _, name := range cfg.Embedded.Regions {
+		further := config.Region{Name: name, ClickHouse: cfg.ClickHouse, Kafka: cfg.Kafka}
+		further.ClickHouse.Database = config.EmbeddedDatabase(name)
+		cfg.Regions = append(cfg.Regions, further)
+	}
 	return cfg
 }
 

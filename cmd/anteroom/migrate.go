@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +17,9 @@ func (c *cli) migrateCommand() *cobra.Command {
 	var status bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Make or update the tables in the configured ClickHouse",
-		Long: `Makes the database if it is missing and brings the tables of each node to this program's version. Repeating it is harmless.
+		Short: "Make or update the tables in the configured ClickHouse of each region",
+		Long: `Makes the databases that are missing and brings the tables of each node to this program's version. Repeating it is harmless. A region that
+is away does not hinder the others; the command fails all the same.
 The embedded ClickHouse of anteroom run needs no migrate: run does it by itself.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,7 +42,7 @@ The embedded ClickHouse of anteroom run needs no migrate: run does it by itself.
 
 func (c *cli) migrate(ctx context.Context, cfg config.Config) error {
 	defer c.progress("Migrating")()
-	applied, err := store.Migrate(ctx, cfg.ClickHouse)
+	applied, err := migrateRegions(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -53,27 +55,59 @@ func (c *cli) migrate(ctx context.Context, cfg config.Config) error {
 	}{applied}, text)
 }
 
-func (c *cli) migrationStatus(ctx context.Context, cfg config.Config) error {
-	nodes, err := store.MigrationStatus(ctx, cfg.ClickHouse)
-	if err != nil && nodes == nil {
-		return err
-	}
-	var text strings.Builder
-	for _, node := range nodes {
-		if node.Address != "" {
-			fmt.Fprintf(&text, "%s\n", node.Address)
-		}
-		for _, m := range node.Migrations {
-			state := "missing"
-			if m.Applied {
-				state = "applied"
+// migrateRegions migrates the databases of all regions at the same time, and returns how many migrations were applied.
+func migrateRegions(ctx context.Context, cfg config.Config) (int, error) {
+	regions := cfg.AllRegions()
+	applied, errs := make([]int, len(regions)), make([]error, len(regions))
+	var wg sync.WaitGroup
+	for i, r := range regions {
+		wg.Go(func() {
+			if applied[i], errs[i] = store.Migrate(ctx, r.ClickHouse); errs[i] != nil {
+				errs[i] = fmt.Errorf("region %s: %w", r.Name, errs[i])
 			}
-			fmt.Fprintf(&text, "%-8s %s\n", state, m.File)
+		})
+	}
+	wg.Wait()
+	sum := 0
+	for _, n := range applied {
+		sum += n
+	}
+	return sum, errors.Join(errs...)
+}
+
+// nodeState is a region's node.
+type nodeState struct {
+	Region string `json:"region"`
+	store.NodeState
+}
+
+func (c *cli) migrationStatus(ctx context.Context, cfg config.Config) error {
+	var text strings.Builder
+	var states []nodeState
+	var errs []error
+	for _, r := range cfg.AllRegions() {
+		nodes, err := store.MigrationStatus(ctx, r.ClickHouse)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("region %s: %w", r.Name, err))
+		}
+		for _, node := range nodes {
+			states = append(states, nodeState{r.Name, node})
+			fmt.Fprintln(&text, strings.TrimSpace(r.Name+" "+node.Address))
+			for _, m := range node.Migrations {
+				state := "missing"
+				if m.Applied {
+					state = "applied"
+				}
+				fmt.Fprintf(&text, "%-8s %s\n", state, m.File)
+			}
 		}
 	}
-	return errors.Join(err, c.print(struct {
-		Nodes []store.NodeState `json:"nodes"`
-	}{nodes}, text.String()))
+	if states == nil {
+		return errors.Join(errs...)
+	}
+	return errors.Join(append(errs, c.print(struct {
+		Nodes []nodeState `json:"nodes"`
+	}{states}, text.String()))...)
 }
 
 // errBehind: the tables are older than the program.

@@ -14,7 +14,6 @@ import (
 	"github.com/anteroom/anteroom/internal/app"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/embedded"
-	"github.com/anteroom/anteroom/store"
 )
 
 func (c *cli) runCommand() *cobra.Command {
@@ -101,7 +100,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	}
 	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
-	if err := s.start(ctx, roles()); err != nil {
+	if err := s.start(ctx, roles(), nil); err != nil {
 		return err
 	}
 	if err := lock.SetURL(s.url); err != nil {
@@ -122,7 +121,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 
 func (c *cli) makeTables(ctx context.Context, cfg config.Config) error {
 	defer c.progress("Making the tables")()
-	_, err := store.Migrate(ctx, cfg.ClickHouse)
+	_, err := migrateRegions(ctx, cfg)
 	return err
 }
 

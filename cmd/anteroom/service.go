@@ -36,7 +36,10 @@ type service struct {
 	cfg config.Config
 	log *slog.Logger
 
-	metrics  *prometheus.Registry
+	metrics *prometheus.Registry
+	// regions are all that are configured, by name; home is one of them, and store and kafka are its own.
+	regions  map[string]*regionRuntime
+	home     *regionRuntime
 	store    *store.Store
 	kafka    *kafka.Client
 	keys     *label.Keyring
@@ -58,12 +61,18 @@ type service struct {
 	loading atomic.Bool
 }
 
-func (s *service) start(ctx context.Context, roles []role) error {
-	if err := s.connect(); err != nil {
+// start starts the roles, with the work of the regions that are named; of none: of all.
+func (s *service) start(ctx context.Context, roles []role, regions []string) error {
+	if err := s.connect(regions); err != nil {
 		return err
 	}
 	if slices.Contains(roles, roleIngest) {
 		if err := s.startIngest(); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(roles, roleRetention) {
+		if err := s.startRetention(ctx); err != nil {
 			return err
 		}
 	}
@@ -74,20 +83,12 @@ func (s *service) start(ctx context.Context, roles []role) error {
 }
 
 // connect makes the clients. None of them waits for its server.
-func (s *service) connect() error {
+func (s *service) connect(regions []string) error {
 	s.metrics = prometheus.NewRegistry()
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var err error
-	if s.store, err = store.Open(s.cfg.ClickHouse); err != nil {
+	if err := s.connectRegions(regions); err != nil {
 		return err
 	}
-	s.app.OnStop("store", func(context.Context) error { return s.store.Close() })
-	s.app.OnCheck("ClickHouse", s.store.Ping)
-	if s.kafka, err = kafka.New(s.cfg.Kafka); err != nil {
-		return err
-	}
-	s.app.OnStop("Kafka client", func(context.Context) error { s.kafka.Close(); return nil })
-	s.app.OnCheck("Kafka", s.kafka.Ping)
 	s.app.OnCheck("demonstration calls", func(context.Context) error {
 		if s.loading.Load() {
 			return errors.New("they are being loaded")
@@ -103,6 +104,9 @@ func (s *service) connect() error {
 }
 
 func (s *service) startIngest() error {
+	if !s.home.works {
+		return nil
+	}
 	if s.keys == nil {
 		return fmt.Errorf("%w: labelling.key_file: the role ingest needs the labelling key, the same on all nodes; make one with: openssl rand -base64 32", errConfig)
 	}

@@ -79,7 +79,7 @@ func rooms() []Room {
 		{
 			Path: "internal/config",
 			May: []string{
-				"api", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
+				"event", "api", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
 				"policy", "quality", "retention", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",

@@ -37,6 +37,9 @@ type Config struct {
 	ClickHouse store.Config `koanf:"clickhouse"`
 	// Kafka is the region's Kafka. Under `anteroom run` it is the embedded one, and this must be left out.
 	Kafka kafka.Config `koanf:"kafka"`
+	// Regions are further ones besides the home region (ingest.region): those of resources. They hold copies of chat for those resources' guests
+	// and nothing else. Under `anteroom run` embedded.regions names them, and this must be left out. Default none.
+	Regions []Region `koanf:"regions"`
 	// Quality says what is good and what is poor.
 	Quality quality.Config `koanf:"quality"`
 	// Labelling makes pseudonyms.
@@ -121,6 +124,8 @@ type Embedded struct {
 	MergeThreads int `koanf:"merge_threads"`
 	// LogDays is how many days ClickHouse keeps its own query and part logs. Default 3.
 	LogDays int `koanf:"log_days"`
+	// Regions are the further regions, each a database of its own in the one ClickHouse. Default amer.
+	Regions []string `koanf:"regions"`
 }
 
 // Log configures the log, which goes to standard error.
@@ -151,7 +156,7 @@ func Default() Config {
 		Webhooks:      webhook.DefaultConfig(),
 		Embedded: Embedded{
 			Data: "./data", Demo: true,
-			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays,
+			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays, Regions: []string{"amer"},
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
@@ -186,10 +191,12 @@ func (c Config) Validate(mode Mode) error {
 	if mode == Serve {
 		section("clickhouse", c.ClickHouse.Validate())
 		section("kafka", c.Kafka.Validate())
+		section("regions", c.validateRegions())
 	} else {
 		errs = append(errs, c.engineless()...)
 		section("api", c.API.ValidateLoopback())
 		section("embedded", c.Embedded.validate())
+		section("embedded.regions", c.validateEmbeddedRegions())
 	}
 	_, err := quality.NewProfiles(c.Quality)
 	section("quality", err)
@@ -206,9 +213,10 @@ func (c Config) Validate(mode Mode) error {
 	return errors.Join(errs...)
 }
 
-// ValidateClickHouse looks at the one section that a migration needs.
+// ValidateClickHouse looks at what a migration needs.
 func (c Config) ValidateClickHouse() error {
-	return errors.Join(prefixed("clickhouse", c.ClickHouse.Validate())...)
+	errs := prefixed("clickhouse", c.ClickHouse.Validate())
+	return errors.Join(append(errs, prefixed("regions", c.validateDatabases())...)...)
 }
 
 // engineless refuses, under run, a Kafka and a ClickHouse of one's own: silently using others than those named would be worse.
@@ -222,6 +230,9 @@ func (c Config) engineless() []error {
 	}
 	if !same(c.ClickHouse, def.ClickHouse) {
 		errs = append(errs, errors.New("clickhouse: "+advice))
+	}
+	if len(c.Regions) > 0 {
+		errs = append(errs, errors.New("regions: `anteroom run` starts its own engines; name further regions in embedded.regions, or use `anteroom serve`"))
 	}
 	return errs
 }
@@ -278,7 +289,10 @@ func prefixed(name string, err error) []error {
 		return out
 	}
 	text := strings.TrimPrefix(err.Error(), "read quality thresholds: ")
-	if name != "" {
+	switch {
+	case name != "" && strings.HasPrefix(text, "["): // an entry of a list
+		text = name + text
+	case name != "":
 		text = name + "." + text
 	}
 	return []error{errors.New(text)}

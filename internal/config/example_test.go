@@ -79,6 +79,36 @@ func TestExamplesInComments(t *testing.T) {
 	}
 }
 
+// The commented example of a further region names every key there is of one, and can be used.
+func TestExampleOfARegion(t *testing.T) {
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(text), "\n# regions:\n")
+	if !found {
+		t.Fatal("the example was not found")
+	}
+	after, _, _ = strings.Cut(after, "\n\n")
+	entry := "regions:\n" + strings.ReplaceAll("\n"+after, "\n# ", "\n ")
+	cfg, err := config.Load(config.Source{File: write(t, entry)})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, entry)
+	}
+	if err := cfg.ValidateClickHouse(); err != nil {
+		t.Error(err)
+	}
+	cfg.Kafka.Brokers = []string{"localhost:9092"}
+	if err := cfg.Validate(config.Serve); err != nil {
+		t.Error(err)
+	}
+	for key := range leafKeys(reflect.TypeFor[config.Region]()) {
+		if !strings.Contains(entry, " "+key+":") {
+			t.Errorf("the example of a region lacks %s", key)
+		}
+	}
+}
+
 func TestSecretsAreMasked(t *testing.T) {
 	const word = "a-secret-that-is-longer-than-32-bytes"
 	cfg := config.Default()

@@ -50,6 +50,10 @@ ingest:
       org: contoso
       topics: [calls]
       kafka: {brokers: ["hub:9093"], tls: {enabled: true}}
+regions:
+  - name: apac
+    clickhouse: {addresses: ["db:9000"], tls: {enabled: true}}
+    kafka: {brokers: ["broker:9092"]}
 quality:
   overrides:
     call-diagnostics: {all: {jitter_ms_avg: 40}}
@@ -85,6 +89,9 @@ quality:
 		Name: "azure", Kind: "acs", Org: "contoso", Topics: []string{"calls"},
 		Kafka: kafka.Config{Brokers: []string{"hub:9093"}, TLS: kafka.TLSConfig{Enabled: true}},
 	}}
+	apac := config.DefaultRegion() // what the entry doesn't say
+	apac.Name, apac.ClickHouse.Addresses, apac.ClickHouse.TLS.Enabled, apac.Kafka.Brokers = "apac", []string{"db:9000"}, true, []string{"broker:9092"}
+	want.Regions = []config.Region{apac}
 	if diff := cmp.Diff(want, cfg, nilIsEmpty); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -108,6 +115,10 @@ func TestRefusals(t *testing.T) {
 		{
 			name: "unknown key in a list", file: "ingest:\n  sources:\n    - name: a\n      sort: acs\n",
 			want: []string{"anteroom.yaml:4: ingest.sources[0].sort: unknown key; known here are name, kind, org, topics, group, kafka"},
+		},
+		{
+			name: "unknown key of a region", file: "regions:\n  - name: a\n    kafka:\n      broker: [x:1]\n",
+			want: []string{"anteroom.yaml:4: regions[0].kafka.broker: unknown key; did you mean regions[0].kafka.brokers?"},
 		},
 		{
 			name: "every mistake at once", file: "kafka: {timeout: 30}\nembedded:\n  demo: maybe\n  log_days: many\n",
@@ -180,6 +191,35 @@ func TestValidateNamesTheKey(t *testing.T) {
 		{
 			"run with a Kafka of one's own", config.Run, func(c *config.Config) { c.Kafka.Brokers = []string{"a:1"} },
 			[]string{"kafka: `anteroom run` starts its own; leave this section out, or use `anteroom serve`"},
+		},
+		{
+			"run with regions of one's own", config.Run, func(c *config.Config) { c.Regions = []config.Region{config.DefaultRegion()} },
+			[]string{"regions: `anteroom run` starts its own engines; name further regions in embedded.regions, or use `anteroom serve`"},
+		},
+		{
+			"embedded regions", config.Run, func(c *config.Config) { c.Embedded.Regions = []string{"emea", "apac", "apac", "A"} },
+			[]string{
+				"embedded.regions[0]: emea is the home region (ingest.region) already", "embedded.regions[2]: apac is there already",
+				"embedded.regions[3]: must be 1 to 32 of a-z, 0-9, '-'",
+			},
+		},
+		{
+			"regions", config.Serve, func(c *config.Config) {
+				c.Kafka.Brokers = []string{"a:1"}
+				for _, name := range []string{"amer", "emea", "amer", "no region"} {
+					r := config.DefaultRegion()
+					r.Name, r.ClickHouse.Addresses, r.Kafka.Brokers = name, []string{name + ":1"}, []string{"a:1"}
+					c.Regions = append(c.Regions, r)
+				}
+				c.Regions[0].ClickHouse.Addresses, c.Regions[0].Kafka.Brokers = c.ClickHouse.Addresses, nil
+			},
+			[]string{
+				"regions[0].kafka.brokers: name at least one host:port",
+				"regions[0].clickhouse.database: is that of the region emea",
+				"regions[1].name: emea is there already; the home region is ingest.region",
+				"regions[2].name: amer is there already; the home region is ingest.region",
+				"regions[3].name: must be 1 to 32 of a-z, 0-9, '-'",
+			},
 		},
 		{
 			"several sections", config.Run, func(c *config.Config) {

