@@ -9,12 +9,16 @@ import (
 
 // Errors of Ring.Seal and Keeper.Open.
 var (
-	// ErrNoKey: no key of the region is known that may be sealed to now.
-	ErrNoKey = errors.New("the region has published no key for now")
+	// ErrNoKey: for Seal, no key of the region is known that may be sealed to now; try again. For Open, the region never published such a key, so
+	// nothing that was rightly sealed is lost with it.
+	ErrNoKey = errors.New("there is no such key")
 	// ErrDestroyed: the key is gone, and with it what was sealed to it.
 	ErrDestroyed = errors.New("the key is destroyed")
 	// ErrAltered: what is opened is not what was sealed, or about something else.
 	ErrAltered = errors.New("what was sealed has been altered")
+	// ErrElsewhere: the region published the key, and its file isn't in the folder that this node has. Try again, for as long as it takes: what is
+	// sealed is lost only if the folder is.
+	ErrElsewhere = errors.New("the key is not in this node's folder")
 )
 
 // Sealed is text that only the region with the key can read.
@@ -31,13 +35,9 @@ func suite() (hpke.KEM, hpke.KDF, hpke.AEAD) {
 }
 
 // seal seals text to the public half of a key. about is what the text belongs to; it isn't in the result, and opening takes the same.
-func seal(public, about, text []byte) ([]byte, error) {
-	kem, kdf, aead := suite()
-	key, err := kem.NewPublicKey(public)
-	if err != nil {
-		return nil, fmt.Errorf("read public key: %w", err)
-	}
-	sealed, err := hpke.Seal(key, kdf, aead, about, text)
+func seal(public hpke.PublicKey, about, text []byte) ([]byte, error) {
+	_, kdf, aead := suite()
+	sealed, err := hpke.Seal(public, kdf, aead, about, text)
 	if err != nil {
 		return nil, fmt.Errorf("seal text: %w", err)
 	}
@@ -45,13 +45,9 @@ func seal(public, about, text []byte) ([]byte, error) {
 }
 
 // open gives what was sealed, or ErrAltered.
-func open(private, about, sealed []byte) ([]byte, error) {
-	kem, kdf, aead := suite()
-	key, err := kem.NewPrivateKey(private)
-	if err != nil {
-		return nil, fmt.Errorf("read private key: %w", err)
-	}
-	text, err := hpke.Open(key, kdf, aead, about, sealed)
+func open(private hpke.PrivateKey, about, sealed []byte) ([]byte, error) {
+	_, kdf, aead := suite()
+	text, err := hpke.Open(private, kdf, aead, about, sealed)
 	if err != nil {
 		return nil, ErrAltered
 	}

@@ -53,7 +53,7 @@ func rooms() []Room {
 		{Path: "ingest/webrtcinternals", May: with("quality", "ingest/label", "ingest/decode", "ingest/webrtcstats"), Why: decoder},
 
 		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
-		{Path: "sealing", May: []string{"store"}, Why: "keys of a region: what is sealed, and whether all of it is ingested, is told to it"},
+		{Path: "sealing", May: with("store"), Why: "keys of a region: what is sealed, and whether all of it is ingested, is told to it"},
 		{
 			Path: "retention", May: with("directory", "policy", "store", "retention/proof"),
 			Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP",

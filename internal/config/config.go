@@ -22,6 +22,7 @@ import (
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	Media media.Config `koanf:"media"`
 	// Signalling are clients' connections to meetings.
 	Signalling signal.Config `koanf:"signalling"`
+	// Sealing keeps the keys that chat text is sealed to on its way. Under `anteroom run` they are in the data folder.
+	Sealing sealing.Config `koanf:"sealing"`
 	// Recording writes meetings to files. Under `anteroom run` they are in the data folder.
 	Recording record.Config `koanf:"recording"`
 	// Transcription sends participants' audio to where it is written down.
@@ -150,6 +153,7 @@ func Default() Config {
 		Policy:        policy.DefaultConfig(),
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
+		Sealing:       sealing.DefaultConfig(),
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
 		Recorder:      recorder.DefaultConfig(),
@@ -205,6 +209,7 @@ func (c Config) Validate(mode Mode) error {
 	section("policy", c.Policy.Validate())
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
+	section("sealing", c.Sealing.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
 	section("recorder", c.Recorder.Validate())
