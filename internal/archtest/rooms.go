@@ -55,12 +55,13 @@ func rooms() []Room {
 		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
 		{Path: "sealing", May: with("store"), Why: "keys of a region: what is sealed, and whether all of it is ingested, is told to it"},
 		{
-			Path: "retention", May: with("directory", "policy", "store", "retention/proof"),
+			Path: "retention", May: with("directory", "policy", "store", "retention/proof", "retention/evidence"),
 			Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP",
 		},
 		{Path: "retention/proof", Why: "who writes evidence and who checks it share this and nothing else"},
-		{Path: "retention/ledger", May: []string{"store", "retention/proof"}, Why: "leaves in, checkpoints out: it knows nothing of what they are about"},
-		{Path: "retention/report", May: []string{"store", "retention/proof", "retention/ledger"}, Why: "a bundle is made of what is stored and of the ledger"},
+		{Path: "retention/evidence", May: []string{"store", "retention/proof"}, Why: "the forms that are hashed, made of what is stored in one place: all who make, show or check them must agree"},
+		{Path: "retention/ledger", May: []string{"store", "retention/proof", "retention/evidence"}, Why: "leaves in, checkpoints out: it knows nothing of what they are about"},
+		{Path: "retention/report", May: []string{"store", "retention/proof", "retention/evidence", "retention/ledger"}, Why: "a bundle is made of what is stored and of the ledger"},
 		{Path: "retention/verify", May: []string{"retention/proof"}, Why: "an auditor reads all of it: it trusts no other code of ours"},
 		{
 			Path: "api", May: with("api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
