@@ -21,8 +21,9 @@ const dedupWindow = 10_000
 const dedupSeconds = 7 * 24 * 3600
 
 // shortLived are the settings of tables whose rows must leave the disk soon after they are deleted: a part that a merge or a mutation has replaced
-// goes after a second, not after eight minutes, and is looked for every second.
-const shortLived = "old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0"
+// goes after a second, not after eight minutes, and is looked for every second. So the new one has to be on the disk before: it is synced.
+const shortLived = "old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, " +
+	"min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1"
 
 // Layout says where tables lie. The zero value is one node.
 //

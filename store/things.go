@@ -42,7 +42,7 @@ type Thing struct {
 	HiddenAt *time.Time
 	// Why it had to go: "due", "superseded", "edited", "retracted" or "tombstoned"; "" while it needn't.
 	Why string
-	// Born: it had to be gone when it came.
+	// Born: it was due when it came.
 	Born bool
 	// Held: a hold covers it.
 	Held bool
@@ -119,7 +119,7 @@ const longest = "6311520000"
 //
 // A thing may be there twice, after a replay; the key makes it one. Of several reasons to be gone the earliest counts, but a tombstone before all:
 // whatever comes back after it is gone from the moment it came. A copy gives way to the next that its guest was shown, of which either the copy
-// itself or, when that is gone, the head tells.
+// itself or, when that is gone, the head tells. A replaced text is shared by the guests who were shown it, so it is held when any of their copies may be.
 func thingsSQL(names func(string) string, where string) string {
 	const key = "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at"
 	meetings := "(org, meeting_id) IN (SELECT org, meeting_id FROM " + names("retained") + " WHERE " + where + ")"
@@ -131,7 +131,7 @@ func thingsSQL(names func(string) string, where string) string {
 		arraySort(arrayFilter(x -> x.1 IS NOT NULL, [
 			(if(t.there = 1, r.inserted_at, NULL), 'tombstoned'),
 			(if(t.there = 0 AND x.there = 1, x.retracted_at, NULL), 'retracted'),
-			(if(t.there = 0 AND r.revision_of != toUUID('` + uuid.Nil.String() + `'), r.revised_at, NULL), 'edited'),
+			(if(t.there = 0 AND r.revision_of != ` + noUUID + `, r.revised_at, NULL), 'edited'),
 			(if(t.there = 0 AND next_sent > toDateTime64(0, 6, 'UTC'), next_sent, NULL), 'superseded'),
 			(if(t.there = 0 AND due_now <= fromUnixTimestamp64Micro({now:Int64}, 'UTC'), due_now, NULL), 'due')
 		])) AS reasons,
@@ -139,7 +139,7 @@ func thingsSQL(names func(string) string, where string) string {
 		if(is_hidden, h.hidden.1, reasons[1].1) AS gone_at,
 		if(is_hidden, h.hidden.2, reasons[1].2) AS why,
 		if(is_hidden, h.hidden.3, due_now) AS due_at,
-		if(is_hidden, h.hidden.4, coalesce(gone_at <= r.inserted_at, 0)) AS born,
+		if(is_hidden, h.hidden.4, why IN ('due', 'tombstoned') AND coalesce(gone_at <= r.inserted_at, 0)) AS born,
 		if(is_hidden, h.hidden.5, d.rule_id) AS rule_id,
 		if(is_hidden, h.hidden.6, d.rule_version) AS rule_version,
 		if(is_hidden, h.hidden.7, d.reason) AS reason,
@@ -151,16 +151,17 @@ func thingsSQL(names func(string) string, where string) string {
 		FROM ` + names("retained") + ` WHERE ` + where + ` GROUP BY ` + key + `
 	) AS r
 	LEFT JOIN (
-		SELECT org, meeting_id, class, resource_id, period_s, held, released_at, toString(rule_id) AS rule_id, rule_version, toString(reason) AS reason,
-			toString(revision) AS revision, 1 AS there
-		FROM retention_decisions FINAL WHERE ` + meetings + `
+		SELECT org, meeting_id, class, arrayJoin(arrayDistinct([resource_id, ` + noUUID + `])) AS resource_id, any(period_s) AS period_s, max(held) AS held,
+			max(released_at) AS released_at, any(toString(rule_id)) AS rule_id, any(rule_version) AS rule_version, any(toString(reason)) AS reason,
+			any(toString(revision)) AS revision, 1 AS there
+		FROM retention_decisions FINAL WHERE ` + meetings + ` GROUP BY org, meeting_id, class, resource_id
 	) AS d ON d.org = r.org AND d.meeting_id = r.meeting_id AND d.class = r.class AND d.resource_id = r.resource_id
 	LEFT JOIN (
 		SELECT org, meeting_id, call_id, holder_id, arraySort(groupUniqArray((sent_at, item_id))) AS shown FROM (
 			SELECT org, meeting_id, call_id, holder_id, sent_at, message_id AS item_id FROM ` + names("copy_heads") + ` WHERE ` + meetings + `
 			UNION ALL
 			SELECT org, meeting_id, call_id, holder_id, sent_at, item_id FROM ` + names("retained") + `
-			WHERE class = 'copy' AND revision_of = toUUID('` + uuid.Nil.String() + `') AND ` + meetings + `
+			WHERE class = 'copy' AND revision_of = ` + noUUID + ` AND ` + meetings + `
 		) GROUP BY org, meeting_id, call_id, holder_id
 	) AS c ON c.org = r.org AND c.meeting_id = r.meeting_id AND c.call_id = r.call_id AND c.holder_id = r.holder_id
 	LEFT JOIN (
@@ -179,16 +180,21 @@ func thingsSQL(names func(string) string, where string) string {
 		AND h.holder_id = r.holder_id AND h.revised_at = r.revised_at AND h.sent_at = r.sent_at`
 }
 
+// noUUID is the id of nothing, in SQL.
+const noUUID = "toUUID('00000000-0000-0000-0000-000000000000')"
+
 // distributed names tables as every reader does.
 func distributed(table string) string { return table }
 
 const thingColumns = `toString(class) AS class_, org AS org_, call_id, meeting_id, item_id, holder_id, resource_id, revision_of, revised_at, sent_at,
 	inserted_at, due_at, gone_at, is_hidden, why, toBool(born) AS born_, held, released_at, rule_id, rule_version, reason, revision, state`
 
-func (t *Thing) scan(rows driver.Rows) error {
+func (t *Thing) scan(rows driver.Rows, more ...any) error {
 	var hidden bool
-	err := rows.Scan(&t.Class, &t.Org, &t.CallID, &t.MeetingID, &t.ItemID, &t.HolderID, &t.ResourceID, &t.RevisionOf, &t.RevisedAt, &t.SentAt,
-		&t.InsertedAt, &t.DueAt, &t.GoneAt, &hidden, &t.Why, &t.Born, &t.Held, &t.ReleasedAt, &t.RuleID, &t.RuleVersion, &t.Reason, &t.Revision, &t.State)
+	err := rows.Scan(append([]any{
+		&t.Class, &t.Org, &t.CallID, &t.MeetingID, &t.ItemID, &t.HolderID, &t.ResourceID, &t.RevisionOf, &t.RevisedAt, &t.SentAt,
+		&t.InsertedAt, &t.DueAt, &t.GoneAt, &hidden, &t.Why, &t.Born, &t.Held, &t.ReleasedAt, &t.RuleID, &t.RuleVersion, &t.Reason, &t.Revision, &t.State,
+	}, more...)...)
 	t.RevisedAt, t.SentAt, t.InsertedAt = t.RevisedAt.UTC(), t.SentAt.UTC(), t.InsertedAt.UTC()
 	if t.RevisionOf == uuid.Nil {
 		t.RevisedAt = time.Time{}
@@ -200,9 +206,26 @@ func (t *Thing) scan(rows driver.Rows) error {
 	return err
 }
 
+// thingOrder is the order of EachThing within a day of an organisation.
+const thingOrder = "sent_at, class, meeting_id, item_id, holder_id"
+
 // EachThing calls do for each thing that is kept, also for what is on its way out, in order of organisation, time of sending, class, meeting, item and
 // holder. It reads an organisation's day at a time: what comes or goes meanwhile may be told or not. do must not keep the Thing.
 func (s *Store) EachThing(ctx context.Context, f ThingFilter, do func(*Thing) error) error {
+	var t Thing
+	return s.eachDay(ctx, f, func(where string) string {
+		return `SELECT ` + thingColumns + ` FROM (` + thingsSQL(distributed, where) + `)`
+	}, func(rows driver.Rows) error {
+		t = Thing{}
+		if err := t.scan(rows); err != nil {
+			return err
+		}
+		return do(&t)
+	})
+}
+
+// eachDay runs a query for each organisation and day of which things are kept, in that order; query makes it of a condition on things.
+func (s *Store) eachDay(ctx context.Context, f ThingFilter, query func(where string) string, scan func(driver.Rows) error) error {
 	where, args := f.where()
 	type part struct {
 		org string
@@ -223,22 +246,13 @@ func (s *Store) EachThing(ctx context.Context, f ThingFilter, do func(*Thing) er
 	if now.IsZero() {
 		now = time.Now()
 	}
-	sql := `SELECT ` + thingColumns + ` FROM (` + thingsSQL(distributed, where+` AND org = {of:String} AND toDate(sent_at) = {day:Date}`) + `)
-		ORDER BY org, sent_at, class, meeting_id, item_id, holder_id`
+	sql := query(where+" AND org = {of:String} AND toDate(sent_at) = {day:Date}") + " ORDER BY " + thingOrder
 	for _, p := range parts {
 		// The filter's own parameters stay as they are: the day's come on top.
 		of := append([]any{
 			clickhouse.Named("now", micros(now)), clickhouse.Named("of", p.org), clickhouse.Named("day", p.day.Format(time.DateOnly)),
 		}, args...)
-		var t Thing
-		err := s.scan(ctx, "list things", sql, func(rows driver.Rows) error {
-			t = Thing{}
-			if err := t.scan(rows); err != nil {
-				return err
-			}
-			return do(&t)
-		}, of...)
-		if err != nil {
+		if err := s.scan(ctx, "list things", sql, scan, of...); err != nil {
 			return err
 		}
 	}

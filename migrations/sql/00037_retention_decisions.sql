@@ -21,7 +21,9 @@ CREATE TABLE IF NOT EXISTS {{whole "retention_decisions"}} (
     decided_at      DateTime64(6, 'UTC'),
     -- Which decision is the newest: one that knows of more changes of policies and holds, and of such the later one. Clocks have no say in it,
     -- and a process that is behind can't undo what another has decided.
-    seq             UInt64
+    seq             UInt64,
+    -- By the server's clock: what was decided on anew is looked for by it.
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 ) ENGINE = {{engine "ReplacingMergeTree" "seq"}}
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS {{dedup}};

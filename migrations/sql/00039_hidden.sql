@@ -12,10 +12,11 @@ CREATE TABLE IF NOT EXISTS {{local "hidden"}} (
     revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     due_at          Nullable(DateTime64(6, 'UTC')),
-    -- When it had to be unreadable: due, superseded or retracted. Reads heed that by themselves; this row makes it last.
+    -- When it had to be unreadable: due, superseded or retracted; of what a shorter period made due, since about then. Reads heed that by themselves;
+    -- this row makes it last.
     hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
-    -- It had to be when it arrived.
+    -- It was due when it arrived.
     born            Bool,
     rule_id         LowCardinality(String),
     rule_version    UInt64,

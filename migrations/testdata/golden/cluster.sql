@@ -394,7 +394,7 @@ CREATE TABLE IF NOT EXISTS texts_local (
 ) ENGINE = MergeTree()
 PARTITION BY (class, toDate(sent_at))
 ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00028_texts_distributed.sql
 CREATE TABLE IF NOT EXISTS texts AS texts_local
@@ -423,7 +423,7 @@ CREATE TABLE IF NOT EXISTS retained_local (
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00030_retained_distributed.sql
 CREATE TABLE IF NOT EXISTS retained AS retained_local
@@ -452,7 +452,8 @@ CREATE TABLE IF NOT EXISTS retractions_local (
     call_id         String CODEC(ZSTD(1)),
     message_id      UUID CODEC(ZSTD(1)),
     retracted_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree()
 ORDER BY (org, meeting_id, call_id, message_id, retracted_at)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -493,7 +494,8 @@ CREATE TABLE IF NOT EXISTS retention_decisions_local (
     revision        LowCardinality(String),
     basis           UInt64,
     decided_at      DateTime64(6, 'UTC'),
-    seq             UInt64
+    seq             UInt64,
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree(seq)
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -526,7 +528,7 @@ CREATE TABLE IF NOT EXISTS hidden_local (
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00040_hidden_distributed.sql
 CREATE TABLE IF NOT EXISTS hidden AS hidden_local
@@ -535,16 +537,19 @@ ENGINE = Distributed('anteroom', currentDatabase(), 'hidden_local', cityHash64(o
 -- 00041_purge_batches.sql
 CREATE TABLE IF NOT EXISTS purge_batches_local (
     batch_id        UUID,
+    kind            Enum8('stored' = 1, 'purge' = 2),
     step            Enum8('intent' = 1, 'purged' = 2, 'evidenced' = 3, 'done' = 4, 'given_up' = 5),
     epoch           UInt64,
     class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
     day             Date,
-    what            String CODEC(ZSTD(3)),
     things          UInt64,
     attempts        UInt32,
     failure         String,
-    at              DateTime64(6, 'UTC')
-) ENGINE = ReplacingMergeTree(at)
+    at              DateTime64(6, 'UTC'),
+    begun           DateTime64(6, 'UTC'),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(begun)
 ORDER BY (batch_id, step)
 SETTINGS non_replicated_deduplication_window = 10000;
 
@@ -668,4 +673,52 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- 00061_stored_things_distributed.sql
 CREATE TABLE IF NOT EXISTS stored_things AS stored_things_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'stored_things_local', cityHash64(org, call_id));
+
+-- 00062_purge_sets.sql
+CREATE TABLE IF NOT EXISTS purge_sets_local (
+    batch_id        UUID,
+    copy_id         FixedString(32),
+    taken_out       UInt8,
+    epoch           UInt64,
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    late_from       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    begun           DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMMDD(begun)
+ORDER BY (batch_id, copy_id)
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+
+-- 00063_purge_sets_distributed.sql
+CREATE TABLE IF NOT EXISTS purge_sets AS purge_sets_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'purge_sets_local', cityHash64(org, call_id));
+
+-- 00064_sweep_beats.sql
+CREATE TABLE IF NOT EXISTS sweep_beats_local (
+    epoch           UInt64,
+    over            Bool,
+    at              DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(at)
+ORDER BY epoch
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00065_sweep_beats_distributed.sql
+CREATE TABLE IF NOT EXISTS sweep_beats AS sweep_beats_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'sweep_beats_local', 0);
 

@@ -341,7 +341,7 @@ CREATE TABLE IF NOT EXISTS texts (
 ) ENGINE = MergeTree()
 PARTITION BY (class, toDate(sent_at))
 ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00029_retained.sql
 CREATE TABLE IF NOT EXISTS retained (
@@ -366,7 +366,7 @@ CREATE TABLE IF NOT EXISTS retained (
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00031_copy_heads.sql
 CREATE TABLE IF NOT EXISTS copy_heads (
@@ -387,7 +387,8 @@ CREATE TABLE IF NOT EXISTS retractions (
     call_id         String CODEC(ZSTD(1)),
     message_id      UUID CODEC(ZSTD(1)),
     retracted_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree()
 ORDER BY (org, meeting_id, call_id, message_id, retracted_at)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -420,7 +421,8 @@ CREATE TABLE IF NOT EXISTS retention_decisions (
     revision        LowCardinality(String),
     basis           UInt64,
     decided_at      DateTime64(6, 'UTC'),
-    seq             UInt64
+    seq             UInt64,
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree(seq)
 ORDER BY (org, meeting_id, class, resource_id)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -449,21 +451,24 @@ CREATE TABLE IF NOT EXISTS hidden (
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
 
 -- 00041_purge_batches.sql
 CREATE TABLE IF NOT EXISTS purge_batches (
     batch_id        UUID,
+    kind            Enum8('stored' = 1, 'purge' = 2),
     step            Enum8('intent' = 1, 'purged' = 2, 'evidenced' = 3, 'done' = 4, 'given_up' = 5),
     epoch           UInt64,
     class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
     day             Date,
-    what            String CODEC(ZSTD(3)),
     things          UInt64,
     attempts        UInt32,
     failure         String,
-    at              DateTime64(6, 'UTC')
-) ENGINE = ReplacingMergeTree(at)
+    at              DateTime64(6, 'UTC'),
+    begun           DateTime64(6, 'UTC'),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(begun)
 ORDER BY (batch_id, step)
 SETTINGS non_replicated_deduplication_window = 10000;
 
@@ -558,5 +563,45 @@ CREATE TABLE IF NOT EXISTS stored_things (
 ) ENGINE = MergeTree()
 PARTITION BY toYYYYMM(sent_at)
 ORDER BY (org, sent_at, copy_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00062_purge_sets.sql
+CREATE TABLE IF NOT EXISTS purge_sets (
+    batch_id        UUID,
+    copy_id         FixedString(32),
+    taken_out       UInt8,
+    epoch           UInt64,
+    class           Enum8('thread' = 1, 'copy' = 2, 'recording' = 3, 'notice' = 4, 'decision' = 5),
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    item_id         UUID CODEC(ZSTD(1)),
+    holder_id       UUID CODEC(ZSTD(1)),
+    resource_id     UUID CODEC(ZSTD(1)),
+    revision_of     UUID CODEC(ZSTD(1)),
+    revised_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    due_at          Nullable(DateTime64(6, 'UTC')),
+    hidden_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    late_from       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    why             Enum8('due' = 1, 'superseded' = 2, 'edited' = 3, 'retracted' = 4, 'tombstoned' = 5),
+    born            Bool,
+    rule_id         LowCardinality(String),
+    rule_version    UInt64,
+    reason          LowCardinality(String),
+    revision        LowCardinality(String),
+    begun           DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMMDD(begun)
+ORDER BY (batch_id, copy_id)
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+
+-- 00064_sweep_beats.sql
+CREATE TABLE IF NOT EXISTS sweep_beats (
+    epoch           UInt64,
+    over            Bool,
+    at              DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(at)
+ORDER BY epoch
 SETTINGS non_replicated_deduplication_window = 10000;
 

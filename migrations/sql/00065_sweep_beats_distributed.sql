@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "sweep_beats" "0"}};
