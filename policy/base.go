@@ -12,8 +12,14 @@ import (
 
 // shipped is the base policy with its data, what its Rego and organisations' may call, and the form of the input.
 //
-//go:embed anteroom data.json capabilities.json input.schema.json
+//go:embed anteroom data.json capabilities.json input.schema.json retention.json retention.schema.json
 var shipped embed.FS
+
+// The shipped packages, as the folders that they are in.
+const (
+	meetingFolder   = "anteroom/meeting"
+	retentionFolder = "anteroom/retention"
+)
 
 // base is what every snapshot is built from.
 type base struct {
@@ -28,8 +34,31 @@ type base struct {
 
 // loadBase reads what is shipped and puts the operator's data in. It fails only if the build is broken.
 func loadBase(cfg Config) (*base, error) {
+	b, err := load(meetingFolder, "data.json", "input.schema.json", func(data map[string]any) {
+		grantable := make([]any, len(cfg.Grantable))
+		for i, name := range cfg.Grantable {
+			grantable[i] = name
+		}
+		data["grantable"] = grantable
+		data["limits"] = map[string]any{
+			"participants": cfg.Limits.Participants, "call_guest": cfg.Limits.CallGuest, "chat_guest": cfg.Limits.ChatGuest,
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	order, _ := b.data["precedence"].([]any)
+	for i, reason := range order {
+		name, _ := reason.(string)
+		b.rank[Reason(name)] = i
+	}
+	return b, nil
+}
+
+// load reads one shipped package, its data, into which set puts the operator's, and the schema of its input.
+func load(folder, data, schema string, set func(data map[string]any)) (*base, error) {
 	b := &base{modules: map[string]*ast.Module{}, rank: map[Reason]int{}}
-	texts, err := baseTexts(false)
+	texts, err := shippedTexts(folder, false)
 	if err != nil {
 		return nil, err
 	}
@@ -38,30 +67,18 @@ func loadBase(cfg Config) (*base, error) {
 			return nil, err
 		}
 	}
-	capabilities, err := b.readFormats()
+	capabilities, err := b.readFormats(schema)
 	if err != nil {
 		return nil, err
 	}
-	text, err := shipped.ReadFile("data.json")
+	text, err := shipped.ReadFile(data)
 	if err != nil {
 		return nil, fmt.Errorf("read the base policy's data: %w", err)
 	}
 	if err := json.Unmarshal(text, &b.data); err != nil {
 		return nil, fmt.Errorf("decode the base policy's data: %w", err)
 	}
-	order, _ := b.data["precedence"].([]any)
-	for i, reason := range order {
-		name, _ := reason.(string)
-		b.rank[Reason(name)] = i
-	}
-	grantable := make([]any, len(cfg.Grantable))
-	for i, name := range cfg.Grantable {
-		grantable[i] = name
-	}
-	b.data["grantable"] = grantable
-	b.data["limits"] = map[string]any{
-		"participants": cfg.Limits.Participants, "call_guest": cfg.Limits.CallGuest, "chat_guest": cfg.Limits.ChatGuest,
-	}
+	set(b.data)
 	effective, err := json.Marshal(b.data)
 	if err != nil {
 		return nil, fmt.Errorf("encode the base policy's data: %w", err)
@@ -71,7 +88,7 @@ func loadBase(cfg Config) (*base, error) {
 }
 
 // readFormats reads the allow-list of built-ins and the input's schema; it returns the allow-list's text.
-func (b *base) readFormats() ([]byte, error) {
+func (b *base) readFormats(schemaFile string) ([]byte, error) {
 	text, err := shipped.ReadFile("capabilities.json")
 	if err != nil {
 		return nil, fmt.Errorf("read the list of built-ins: %w", err)
@@ -82,7 +99,7 @@ func (b *base) readFormats() ([]byte, error) {
 	}
 	// An empty list allows no host; a missing one would allow all.
 	b.capabilities.AllowNet = []string{}
-	schemaText, err := shipped.ReadFile("input.schema.json")
+	schemaText, err := shipped.ReadFile(schemaFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the input's schema: %w", err)
 	}
@@ -95,10 +112,10 @@ func (b *base) readFormats() ([]byte, error) {
 	return text, nil
 }
 
-// baseTexts are the base policy's sources by path, its tests only if asked for.
-func baseTexts(tests bool) (map[string]string, error) {
+// shippedTexts are the sources in a folder by path, the tests only if asked for.
+func shippedTexts(folder string, tests bool) (map[string]string, error) {
 	texts := map[string]string{}
-	err := fs.WalkDir(shipped, "anteroom", func(path string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(shipped, folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

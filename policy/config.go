@@ -1,11 +1,15 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
+
+// maxDays is the longest period: 100 years.
+const maxDays = 36_500
 
 // Config is what the operator decides. A field that is zero has its default.
 type Config struct {
@@ -17,6 +21,18 @@ type Config struct {
 	// Grantable are capabilities that an organisation's own policy may give to those whom the base policy's rules on roles refuse them; by
 	// name, such as raiseHand. Default none.
 	Grantable []string `koanf:"grantable"`
+	// Retention are the periods of what no organisation's policy speaks of.
+	Retention Periods `koanf:"retention"`
+}
+
+// Periods say after how many days things are deleted, 1 to 36500.
+type Periods struct {
+	// RecordingDays of recordings, from their start. Default 120.
+	RecordingDays int `koanf:"recording_days"`
+	// NoticeDays of the proof that participants were shown that they are recorded, from the notice. Default 1095, three years.
+	NoticeDays int `koanf:"notice_days"`
+	// DecisionDays of what decisions about participants were made from, from the decision. Default 90.
+	DecisionDays int `koanf:"decision_days"`
 }
 
 // Limits on how many may be inside, counted in participants.
@@ -31,23 +47,21 @@ type Limits struct {
 
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
-	return Config{Timeout: time.Second, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250}}
+	return Config{
+		Timeout: time.Second, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250},
+		Retention: Periods{RecordingDays: 120, NoticeDays: 1095, DecisionDays: 90},
+	}
 }
 
 func (c Config) withDefaults() Config {
 	standard := DefaultConfig()
-	if c.Timeout == 0 {
-		c.Timeout = standard.Timeout
-	}
-	if c.Limits.Participants == 0 {
-		c.Limits.Participants = standard.Limits.Participants
-	}
-	if c.Limits.CallGuest == 0 {
-		c.Limits.CallGuest = standard.Limits.CallGuest
-	}
-	if c.Limits.ChatGuest == 0 {
-		c.Limits.ChatGuest = standard.Limits.ChatGuest
-	}
+	c.Timeout = cmp.Or(c.Timeout, standard.Timeout)
+	c.Limits.Participants = cmp.Or(c.Limits.Participants, standard.Limits.Participants)
+	c.Limits.CallGuest = cmp.Or(c.Limits.CallGuest, standard.Limits.CallGuest)
+	c.Limits.ChatGuest = cmp.Or(c.Limits.ChatGuest, standard.Limits.ChatGuest)
+	c.Retention.RecordingDays = cmp.Or(c.Retention.RecordingDays, standard.Retention.RecordingDays)
+	c.Retention.NoticeDays = cmp.Or(c.Retention.NoticeDays, standard.Retention.NoticeDays)
+	c.Retention.DecisionDays = cmp.Or(c.Retention.DecisionDays, standard.Retention.DecisionDays)
 	return c
 }
 
@@ -66,6 +80,18 @@ func (c Config) Validate() error {
 	} {
 		if limit.value < 0 {
 			errs = append(errs, fmt.Errorf("%s: %d is negative", limit.field, limit.value))
+		}
+	}
+	for _, period := range []struct {
+		field string
+		days  int
+	}{
+		{"retention.recording_days", c.Retention.RecordingDays},
+		{"retention.notice_days", c.Retention.NoticeDays},
+		{"retention.decision_days", c.Retention.DecisionDays},
+	} {
+		if period.days < 1 || period.days > maxDays {
+			errs = append(errs, fmt.Errorf("%s: %d is not 1 to %d", period.field, period.days, maxDays))
 		}
 	}
 	known := Capabilities()

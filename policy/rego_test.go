@@ -19,13 +19,30 @@ import (
 	"github.com/open-policy-agent/opa/v1/tester"
 )
 
-// TestShippedRegoPassesItsTests runs the tests beside the Rego with OPA's tester; each line of each rule must have been evaluated.
-func TestShippedRegoPassesItsTests(t *testing.T) {
-	b, err := loadBase(DefaultConfig())
+// shippedPackages are the packages as they are loaded, by folder.
+func shippedPackages(t *testing.T) map[string]*base {
+	t.Helper()
+	meeting, err := loadBase(DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := baseTexts(true)
+	retention, err := loadRetention(DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*base{meetingFolder: meeting, retentionFolder: retention}
+}
+
+// TestShippedRegoPassesItsTests runs the tests beside the Rego with OPA's tester; each line of each rule must have been evaluated.
+func TestShippedRegoPassesItsTests(t *testing.T) {
+	for folder, b := range shippedPackages(t) {
+		t.Run(folder, func(t *testing.T) { runRegoTests(t, folder, b) })
+	}
+}
+
+func runRegoTests(t *testing.T, folder string, b *base) {
+	t.Helper()
+	texts, err := shippedTexts(folder, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +81,7 @@ func TestShippedRegoPassesItsTests(t *testing.T) {
 }
 
 func TestShippedRegoIsFormatted(t *testing.T) {
-	texts, err := baseTexts(true)
+	texts, err := shippedTexts("anteroom", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,9 +163,18 @@ func TestShippedRegoKnowsAllCapabilities(t *testing.T) {
 	}
 }
 
-// TestInputSchemaIsTheInput: the schema has exactly the fields of Input, so that a policy can't name another.
-func TestInputSchemaIsTheInput(t *testing.T) {
-	text, err := shipped.ReadFile("input.schema.json")
+// TestInputSchemasAreTheInputs: the schemas have exactly the fields of the inputs, so that a policy can't name another.
+func TestInputSchemasAreTheInputs(t *testing.T) {
+	for file, input := range map[string]reflect.Type{
+		"input.schema.json": reflect.TypeFor[Input](), "retention.schema.json": reflect.TypeFor[RetentionInput](),
+	} {
+		t.Run(file, func(t *testing.T) { checkSchema(t, file, input) })
+	}
+}
+
+func checkSchema(t *testing.T, file string, input reflect.Type) {
+	t.Helper()
+	text, err := shipped.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,8 +211,8 @@ func TestInputSchemaIsTheInput(t *testing.T) {
 		}
 		panic(fmt.Sprintf("no schema for %v", typ))
 	}
-	if diff := cmp.Diff(of(reflect.TypeFor[Input]()), schema); diff != "" {
-		t.Errorf("input.schema.json is not Input (-Go +schema):\n%s", diff)
+	if diff := cmp.Diff(of(input), schema); diff != "" {
+		t.Errorf("%s is not the input (-Go +schema):\n%s", file, diff)
 	}
 }
 

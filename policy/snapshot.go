@@ -55,6 +55,35 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 		}
 		modules[entryPackage] = module
 	}
+	all := maps.Clone(b.data)
+	if data == nil {
+		data = map[string]any{}
+	}
+	all["organization"] = data
+	ask, err := b.preparer(ctx, modules, all)
+	if err != nil {
+		return nil, err
+	}
+	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
+		query := fmt.Sprintf("base := data.%s.%s", basePackage, entry)
+		if len(entries) > 0 {
+			// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
+			query += fmt.Sprintf(`; own := data.%s.own with input.capability as ""`, entryPackage)
+		}
+		return ask(query)
+	}
+	s := &snapshot{hasOwn: len(entries) > 0, timeout: timeout}
+	if s.decide, err = prepare("decision"); err != nil {
+		return nil, fmt.Errorf("prepare decisions: %w", err)
+	}
+	if s.grants, err = prepare(entryWithhold); err != nil {
+		return nil, fmt.Errorf("prepare grants: %w", err)
+	}
+	return s, nil
+}
+
+// preparer compiles modules with their data and gives what makes queries of them.
+func (b *base) preparer(ctx context.Context, modules map[string]*ast.Module, data map[string]any) (func(query string) (rego.PreparedEvalQuery, error), error) {
 	compiler := ast.NewCompiler().
 		WithCapabilities(b.capabilities).
 		WithStrict(true).
@@ -63,18 +92,8 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, fmt.Errorf("compile: %w", compiler.Errors)
 	}
-	all := maps.Clone(b.data)
-	if data == nil {
-		data = map[string]any{}
-	}
-	all["organization"] = data
-	store := inmem.NewFromObjectWithOpts(all, inmem.OptReturnASTValuesOnRead(true))
-	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
-		query := fmt.Sprintf("base := data.%s.%s", basePackage, entry)
-		if len(entries) > 0 {
-			// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
-			query += fmt.Sprintf(`; own := data.%s.own with input.capability as ""`, entryPackage)
-		}
+	store := inmem.NewFromObjectWithOpts(data, inmem.OptReturnASTValuesOnRead(true))
+	return func(query string) (rego.PreparedEvalQuery, error) {
 		return rego.New(
 			rego.Query(query),
 			rego.Compiler(compiler),
@@ -82,16 +101,7 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 			rego.StrictBuiltinErrors(true),
 			rego.GenerateJSON(func(term *ast.Term, _ *rego.EvalContext) (any, error) { return term.Value, nil }),
 		).PrepareForEval(ctx)
-	}
-	s := &snapshot{hasOwn: len(entries) > 0, timeout: timeout}
-	var err error
-	if s.decide, err = prepare("decision"); err != nil {
-		return nil, fmt.Errorf("prepare decisions: %w", err)
-	}
-	if s.grants, err = prepare(entryWithhold); err != nil {
-		return nil, fmt.Errorf("prepare grants: %w", err)
-	}
-	return s, nil
+	}, nil
 }
 
 func entryModule(entries []string) string {

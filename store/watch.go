@@ -17,11 +17,11 @@ const watchEvery = 400 * time.Millisecond
 // are one call. It blocks until the context ends, which is no error, or do returns one. While ClickHouse is away it goes on
 // asking; what it last told stays the truth meanwhile.
 func (s *Store) Watch(ctx context.Context, kind string, do func(Control) error) error {
-	seen := map[controlKey]uint64{}
+	seen := map[ControlKey]uint64{}
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for first := true; ; {
-		rows, err := s.changed(ctx, kind, seen)
+		rows, err := s.Changed(ctx, kind, seen)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -41,23 +41,24 @@ func (s *Store) Watch(ctx context.Context, kind string, do func(Control) error) 
 	}
 }
 
-type controlKey struct{ org, id string }
+// ControlKey names a control row of a kind.
+type ControlKey struct{ Org, ID string }
 
-func tell(rows []Control, seen map[controlKey]uint64, first bool, do func(Control) error) error {
+func tell(rows []Control, seen map[ControlKey]uint64, first bool, do func(Control) error) error {
 	for _, row := range rows {
 		if !first || !row.Deleted {
 			if err := do(row); err != nil {
 				return err
 			}
 		}
-		seen[controlKey{row.Org, row.ID}] = row.Version
+		seen[ControlKey{row.Org, row.ID}] = row.Version
 	}
 	return nil
 }
 
-// changed returns the newest version of each row of a kind that is above the one seen. It reads the versions of all rows, which
+// Changed returns the newest version of each row of a kind that is above the one seen, deletions too. It reads the versions of all rows, which
 // are few, since the times of writers and servers are no order to rely on; values are read only of rows that changed.
-func (s *Store) changed(ctx context.Context, kind string, seen map[controlKey]uint64) ([]Control, error) {
+func (s *Store) Changed(ctx context.Context, kind string, seen map[ControlKey]uint64) ([]Control, error) {
 	action := "watch " + kind
 	rows, err := s.conn.Query(s.controlContext(ctx, ""), `
 		SELECT org, id, max(version) FROM control WHERE kind = {kind:String} GROUP BY org, id ORDER BY org, id`,
@@ -66,11 +67,11 @@ func (s *Store) changed(ctx context.Context, kind string, seen map[controlKey]ui
 		return nil, wrap(action, err)
 	}
 	defer rows.Close()
-	var keys []controlKey
+	var keys []ControlKey
 	for rows.Next() {
-		var key controlKey
+		var key ControlKey
 		var version uint64
-		if err := rows.Scan(&key.org, &key.id, &version); err != nil {
+		if err := rows.Scan(&key.Org, &key.ID, &version); err != nil {
 			return nil, wrap(action, err)
 		}
 		if version > seen[key] {
@@ -82,7 +83,7 @@ func (s *Store) changed(ctx context.Context, kind string, seen map[controlKey]ui
 	}
 	var out []Control
 	for _, key := range keys {
-		row, err := s.newest(ctx, kind, key.org, key.id)
+		row, err := s.newest(ctx, kind, key.Org, key.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -116,11 +116,20 @@ func (c *Collection[T]) FindID(id string) (directory.Versioned[T], bool) {
 
 // All lists the snapshot in order of organisation and id.
 func (c *Collection[T]) All() []directory.Versioned[T] {
+	return c.where(func(key) bool { return true })
+}
+
+// Of lists an organisation's values of the snapshot in order of id.
+func (c *Collection[T]) Of(org string) []directory.Versioned[T] {
+	return c.where(func(at key) bool { return at.org == org })
+}
+
+func (c *Collection[T]) where(wanted func(key) bool) []directory.Versioned[T] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	keys := make([]key, 0, len(c.rows))
+	var keys []key
 	for at, row := range c.rows {
-		if !row.deleted {
+		if !row.deleted && wanted(at) {
 			keys = append(keys, at)
 		}
 	}
@@ -130,6 +139,49 @@ func (c *Collection[T]) All() []directory.Versioned[T] {
 		out[i] = c.rows[at].Versioned
 	}
 	return out
+}
+
+// History reads all versions of a value, oldest first; those that can't be read and deletions are left out. It fails with store.ErrNotFound if there
+// are none.
+func (c *Collection[T]) History(ctx context.Context, org, id string) ([]directory.Versioned[T], error) {
+	rows, err := c.store.History(ctx, c.kind, org, id)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the store says what it did
+	}
+	out := make([]directory.Versioned[T], 0, len(rows))
+	for _, row := range rows {
+		if v, err := decode[T](row); err == nil && !row.Deleted {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("read history of %s: %w", c.kind, store.ErrNotFound)
+	}
+	return out, nil
+}
+
+// Refresh brings the snapshot up to what is stored now, without waiting for it to follow by itself.
+func (c *Collection[T]) Refresh(ctx context.Context) error {
+	c.mu.RLock()
+	seen := make(map[store.ControlKey]uint64, len(c.rows))
+	for at, row := range c.rows {
+		seen[store.ControlKey{Org: at.org, ID: at.id}] = row.Version
+	}
+	c.mu.RUnlock()
+	rows, err := c.store.Changed(ctx, c.kind, seen)
+	if err != nil {
+		return err //nolint:wrapcheck // the store says what it did
+	}
+	for _, row := range rows {
+		c.take(row)
+	}
+	return nil
+}
+
+// read brings an organisation's values into the snapshot.
+func (c *Collection[T]) read(ctx context.Context, org string) error {
+	_, err := c.List(ctx, org)
+	return err
 }
 
 func (c *Collection[T]) watch(ctx context.Context) error {

@@ -29,6 +29,9 @@ const (
 	KindUser         = "user"
 	KindResource     = "resource"
 	KindMeeting      = "meeting"
+
+	KindRetentionPolicy = "retention_policy"
+	KindHold            = "hold"
 )
 
 // retryEvery is the pause between two attempts to read everything at the start.
@@ -44,12 +47,15 @@ type Deps struct {
 	Log *slog.Logger
 }
 
-// Registry holds the four collections. All methods are safe for concurrent use.
+// Registry holds the collections. All methods are safe for concurrent use.
 type Registry struct {
 	Organizations *Collection[directory.Organization]
 	Users         *Collection[directory.User]
 	Resources     *Collection[directory.Resource]
 	Meetings      *Collection[directory.Meeting]
+
+	RetentionPolicies *Collection[directory.RetentionPolicy]
+	Holds             *Collection[directory.Hold]
 
 	log   *slog.Logger
 	bad   *prometheus.CounterVec
@@ -82,6 +88,8 @@ func New(deps Deps) (*Registry, error) {
 	r.Users = collect[directory.User](r, deps.Store, KindUser)
 	r.Resources = collect[directory.Resource](r, deps.Store, KindResource)
 	r.Meetings = collect[directory.Meeting](r, deps.Store, KindMeeting)
+	r.RetentionPolicies = collect[directory.RetentionPolicy](r, deps.Store, KindRetentionPolicy)
+	r.Holds = collect[directory.Hold](r, deps.Store, KindHold)
 	return r, nil
 }
 
@@ -127,7 +135,9 @@ func (r *Registry) Run(ctx context.Context) error {
 	}
 	close(r.ready)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, watch := range []func(context.Context) error{r.Organizations.watch, r.Users.watch, r.Resources.watch, r.Meetings.watch} {
+	for _, watch := range []func(context.Context) error{
+		r.Organizations.watch, r.Users.watch, r.Resources.watch, r.Meetings.watch, r.RetentionPolicies.watch, r.Holds.watch,
+	} {
 		group.Go(func() error { return watch(ctx) })
 	}
 	if err := group.Wait(); err != nil {
@@ -143,14 +153,12 @@ func (r *Registry) load(ctx context.Context) error {
 		return err
 	}
 	for _, o := range organizations {
-		if _, err := r.Users.List(ctx, o.Value.ID); err != nil {
-			return err
-		}
-		if _, err := r.Resources.List(ctx, o.Value.ID); err != nil {
-			return err
-		}
-		if _, err := r.Meetings.List(ctx, o.Value.ID); err != nil {
-			return err
+		for _, read := range []func(context.Context, string) error{
+			r.Users.read, r.Resources.read, r.Meetings.read, r.RetentionPolicies.read, r.Holds.read,
+		} {
+			if err := read(ctx, o.Value.ID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

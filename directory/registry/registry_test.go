@@ -150,3 +150,51 @@ func TestNothingIsKnownBeforeItWasRead(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestRetentionPoliciesAndHolds(t *testing.T) {
+	s := storetest.New(t)
+	ctx := t.Context()
+	r, other := open(t, s), open(t, s)
+	if _, err := r.Organizations.Put(ctx, contoso(), 0, "a"); err != nil {
+		t.Fatal(err)
+	}
+	p := directory.RetentionPolicy{
+		ID: uuid.NewString(), Org: "contoso", Name: "Short", Enabled: true, Nonce: "00112233445566778899aabbccddeeff",
+		Scope: directory.RetentionScope{Kind: directory.ScopeOrganization}, Action: directory.RetentionAction{Kind: directory.RetentionDelete, Days: 1},
+	}
+	first, err := r.RetentionPolicies.Put(ctx, p, 0, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Action.Days = 2
+	second, err := r.RetentionPolicies.Put(ctx, p, 1, "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.RetentionPolicies.Refresh(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.RetentionPolicies.Of("contoso"); cmp.Diff([]directory.Versioned[directory.RetentionPolicy]{second}, got) != "" {
+		t.Errorf("right after a refresh: %+v", got)
+	}
+	if got := other.RetentionPolicies.Of("fabrikam"); len(got) != 0 {
+		t.Errorf("another organisation's: %+v", got)
+	}
+	history, err := r.RetentionPolicies.History(ctx, "contoso", p.ID)
+	if diff := cmp.Diff([]directory.Versioned[directory.RetentionPolicy]{first, second}, history); err != nil || diff != "" {
+		t.Errorf("history (-want +got): %v\n%s", err, diff)
+	}
+	if _, err := r.RetentionPolicies.History(ctx, "contoso", uuid.NewString()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("history of nothing: %v", err)
+	}
+	h := directory.Hold{
+		ID: uuid.NewString(), Org: "contoso", User: "ada", Reason: "Case 7", PlacedBy: "bob", PlacedAt: first.At, Nonce: p.Nonce,
+	}
+	if _, err := r.Holds.Put(ctx, h, 0, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	late := open(t, s)
+	if kept, ok := late.Holds.Find("contoso", h.ID); !ok || cmp.Diff(h, kept.Value) != "" {
+		t.Errorf("a process that starts later finds %+v, %v", kept, ok)
+	}
+}
