@@ -47,6 +47,8 @@ func Validate(e *eventpb.Event) error {
 		return invalid("region", "must be 1 to 32 of a-z, 0-9, '-'")
 	case e.CallId == "" || len(e.CallId) > MaxIDLen:
 		return invalid("call_id", "must have 1 to 128 bytes")
+	case len(e.MeetingId) > MaxIDLen:
+		return invalid("meeting_id", "must have at most 128 bytes")
 	case e.Source == "" || len(e.Source) > MaxSourceLen:
 		return invalid("source", "must have 1 to 160 bytes")
 	case e.Sequence == 0:

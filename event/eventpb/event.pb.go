@@ -480,6 +480,9 @@ type Event struct {
 	SourceKind SourceKind `protobuf:"varint,8,opt,name=source_kind,json=sourceKind,proto3,enum=anteroom.event.v1.SourceKind" json:"source_kind,omitempty"`
 	// For facts that their source restates (Azure "updates" records): highest wins. 0 when never restated.
 	Revision uint32 `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"`
+	// UUID text: the meeting that the call is a session of. Set by own media in what is kept by retention rules and has no place of its own for it: recordings,
+	// notices and decisions.
+	MeetingId string `protobuf:"bytes,10,opt,name=meeting_id,json=meetingId,proto3" json:"meeting_id,omitempty"`
 	// Types that are valid to be assigned to Payload:
 	//
 	//	*Event_CallStarted
@@ -591,6 +594,13 @@ func (x *Event) GetRevision() uint32 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *Event) GetMeetingId() string {
+	if x != nil {
+		return x.MeetingId
+	}
+	return ""
 }
 
 func (x *Event) GetPayload() isEvent_Payload {
@@ -2641,7 +2651,7 @@ var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
-	"\vevent.proto\x12\x11anteroom.event.v1\"\x8b\t\n" +
+	"\vevent.proto\x12\x11anteroom.event.v1\"\xaa\t\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03org\x18\x02 \x01(\tR\x03org\x12\x16\n" +
@@ -2652,7 +2662,10 @@ const file_event_proto_rawDesc = "" +
 	"\x0eobserved_at_us\x18\a \x01(\x03R\fobservedAtUs\x12>\n" +
 	"\vsource_kind\x18\b \x01(\x0e2\x1d.anteroom.event.v1.SourceKindR\n" +
 	"sourceKind\x12\x1a\n" +
-	"\brevision\x18\t \x01(\rR\brevision\x12C\n" +
+	"\brevision\x18\t \x01(\rR\brevision\x12\x1d\n" +
+	"\n" +
+	"meeting_id\x18\n" +
+	" \x01(\tR\tmeetingId\x12C\n" +
 	"\fcall_started\x18\x10 \x01(\v2\x1e.anteroom.event.v1.CallStartedH\x00R\vcallStarted\x12=\n" +
 	"\n" +
 	"call_ended\x18\x11 \x01(\v2\x1c.anteroom.event.v1.CallEndedH\x00R\tcallEnded\x12U\n" +

@@ -256,6 +256,7 @@ func (m *Meeting) recordingEvent(f RecordingFacts, c *capture, reason string) *e
 		f.StartedAt = c.notice.since
 	}
 	e := m.event(time.Now())
+	e.MeetingId = m.meetingID
 	e.Payload = &eventpb.Event_Recording{Recording: &eventpb.Recording{
 		RecordingId: f.ID[:], StartedAtUs: f.StartedAt.UnixMicro(), DurationMs: f.Duration.Milliseconds(), EndReason: reason,
 		ContentType: f.ContentType, ChannelType: f.ChannelType, Format: f.Format, Chunks: f.Chunks, AudioChannels: f.AudioChannels,

@@ -90,6 +90,7 @@ func (m *Meeting) noteDecision(mb *Member, in policy.Input, d policy.Decision) b
 		effect = policy.Deny
 	}
 	e := m.event(time.Now())
+	e.MeetingId = m.meetingID
 	e.Payload = &eventpb.Event_Decision{Decision: &eventpb.Decision{
 		ParticipantId: mb.id[:], DecisionId: id[:], Action: action, Effect: string(effect), Reasons: reasons,
 		PolicyRevision: d.Revision, EvaluationNs: d.Took.Nanoseconds(), Input: canonical,

@@ -38,9 +38,9 @@ type Meeting struct {
 	deps Deps
 	log  *slog.Logger
 	call uuid.UUID
-	// orgID and region are the hosting organisation's; they can't change.
-	orgID, region string
-	started       time.Time
+	// orgID and region are the hosting organisation's, meetingID is what this is a session of; they can't change.
+	orgID, region, meetingID string
+	started                  time.Time
 	// revived: another process began the session; tickets older than started may be its.
 	revived bool
 	room    *forward.Room
@@ -105,7 +105,11 @@ func (c *counts) add(mb *Member, n int) {
 // Start opens a session. The call starts, and is recorded, with the first who enters or may wait: a session that refuses everybody leaves
 // nothing but the decisions.
 func Start(_ context.Context, cfg Config, facts Facts, deps Deps) (*Meeting, error) {
-	m, err := open(cfg, facts, deps, uuid.New(), false)
+	call, err := uuid.NewV7() // the call's id tells when it began, whoever goes on with it
+	if err != nil {
+		return nil, fmt.Errorf("make call id: %w", err)
+	}
+	m, err := open(cfg, facts, deps, call, false)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +137,8 @@ func open(cfg Config, facts Facts, deps Deps, call uuid.UUID, revived bool) (*Me
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Meeting{
-		cfg: cfg.withDefaults(), deps: deps, call: call, orgID: facts.Organization.ID, region: facts.Organization.Region, started: time.Now(), revived: revived,
+		cfg: cfg.withDefaults(), deps: deps, call: call, orgID: facts.Organization.ID, region: facts.Organization.Region,
+		meetingID: facts.Meeting.ID, started: time.Now(), revived: revived,
 		log: deps.Log.With("call_id", call.String()),
 		ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		members: map[uuid.UUID]*Member{}, leaving: map[*Member]bool{}, invited: map[string]bool{}, goneBefore: map[uuid.UUID]bool{},

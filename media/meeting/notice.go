@@ -175,6 +175,7 @@ func (m *Meeting) noticeEvent(mb *Member, id uuid.UUID, s noticeState, acknowled
 		n.AcknowledgedAtUs = acknowledged.UnixMicro()
 	}
 	e := m.event(time.Now())
+	e.MeetingId = m.meetingID
 	e.Payload = &eventpb.Event_Notice{Notice: n}
 	return e
 }
