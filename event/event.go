@@ -62,6 +62,9 @@ type Record struct {
 // ErrInvalid is wrapped by everything Decode and Encode refuse.
 var ErrInvalid = errors.New("invalid event")
 
+// MaxBytes is how large an event may be, encoded: it leaves room for headers below what a broker of default settings takes.
+const MaxBytes = 900 << 10
+
 // Encode makes the record of an event: topic by region and class, key by organisation and call.
 // An event that Validate refuses is not encoded.
 func Encode(e *eventpb.Event) (Record, error) { return encode(e, Topic(e.GetRegion(), ClassOf(e))) }

@@ -13,10 +13,12 @@ import (
 	"github.com/anteroom/anteroom/media/meeting"
 )
 
-// Control is what is known of meetings before anybody joins.
+// Control is what is known of meetings, and of where guests come from, before anybody joins.
 type Control interface {
 	// Meeting by id; false: there is none.
 	Meeting(id string) (meeting.Facts, bool)
+	// Region of a resource whose guests join; false: it isn't known, or this installation doesn't have the region.
+	Region(resource string) (string, bool)
 	// Watch has changed called after each change that Meeting shows, with the id of the meeting, or "" when any may have changed (an
 	// organisation, a user). It is called from any goroutine and doesn't block.
 	Watch(changed func(meetingID string))
@@ -56,6 +58,7 @@ type Deps struct {
 	// Decider to Notifier are the meetings'.
 	Decider        meeting.Decider
 	Recorder       meeting.Recorder
+	Sealer         meeting.Sealer
 	Forward        *forward.Server
 	Recordings     meeting.Recordings
 	Transcriptions meeting.Transcriptions

@@ -151,7 +151,13 @@ func (n *Node) prove(ctx context.Context, j protocol.Join, facts meeting.Facts, 
 	}
 	var entrant meeting.Entrant
 	if who.Resource != "" {
-		entrant = meeting.Entrant{Resource: who.Resource, DisplayName: j.DisplayName, Client: j.Client}
+		region, known := n.deps.Control.Region(who.Resource)
+		if !known {
+			n.log.WarnContext(ctx, "a guest can't join: its application is in a region that is not here", slog.String("resource", who.Resource))
+			return meeting.Entrant{}, refuse(protocol.ReasonUnavailable, "",
+				"The application that you come from is registered in a region that this service doesn't have. Its operator has to change that.")
+		}
+		entrant = meeting.Entrant{Resource: who.Resource, Region: region, DisplayName: j.DisplayName, Client: j.Client}
 		if !protocol.ValidName(j.DisplayName) {
 			return meeting.Entrant{}, invalidName()
 		}

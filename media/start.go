@@ -59,7 +59,7 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 	defer n.ends.Done()
 	defer close(r.gone)
 	deps := meeting.Deps{
-		Decider: n.deps.Decider, Recorder: n.deps.Recorder, Forward: n.deps.Forward, Log: n.log,
+		Decider: n.deps.Decider, Recorder: n.deps.Recorder, Sealer: n.deps.Sealer, Forward: n.deps.Forward, Log: n.log,
 		Recordings: n.deps.Recordings, Transcriptions: n.deps.Transcriptions, Notifier: n.deps.Notifier,
 	}
 	if n.deps.Gone != nil {

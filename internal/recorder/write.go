@@ -12,8 +12,6 @@ import (
 const (
 	batchEvents  = 2_000
 	batchSamples = 2_000
-	// maxEventBytes leaves room for headers below what a broker of default settings takes.
-	maxEventBytes = 900 << 10
 )
 
 // drainPatience bounds what is still written after the end was asked for.
@@ -78,7 +76,7 @@ func (r *Recorder) take() batch {
 		}
 		ent.event.Sequence = r.next()
 		record, err := event.Encode(ent.event)
-		if err == nil && len(record.Value) > maxEventBytes {
+		if err == nil && len(record.Value) > event.MaxBytes {
 			err = kafka.ErrTooLarge
 		}
 		if err != nil { // else the batch would be written again and again
@@ -92,7 +90,7 @@ func (r *Recorder) take() batch {
 	for _, e := range samples {
 		e.Sequence = r.next()
 		record, err := event.Encode(e)
-		if err != nil || len(record.Value) > maxEventBytes {
+		if err != nil || len(record.Value) > event.MaxBytes {
 			r.metrics.invalid.Inc()
 			continue
 		}

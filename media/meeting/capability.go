@@ -75,7 +75,7 @@ func (m *Meeting) setGrants(mb *Member, set *grantSet, push bool) {
 	if before == set && mb.listening() == mb.may(policy.ReceiveChat) {
 		return
 	}
-	mb.listen(mb.may(policy.ReceiveChat))
+	mb.listen()
 	if before == nil {
 		before = &grantSet{}
 	}

@@ -14,88 +14,6 @@ import (
 	"github.com/anteroom/anteroom/policy"
 )
 
-// chatAct is something on its way into the chat: it is recorded first, and takes effect in the order in which it was asked for, so that all
-// clients see one order.
-type chatAct struct {
-	event *eventpb.Event
-	// by is who asked, needs what it must be allowed still when its turn comes: it may have been removed meanwhile.
-	by    *Member
-	needs []policy.Capability
-	// apply relays it; false: what it was about is gone by then. Called with the lock held.
-	apply func() bool
-	// undo is what makes up for the event when it was recorded, or may have been, and doesn't take effect.
-	undo func() *eventpb.Event
-
-	recorded bool
-	err      error
-	settled  chan struct{}
-}
-
-// do records an act and waits for its turn. The lock is held, and released meanwhile.
-func (m *Meeting) do(ctx context.Context, a *chatAct) error {
-	a.settled = make(chan struct{})
-	m.chat.pending = append(m.chat.pending, a)
-	m.work.Add(1)
-	m.unlock()
-	err := m.record(ctx, a.event)
-	if err != nil {
-		m.log.WarnContext(ctx, "a chat message could not be recorded and was refused", "error", err)
-		err = refusal(protocol.ReasonUnavailable)
-	}
-	m.lock()
-	a.recorded, a.err = true, err
-	m.advance()
-	m.work.Done()
-	m.unlock()
-	<-a.settled // those before it are waited for no longer than they may be recorded
-	m.lock()
-	return a.err
-}
-
-// advance lets the acts take effect whose turn it is. The lock is held.
-func (m *Meeting) advance() {
-	c := &m.chat
-	for len(c.pending) > 0 && c.pending[0].recorded {
-		a := c.pending[0]
-		c.pending = c.pending[1:]
-		if a.err == nil {
-			a.err = a.by.still(a.needs)
-		}
-		switch {
-		case a.err != nil:
-			// Kafka has it, or may have it all the same, and nobody will have seen it.
-			m.outbox.add(a.undo())
-		case !a.apply():
-			a.err = refusal(protocol.ReasonNotFound)
-		}
-		close(a.settled)
-	}
-}
-
-// still tells whether the member is in and may do what it was allowed before. That was decided and recorded then; now only a refusal is. The
-// lock is held.
-func (mb *Member) still(needs []policy.Capability) error {
-	if err := mb.mustBeIn(); err != nil {
-		return err
-	}
-	m := mb.m
-	for _, capability := range needs {
-		in := m.input(mb, policy.ActionUse, capability)
-		if d := m.deps.Decider.Decide(m.ctx, m.facts.Organization.ID, in); !d.Allowed() {
-			m.noteDecision(mb, in, d)
-			return refusal(string(d.Reason()))
-		}
-	}
-	return nil
-}
-
-// chatEvent has no text: that is sealed and stored elsewhere.
-func (m *Meeting) chatEvent(mb *Member, id uuid.UUID, act eventpb.Chat_Act, at time.Time) *eventpb.Event {
-	e := m.event(at)
-	e.Payload = &eventpb.Event_Chat{Chat: &eventpb.Chat{ParticipantId: mb.id[:], MessageId: id[:], Act: act}}
-	return e
-}
-
 // checkText tells whether a message may have this text. It is kept as it is, byte for byte.
 func checkText(s string, mayBeEmpty bool) error {
 	switch {
@@ -153,12 +71,18 @@ func (mb *Member) chatSend(ctx context.Context, b protocol.ChatSend) (any, error
 	}
 	msg := &message{
 		id: uuid.New(), author: mb.id, name: mb.entrant.DisplayName, external: !mb.entrant.OrgUser,
-		text: b.Text, replyTo: b.ReplyTo, file: b.File, sentAt: m.chat.clock(),
+		text: b.Text, replyTo: b.ReplyTo, file: b.File, fileOnly: b.Text == "", sentAt: m.chat.clock(),
 	}
-	err := m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, msg.sentAt), by: mb, needs: needs,
+	m.chat.place(msg)
+	event := m.sentEvent(msg)
+	sealed, err := m.sealedText(msg, msg.text)
+	if err != nil {
+		return nil, err
+	}
+	err = m.do(ctx, &chatAct{
+		event: event, text: sealed, by: mb, needs: needs,
 		apply: func() bool { m.relay(msg); return true },
-		undo:  func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()) },
+		undo:  func() { m.outbox.add(m.chatEvent(msg, eventpb.Chat_ACT_DELETED, makeUp(msg.sentAt))) },
 	})
 	if err != nil {
 		return nil, err
@@ -188,8 +112,12 @@ func (mb *Member) chatEdit(ctx context.Context, b protocol.ChatEdit) error {
 		return err
 	}
 	at := m.chat.clock()
+	sealed, err := m.sealedText(msg, b.Text)
+	if err != nil {
+		return err
+	}
 	return m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, at), by: mb, needs: []policy.Capability{policy.EditChat},
+		event: m.chatEvent(msg, eventpb.Chat_ACT_EDITED, at), text: sealed, by: mb, needs: []policy.Capability{policy.EditChat},
 		apply: func() bool {
 			if !m.chat.edit(msg, b.Text, at) {
 				return false
@@ -197,9 +125,20 @@ func (mb *Member) chatEdit(ctx context.Context, b protocol.ChatEdit) error {
 			m.tellSeers(msg, mb, protocol.TypeChatEdited, protocol.ChatEdited{MessageID: msg.id.String(), Text: b.Text, EditedAt: stamp(at)})
 			return true
 		},
-		// Back to the text before.
-		undo: func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_EDITED, m.chat.clock()) },
+		undo: func() { m.restoreText(msg, makeUp(at)) },
 	})
+}
+
+// restoreText records that a message has the text that it has here: an edit was recorded that didn't take effect.
+func (m *Meeting) restoreText(msg *message, at time.Time) {
+	if msg.deleted {
+		return
+	}
+	sealed, err := m.sealedText(msg, msg.text)
+	if err != nil {
+		return // it was sealed before
+	}
+	m.outbox.addSealed(m.chatEvent(msg, eventpb.Chat_ACT_EDITED, at), sealed)
 }
 
 func (mb *Member) chatDelete(ctx context.Context, b protocol.ChatMessageRef) error {
@@ -210,18 +149,33 @@ func (mb *Member) chatDelete(ctx context.Context, b protocol.ChatMessageRef) err
 	if err != nil {
 		return err
 	}
-	return m.do(ctx, &chatAct{
-		event: m.chatEvent(mb, msg.id, eventpb.Chat_ACT_DELETED, m.chat.clock()), by: mb, needs: []policy.Capability{policy.DeleteChat},
-		apply: func() bool {
-			if !m.chat.remove(msg) {
-				return false
+	event := m.chatEvent(msg, eventpb.Chat_ACT_DELETED, m.chat.clock())
+	take := func() bool {
+		if msg.deleted {
+			return false
+		}
+		msg.deleted = true
+		m.chat.remove(msg)
+		m.tellSeers(msg, mb, protocol.TypeChatDeleted, protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String()})
+		return true
+	}
+	unsure := false
+	err = m.do(ctx, &chatAct{
+		// What is deleted never comes back where chat is stored, so a deletion that may be there is carried through.
+		event: event, by: mb, final: true, apply: take,
+		undo: func() {
+			if take() {
+				unsure = true
+				m.outbox.add(event)
 			}
-			m.tellSeers(msg, mb, protocol.TypeChatDeleted, protocol.ChatBy{ParticipantID: mb.id.String(), MessageID: msg.id.String()})
-			return true
 		},
-		// The message is there still.
-		undo: func() *eventpb.Event { return m.chatEvent(mb, msg.id, eventpb.Chat_ACT_SENT, m.chat.clock()) },
 	})
+	if unsure {
+		return &protocol.Error{
+			Reason: protocol.ReasonUnavailable, Message: "It was deleted for everybody here, but that could not be recorded yet, so that a restart of the server may forget it.",
+		}
+	}
+	return err
 }
 
 // own is a message that the member may change, since it wrote it. The lock is held.

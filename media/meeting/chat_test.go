@@ -74,11 +74,8 @@ func TestChatBetweenGuestsAndOrgUsers(t *testing.T) {
 		g.refused(protocol.TypeChatEdit, protocol.ChatEdit{MessageID: id, Text: "again"}, protocol.ReasonNotFound)
 
 		acts := []eventpb.Chat_Act{}
-		for _, c := range of(k.notes, (*eventpb.Event).GetChat) {
-			acts = append(acts, c.Act)
-			if len(c.SealedText) > 0 {
-				t.Error("an event has text")
-			}
+		for _, a := range k.acts() {
+			acts = append(acts, a.Act)
 		}
 		want := []eventpb.Chat_Act{eventpb.Chat_ACT_SENT, eventpb.Chat_ACT_SENT, eventpb.Chat_ACT_EDITED, eventpb.Chat_ACT_DELETED}
 		if diff := cmp.Diff(want, acts); diff != "" {

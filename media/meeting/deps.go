@@ -14,6 +14,8 @@ import (
 type Deps struct {
 	Decider  Decider
 	Recorder Recorder
+	// Sealer makes chat unreadable on its way; nil: messages are refused as unavailable.
+	Sealer Sealer
 	// Forward carries the media; nil: the meeting has none (its requests about media are refused).
 	Forward *forward.Server
 	Log     *slog.Logger
@@ -24,6 +26,13 @@ type Deps struct {
 	Notifier Notifier
 	// Gone may be nil: then a process that takes the session up doesn't know who had left.
 	Gone Gone
+}
+
+// Sealer seals text to regions' keys.
+type Sealer interface {
+	// Seal seals text to the region's key of now; about is what the text belongs to, and opening takes the same. It fails when the region has no key
+	// that holds now.
+	Seal(region string, about, text []byte) (keyID string, sealed []byte, err error)
 }
 
 // Gone remembers, across the ends of processes, what no ticket may bring back.

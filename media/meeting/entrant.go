@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
@@ -30,6 +31,9 @@ func checkEntrant(e *Entrant) error {
 		}
 	case e.OrgUser && !protocol.ValidName(e.DisplayName):
 		e.DisplayName = e.UserID // the issuer's name can't be shown
+	}
+	if !e.OrgUser && (!event.ValidRegion(e.Region) || e.Resource == "") {
+		return refusal(protocol.ReasonInternal) // where its copies of chat would have to be isn't known
 	}
 	switch e.Client.Kind {
 	case "":

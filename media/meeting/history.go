@@ -13,7 +13,7 @@ import (
 // message is one that was relayed. Guarded by Meeting.mu.
 type message struct {
 	id       uuid.UUID
-	seq      uint64 // place in the order of relaying
+	seq      uint64 // place in the order in which messages were sent, which is that of relaying
 	author   uuid.UUID
 	name     string
 	external bool
@@ -22,6 +22,12 @@ type message struct {
 	editedAt time.Time
 	replyTo  string
 	file     *protocol.FileLink
+	// fileOnly: it was sent as nothing but a file, for those only who get files, whatever an edit makes of it.
+	fileOnly bool
+	// audiences are the regions that have copies of it, in order.
+	audiences []audience
+	// deleted by its author.
+	deleted bool
 	// reactions by participant: one each.
 	reactions map[uuid.UUID]string
 }
@@ -88,19 +94,28 @@ func newChatLog(cfg Config) chatLog {
 	return chatLog{maxMessages: cfg.ChatMessages, maxBytes: cfg.ChatBytes, byID: map[uuid.UUID]*message{}}
 }
 
-// clock is now, and later than all it said before, so that times order messages as they were relayed.
+// clock is now, and later than all it said before, so that times order messages as they were relayed. The microsecond after each is left free for
+// what makes up for the act of that time: it must come before all later acts.
 func (c *chatLog) clock() time.Time {
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if !now.After(c.last) {
-		now = c.last.Add(time.Microsecond)
+	if !now.After(makeUp(c.last)) {
+		now = makeUp(c.last).Add(time.Microsecond)
 	}
 	c.last = now
 	return now
 }
 
-func (c *chatLog) add(msg *message) {
+// makeUp is when something is done that makes up for an act which didn't take effect.
+func makeUp(act time.Time) time.Time { return act.Add(time.Microsecond) }
+
+// place gives a message that is being sent its place. Who is there from here on is not shown it.
+func (c *chatLog) place(msg *message) {
 	msg.seq = c.next
 	c.next++
+}
+
+// add takes a message in that was placed; in the order of places.
+func (c *chatLog) add(msg *message) {
 	c.messages = append(c.messages, msg)
 	c.byID[msg.id] = msg
 	c.bytes += msg.size()
@@ -173,41 +188,60 @@ func (c *chatLog) forget() {
 	c.messages, c.byID, c.bytes = nil, map[uuid.UUID]*message{}, 0
 }
 
-// span of places in the order of relaying, end excluded.
+// span of places in the order of sending, end excluded.
 type span struct{ from, to uint64 }
 
 const open64 = uint64(math.MaxUint64)
 
-func (mb *Member) listening() bool { return len(mb.seen) > 0 && mb.seen[len(mb.seen)-1].to == open64 }
+// spans are in order; the last may be open.
+type spans []span
 
-// listen begins or ends a span in which the member gets what is said. The lock is held.
-func (mb *Member) listen(on bool) {
-	next := mb.m.chat.next
-	switch last := len(mb.seen) - 1; {
-	case on == mb.listening():
-	case !on && mb.seen[last].from == next:
-		mb.seen = mb.seen[:last]
+func (s spans) open() bool { return len(s) > 0 && s[len(s)-1].to == open64 }
+
+// turn begins or ends a span at a place.
+func (s spans) turn(on bool, next uint64) spans {
+	switch last := len(s) - 1; {
+	case on == s.open():
+	case !on && s[last].from == next:
+		s = s[:last]
 	case !on:
-		mb.seen[last].to = next
-	case last >= 0 && mb.seen[last].to == next:
-		mb.seen[last].to = open64
+		s[last].to = next
+	case last >= 0 && s[last].to == next:
+		s[last].to = open64
 	default:
-		mb.seen = append(mb.seen, span{next, open64})
+		s = append(s, span{next, open64})
 	}
+	return s
 }
 
-// sees tells whether the member was there, and allowed to receive, when the message was relayed, and is now. A message that is nothing but
+func (s spans) has(place uint64) bool {
+	for i := len(s) - 1; i >= 0; i-- {
+		if place >= s[i].from {
+			return place < s[i].to
+		}
+	}
+	return false
+}
+
+func (mb *Member) listening() bool { return mb.seen.open() }
+
+// listen notes what the member gets of what is said from here on. The lock is held.
+func (mb *Member) listen() {
+	next := mb.m.chat.next
+	mb.seen = mb.seen.turn(mb.may(policy.ReceiveChat), next)
+	mb.seenFiles = mb.seenFiles.turn(mb.may(policy.ReceiveChat) && mb.may(policy.ShareFile), next)
+}
+
+// sees tells whether the member was there, and allowed to receive, when the message was sent, and is now. A message that is nothing but
 // a file isn't there for those who get no files. The lock is held.
 func (mb *Member) sees(msg *message) bool {
 	if !mb.may(policy.ReceiveChat) || (msg.text == "" && !mb.may(policy.ShareFile)) {
 		return false
 	}
-	for i := len(mb.seen) - 1; i >= 0; i-- {
-		if s := mb.seen[i]; msg.seq >= s.from {
-			return msg.seq < s.to
-		}
+	if msg.fileOnly {
+		return mb.seenFiles.has(msg.seq)
 	}
-	return false
+	return mb.seen.has(msg.seq)
 }
 
 // Bounds of one page of history.

@@ -163,6 +163,7 @@ type kit struct {
 	t     *testing.T
 	m     *Meeting
 	notes *notes
+	seals *seals
 	facts Facts
 	deps  Deps
 }
@@ -218,8 +219,8 @@ func bubble(t *testing.T, f func(*kit), options ...option) {
 	t.Helper()
 	decider := engine(t, policy.Limits{})
 	synctest.Test(t, func(t *testing.T) {
-		k := &kit{t: t, notes: &notes{}, facts: facts()}
-		k.deps = Deps{Decider: decider, Recorder: k.notes}
+		k := &kit{t: t, notes: &notes{}, seals: newSeals(t), facts: facts()}
+		k.deps = Deps{Decider: decider, Recorder: k.notes, Sealer: k.seals}
 		for _, o := range options {
 			o(&k.facts, &k.deps)
 		}
@@ -260,7 +261,7 @@ func orgUser(id string) Entrant {
 }
 
 func guest(name string) Entrant {
-	return Entrant{Resource: uuid.NewString(), DisplayName: name, Client: protocol.ClientInfo{Family: "Firefox", Version: "140", OS: "Linux"}}
+	return Entrant{Resource: uuid.NewString(), Region: "emea", DisplayName: name, Client: protocol.ClientInfo{Family: "Firefox", Version: "140", OS: "Linux"}}
 }
 
 func (k *kit) user(id string) *person    { k.t.Helper(); return k.join(orgUser(id)) }
@@ -269,7 +270,11 @@ func (k *kit) guest(name string) *person { k.t.Helper(); return k.join(guest(nam
 // admitted is a guest that user lets in.
 func (k *kit) admitted(name string, by *person) *person {
 	k.t.Helper()
-	g := k.guest(name)
+	return k.admit(k.guest(name), by)
+}
+
+func (k *kit) admit(g, by *person) *person {
+	k.t.Helper()
 	by.must(protocol.TypeAdmit, protocol.Participants{ParticipantIDs: []string{g.ID().String()}})
 	g.clear()
 	by.clear()

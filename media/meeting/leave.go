@@ -103,7 +103,7 @@ func (m *Meeting) depart(mb *Member, d departure) {
 func (m *Meeting) departed(mb *Member, reason string) {
 	m.admitted = slices.DeleteFunc(m.admitted, func(o *Member) bool { return o == mb })
 	m.count.add(mb, -1)
-	mb.seen, mb.hand, mb.tracks = nil, false, nil
+	mb.seen, mb.seenFiles, mb.hand, mb.tracks = nil, nil, false, nil
 	for _, other := range m.admitted {
 		other.send(protocol.TypeParticipantLeft, protocol.ParticipantLeft{ParticipantID: mb.id.String(), Reason: leftReason(reason)})
 	}

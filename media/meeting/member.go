@@ -48,9 +48,10 @@ type Member struct {
 	interop map[uuid.UUID]bool
 	notices map[uuid.UUID]*noticeState
 	// holding is what the process of before recorded or transcribed, until the member was told that it has stopped.
-	holding  []HeldNotice
-	seen     []span
-	surveyed bool
+	holding []HeldNotice
+	// seen are the messages that the member was allowed to receive when they were sent; seenFiles: as well as files.
+	seen, seenFiles spans
+	surveyed        bool
 	// reoffer: the client that comes back may have lost its connections, too.
 	reoffer bool
 	// offer is the newest subscribe offer, until it was answered.

@@ -23,16 +23,25 @@ type outbox struct {
 	m *Meeting
 
 	mu      sync.Mutex
-	waiting []*eventpb.Event // guarded by mu; the first one is being tried
-	running bool             // guarded by mu
-	idle    chan struct{}    // guarded by mu; closed when nothing waits
-	lost    int              // guarded by mu
+	waiting []outgoing    // guarded by mu; the first one is being tried
+	running bool          // guarded by mu
+	idle    chan struct{} // guarded by mu; closed when nothing waits
+	lost    int           // guarded by mu
+}
+
+// outgoing is an event with the text that is sealed into it at each try, since keys hold for minutes only.
+type outgoing struct {
+	event *eventpb.Event
+	text  sealedText
 }
 
 func newOutbox(m *Meeting) *outbox { return &outbox{m: m} }
 
 // add never waits. The event must be new: it is the outbox's from now on.
-func (o *outbox) add(e *eventpb.Event) {
+func (o *outbox) add(e *eventpb.Event) { o.addSealed(e, sealedText{}) }
+
+// addSealed is add for an event with text.
+func (o *outbox) addSealed(e *eventpb.Event, text sealedText) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.waiting) >= maxOutbox {
@@ -40,7 +49,7 @@ func (o *outbox) add(e *eventpb.Event) {
 		o.m.log.ErrorContext(o.m.ctx, "event dropped, too many wait for Kafka", "type", event.Type(e))
 		return
 	}
-	o.waiting = append(o.waiting, e)
+	o.waiting = append(o.waiting, outgoing{e, text})
 	if !o.running {
 		o.running, o.idle = true, make(chan struct{})
 		go o.run()
@@ -59,16 +68,13 @@ func (o *outbox) run() {
 			return
 		}
 		o.mu.Unlock()
-		last := batch[len(batch)-1]
-		// All but the last are handed over in order; the last one's acknowledgement says that the queue moves.
+		// All but the last are handed over in order; the last one's acknowledgement says that the queue moves. One with text is never handed over:
+		// it might be written when its key is long gone.
 		taken := 0
-		for taken < len(batch)-1 && o.m.deps.Recorder.Offer(batch[taken]) {
+		for taken < len(batch)-1 && batch[taken].text.thread == nil && o.m.deps.Recorder.Offer(batch[taken].event) {
 			taken++
 		}
-		if taken < len(batch)-1 {
-			last = batch[taken]
-		}
-		if !o.persist(last) {
+		if !o.persist(batch[taken]) {
 			o.mu.Lock()
 			o.lost += len(o.waiting) - taken
 			o.waiting = nil
@@ -82,9 +88,9 @@ func (o *outbox) run() {
 }
 
 // persist tries until the event is recorded or the meeting is over.
-func (o *outbox) persist(e *eventpb.Event) bool {
+func (o *outbox) persist(next outgoing) bool {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		if o.m.record(o.m.ctx, e) == nil {
+		if o.m.seal(next.event, next.text) == nil && o.m.record(o.m.ctx, next.event) == nil {
 			return true
 		}
 		select {

@@ -28,6 +28,7 @@ func (m *Meeting) joinedEvent(mb *Member, at time.Time) *eventpb.Event {
 	e.Payload = &eventpb.Event_ParticipantJoined{ParticipantJoined: &eventpb.ParticipantJoined{
 		ParticipantId: mb.id[:], JoinedAtUs: at.UnixMicro(), Identity: who, EndpointType: endpointType(c.Kind),
 		ClientFamily: oneOf(c.Family, clientFamilies()), ClientVersion: majorVersion(c.Version), OsFamily: oneOf(c.OS, clientSystems()),
+		MeetingId: m.facts.Meeting.ID,
 	}}
 	return e
 }

@@ -46,10 +46,12 @@ type Facts struct {
 
 // Entrant is who wants in, proven by identity.
 type Entrant struct {
-	// OrgUser: of the hosting organisation. UserID and the name are set for org users; Resource for guests.
+	// OrgUser: of the hosting organisation. UserID and the name are set for org users; Resource and Region for guests.
 	OrgUser  bool
 	UserID   string
 	Resource string
+	// Region of the guest's resource when it joined: its copies of chat are there for as long as it stays.
+	Region string
 	// DisplayName of an org user is the issuer's, of a guest what its application set, checked.
 	DisplayName string
 	Client      protocol.ClientInfo
