@@ -30,6 +30,9 @@ func (s *service) startMedia(ctx context.Context) error {
 	if err := s.startRecorder(); err != nil {
 		return err
 	}
+	if err := s.startRing(); err != nil {
+		return err
+	}
 	engine, err := policy.New(s.cfg.Policy, s.log.With("room", "policy"))
 	if err != nil {
 		return err
@@ -43,7 +46,8 @@ func (s *service) startMedia(ctx context.Context) error {
 	}
 	s.app.OnStop("media sockets", func(context.Context) error { return sockets.Close() })
 	deps := media.Deps{
-		Decider: engine, Recorder: s.recorder, Forward: sockets, Authenticator: s.identity, Control: control{s.directory}, Origins: origins{s.directory},
+		Decider: engine, Recorder: s.recorder, Sealer: sealer{s.ring}, Forward: sockets,
+		Authenticator: s.identity, Control: control{s.directory, s.regions, s.home.name}, Origins: origins{s.directory},
 		Links: s.identity, Tokens: s.identity, Gone: s.identity, Log: log, Registry: s.metrics,
 	}
 	if deps.Recordings, err = s.recordings(ctx); err != nil {
@@ -89,7 +93,25 @@ func (s *service) startRecorder() error {
 func (s *service) sessionOf(r *http.Request) *identity.Principal { return s.api.SessionOf(r) }
 
 // control tells meetings what the directory knows of them.
-type control struct{ directory *registry.Registry }
+type control struct {
+	directory *registry.Registry
+	regions   map[string]*regionRuntime
+	home      string
+}
+
+// Region is that of a resource's row; the join page is everywhere, and its guests' copies stay at home.
+func (c control) Region(resource string) (string, bool) {
+	region := c.home
+	if resource != identity.JoinPageResource {
+		row, known := c.directory.Resources.FindID(resource)
+		if !known {
+			return "", false
+		}
+		region = row.Value.Region
+	}
+	_, here := c.regions[region]
+	return region, here
+}
 
 func (c control) Meeting(id string) (meeting.Facts, bool) {
 	facts, ok := c.directory.Meeting(id)

@@ -76,6 +76,7 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		{"tables", tables(t, r.data), canary},
 		{"tables, of the call", tables(t, r.data), call},
 		{"topic of events", flat(r.records(t, event.Topic(region, event.Durable))), call},
+		{"topic of chat", flat(r.records(t, event.Topic(region, event.Content))), call},
 		{"topic of samples", flat(r.records(t, event.Topic(region, event.Lossy))), call},
 		{"topic of dead letters", flat(r.records(t, event.DeadLetterTopic(region))), canary},
 		{"policy's inputs", inputs, `"kind":"guest"`},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -22,6 +23,8 @@ type regionRuntime struct {
 	works bool
 	store *store.Store
 	kafka *kafka.Client
+	// keeper has the keys that open the region's chat; nil without the role ingest, or where this process doesn't do the region's work.
+	keeper *sealing.Keeper
 }
 
 // suffix tells a further region's parts from the home region's in names of checks and of steps.

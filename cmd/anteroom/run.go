@@ -98,11 +98,15 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if cfg.Recording.Dir == "" {
 		cfg.Recording.Dir = filepath.Join(cfg.Embedded.Data, "recordings")
 	}
+	if cfg.Sealing.Dir == "" {
+		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")
+	}
 	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
 	if err := s.start(ctx, roles(), nil); err != nil {
 		return err
 	}
+	s.awaitKeys(ctx)
 	if err := lock.SetURL(s.url); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
+	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -49,6 +50,7 @@ type service struct {
 	identity  *identity.Verifier
 	devIssuer *devissuer.Issuer // nil without development
 	recorder  *recorder.Recorder
+	ring      *sealing.Ring    // nil without the role media
 	node      *media.Node      // nil without the role media
 	signal    *signal.Handler  // nil without the role media
 	files     *record.Recorder // nil where nothing is recorded
@@ -67,6 +69,9 @@ func (s *service) start(ctx context.Context, roles []role, regions []string) err
 		return err
 	}
 	if slices.Contains(roles, roleIngest) {
+		if err := s.startKeepers(); err != nil {
+			return err
+		}
 		if err := s.startIngest(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package meeting
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -170,17 +171,11 @@ func (c *chatLog) react(msg *message, by uuid.UUID, reaction string) {
 	c.evict()
 }
 
-func (c *chatLog) remove(msg *message) bool {
-	if c.byID[msg.id] != msg {
-		return false
+// remove drops a message, unless it was dropped already.
+func (c *chatLog) remove(msg *message) {
+	if i := slices.Index(c.messages, msg); i >= 0 {
+		c.drop(i)
 	}
-	for i, other := range c.messages {
-		if other == msg {
-			c.drop(i)
-			return true
-		}
-	}
-	return false
 }
 
 // forget drops all that was said: the session has ended.
