@@ -17,19 +17,18 @@ import (
 // key that others still seal to; it takes them the key, which they notice before anything is lost.
 func (k *Keeper) destroyDone(ctx context.Context, now time.Time, rows map[string]publishedKey) error {
 	var errs []error
-	for _, held := range k.oldestFirst() {
-		if now.Before(held.end.Add(k.cfg.Slack)) {
-			break // the others end later
-		}
-		withdrawn, err := k.withdraw(ctx, held, rows)
-		if errors.Is(err, store.ErrConflict) {
-			continue // another node does it; seen at the next look
-		}
-		if err != nil {
+	ended := k.oldestFirst()
+	if i := slices.IndexFunc(ended, func(held *key) bool { return now.Before(held.end.Add(k.cfg.Slack)) }); i >= 0 {
+		ended = ended[:i]
+	}
+	for _, held := range ended {
+		if err := k.withdraw(ctx, held, rows); err != nil && !errors.Is(err, store.ErrConflict) { // then another node does it, which the next look sees
 			errs = append(errs, err)
-			continue
 		}
-		if now.Sub(withdrawn) < k.cfg.Slack {
+	}
+	for _, held := range ended {
+		withdrawn, known := k.over[held.id]
+		if !known || now.Sub(withdrawn) < k.cfg.Slack {
 			continue
 		}
 		ingested, err := k.deps.Progress.Ingested(ctx, withdrawn.Add(k.cfg.Slack))
@@ -56,10 +55,10 @@ func (k *Keeper) destroyDone(ctx context.Context, now time.Time, rows map[string
 	return errors.Join(errs...)
 }
 
-// withdraw tells media not to seal to a key any more, and returns since when this process has known that they have been told.
-func (k *Keeper) withdraw(ctx context.Context, held *key, rows map[string]publishedKey) (time.Time, error) {
-	if since, known := k.over[held.id]; known {
-		return since, nil
+// withdraw tells media not to seal to a key any more, and notes since when this process has known that they have been told.
+func (k *Keeper) withdraw(ctx context.Context, held *key, rows map[string]publishedKey) error {
+	if _, known := k.over[held.id]; known {
+		return nil
 	}
 	for slot, p := range rows {
 		if p.ID != held.id || p.Withdrawn {
@@ -68,12 +67,12 @@ func (k *Keeper) withdraw(ctx context.Context, held *key, rows map[string]publis
 		p.Withdrawn = true
 		stored, err := k.put(ctx, p)
 		if err != nil {
-			return time.Time{}, err
+			return err
 		}
 		rows[slot] = stored
 	}
 	k.over[held.id] = k.deps.Now()
-	return k.over[held.id], nil
+	return nil
 }
 
 func (k *Keeper) oldestFirst() []*key {

@@ -184,6 +184,11 @@ func (k *Keeper) read(ctx context.Context) error {
 			keys[held.id] = held
 		}
 	}
+	for id := range k.over {
+		if keys[id] == nil {
+			delete(k.over, id)
+		}
+	}
 	k.mu.Lock()
 	k.keys = keys
 	k.mu.Unlock()

@@ -20,7 +20,13 @@ import (
 	"github.com/anteroom/anteroom/store/storetest"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(victimEnv) != "" {
+		runVictim()
+		return
+	}
+	embeddedtest.Main(m)
+}
 
 // clock is a test's.
 type clock struct {
