@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"testing/fstest"
 	"text/template"
@@ -62,6 +63,62 @@ func Render(layout Layout) (fs.FS, error) {
 		if statement != "" {
 			out[entry.Name()] = &fstest.MapFile{Data: []byte(statement), Mode: 0o444}
 		}
+	}
+	return out, nil
+}
+
+// Statement is the one that makes a table, as a layout has it; "" if the layout has no such table.
+func Statement(layout Layout, table string) (string, error) {
+	made, err := statements(layout, func(file string) bool { return file[strings.Index(file, "_")+1:] == table+".sql" })
+	if err != nil || len(made) == 0 {
+		return "", err
+	}
+	return made[0], nil
+}
+
+// Distributed are the statements that make a layout's Distributed tables, by the tables' names. Each may be repeated.
+func Distributed(layout Layout) (map[string]string, error) {
+	made, err := statements(layout, func(file string) bool { return strings.HasSuffix(file, "_distributed.sql") })
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, statement := range made {
+		if found := distributedTable.FindStringSubmatch(statement); found != nil {
+			out[found[1]] = statement
+		}
+	}
+	return out, nil
+}
+
+var distributedTable = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) AS `)
+
+// statements are those of some files of a layout, in order, without goose's comments.
+func statements(layout Layout, which func(file string) bool) ([]string, error) {
+	fsys, err := Render(layout)
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(fsys, "*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("list migrations: %w", err)
+	}
+	var out []string
+	for _, name := range names { // Glob sorts them
+		if !which(name) {
+			continue
+		}
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, fmt.Errorf("read migration: %w", err)
+		}
+		var lines []string
+		for line := range strings.Lines(string(text)) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "--") {
+				lines = append(lines, line)
+			}
+		}
+		out = append(out, strings.TrimSuffix(strings.TrimSpace(strings.Join(lines, "")), ";"))
 	}
 	return out, nil
 }

@@ -170,6 +170,10 @@ func (s *Store) insertControl(ctx context.Context, row Control, token string) er
 // controlContext adds the token, and on Replicated tables what makes reads see each acknowledged write: quorum inserts one after
 // the other (sequential consistency knows nothing of parallel ones), and reads from replicas that have all of them.
 func (s *Store) controlContext(ctx context.Context, token string) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(s.controlSettings(token)))
+}
+
+func (s *Store) controlSettings(token string) clickhouse.Settings {
 	set := settings()
 	if token != "" {
 		set["insert_deduplication_token"] = token
@@ -179,7 +183,7 @@ func (s *Store) controlContext(ctx context.Context, token string) context.Contex
 		set["insert_quorum_parallel"] = 0
 		set["select_sequential_consistency"] = 1
 	}
-	return clickhouse.Context(ctx, clickhouse.WithSettings(set))
+	return set
 }
 
 // newest returns the newest version of a row, a deletion too.

@@ -29,7 +29,8 @@ const codeTooManyParts = 252
 // Names: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 func unavailable(code int32) bool {
 	switch code {
-	case 159, // TIMEOUT_EXCEEDED
+	case 81, // UNKNOWN_DATABASE: the region is being restored
+		159, // TIMEOUT_EXCEEDED
 		202, // TOO_MANY_SIMULTANEOUS_QUERIES
 		209, // SOCKET_TIMEOUT
 		210, // NETWORK_ERROR

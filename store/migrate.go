@@ -20,10 +20,14 @@ type NodeState struct {
 // Migrate makes the database if it is missing and brings each node of the cluster to the program's version. Repeating it, also
 // at the same time, is harmless. All nodes have to be reachable; it stops at the first that isn't, and continues when called
 // again. It returns the number of migrations applied now, over all nodes.
-// It fails with migrations.ErrAhead on a database of a newer program.
+// It fails with migrations.ErrAhead on a database of a newer program, and with ErrRestoring while the database is being restored.
 func Migrate(ctx context.Context, cfg Config) (int, error) {
 	applied := 0
-	err := eachNode(ctx, cfg, true, func(_ node, db *sql.DB) error {
+	err := notRestoring(ctx, cfg)
+	if err != nil {
+		return 0, wrap("migrate", err)
+	}
+	err = eachNode(ctx, cfg, true, func(_ node, db *sql.DB) error {
 		versions, err := migrations.Run(ctx, db, cfg.layout())
 		applied += len(versions)
 		return err
@@ -34,10 +38,14 @@ func Migrate(ctx context.Context, cfg Config) (int, error) {
 	return applied, nil
 }
 
-// MigrationStatus tells how far each node is migrated. A missing database is an error.
+// MigrationStatus tells how far each node is migrated. A missing database is an error, ErrRestoring while it is being restored.
 func MigrationStatus(ctx context.Context, cfg Config) ([]NodeState, error) {
 	var out []NodeState
-	err := eachNode(ctx, cfg, false, func(n node, db *sql.DB) error {
+	err := notRestoring(ctx, cfg)
+	if err != nil {
+		return nil, wrap("read state of migrations", err)
+	}
+	err = eachNode(ctx, cfg, false, func(n node, db *sql.DB) error {
 		states, err := migrations.Status(ctx, db, cfg.layout())
 		if states != nil {
 			out = append(out, NodeState{Address: n.address, Migrations: states})
@@ -48,6 +56,14 @@ func MigrationStatus(ctx context.Context, cfg Config) ([]NodeState, error) {
 		return out, wrap("read state of migrations", err)
 	}
 	return out, nil
+}
+
+func notRestoring(ctx context.Context, cfg Config) error {
+	restoring, err := Restoring(ctx, cfg)
+	if err == nil && restoring {
+		err = fmt.Errorf("database %s: %w", cfg.Database, ErrRestoring)
+	}
+	return err
 }
 
 func (c Config) layout() migrations.Layout {

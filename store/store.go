@@ -39,7 +39,19 @@ func Open(cfg Config) (*Store, error) {
 
 // Ping asks the server for an answer. It fails with ErrUnavailable when there is none, and when the database is missing.
 func (s *Store) Ping(ctx context.Context) error {
-	return wrap("ping ClickHouse", s.conn.Ping(ctx))
+	if err := s.conn.Ping(ctx); err != nil {
+		return wrap("ping ClickHouse", err)
+	}
+	// A connection that is there already is answered also after its database is gone.
+	there := false
+	err := s.scan(ctx, "ping ClickHouse", "SELECT name FROM system.databases WHERE name = {name:String}", func(driver.Rows) error {
+		there = true
+		return nil
+	}, clickhouse.Named("name", s.cfg.Database))
+	if err == nil && !there {
+		err = fmt.Errorf("ping ClickHouse: %w: there is no database %s", ErrUnavailable, s.cfg.Database)
+	}
+	return err
 }
 
 // Close closes the connections. Queries that still run fail.

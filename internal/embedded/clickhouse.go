@@ -37,6 +37,8 @@ type ClickHouseConfig struct {
 	// Library is the path of libchdb.so. Default: see the package comment. When
 	// set, the PATH is not searched for a program.
 	Library string
+	// Backups is the folder that BACKUP may write to and RESTORE may read from. Default: backups in Dir.
+	Backups string
 	// NativePort and HTTPPort are loopback ports. Default 0: any free one.
 	NativePort int
 	HTTPPort   int
@@ -100,6 +102,12 @@ func StartClickHouse(ctx context.Context, cfg ClickHouseConfig) (*ClickHouse, er
 		return nil, fmt.Errorf("start ClickHouse: %w", err)
 	}
 	cfg.Dir = dir
+	if cfg.Backups == "" {
+		cfg.Backups = filepath.Join(dir, "backups")
+	}
+	if cfg.Backups, err = filepath.Abs(cfg.Backups); err != nil {
+		return nil, fmt.Errorf("start ClickHouse: %w", err)
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start ClickHouse: %w", err)
 	}

@@ -155,7 +155,7 @@ const configTemplate = `<clickhouse>
     <on_cluster_queries_require_cluster_grant>true</on_cluster_queries_require_cluster_grant>
   </access_control_improvements>
   <backups>
-    <allowed_path>{{x .Dir}}/backups/</allowed_path>
+    <allowed_path>{{x .Backups}}/</allowed_path>
   </backups>
   <http_server_default_response>{{x .Nonce}}</http_server_default_response>
   <keep_alive_timeout>3</keep_alive_timeout>

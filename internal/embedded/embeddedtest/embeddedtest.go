@@ -30,6 +30,7 @@ type Engine struct {
 	User     string
 	Password string
 	Database string // fresh, empty, dropped after the test
+	Backups  string // folder that backups may be made in; "" on a server from outside
 }
 
 // Kafka is a broker that all tests of the binary share.
@@ -125,6 +126,7 @@ func (e *engines) engine() (Engine, error) {
 	return Engine{
 		Addr: e.clickhouse.Addr(), HTTPAddr: e.clickhouse.HTTPAddr(),
 		User: e.clickhouse.User(), Password: e.clickhouse.Password(),
+		Backups: filepath.Join(e.dir, "clickhouse", "backups"),
 	}, nil
 }
 

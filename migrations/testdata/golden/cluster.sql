@@ -722,3 +722,19 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS sweep_beats AS sweep_beats_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'sweep_beats_local', 0);
 
+-- 00070_backups.sql
+CREATE TABLE IF NOT EXISTS backups_local (
+    name            String CODEC(ZSTD(1)),
+    started_at      DateTime64(6, 'UTC'),
+    step            Enum8('begun' = 1, 'done' = 2, 'failed' = 3, 'gone' = 4),
+    expires_at      DateTime64(6, 'UTC'),
+    manifest        String CODEC(ZSTD(3)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(inserted_at)
+ORDER BY (name, started_at)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00071_backups_distributed.sql
+CREATE TABLE IF NOT EXISTS backups AS backups_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'backups_local', 0);
+

@@ -674,3 +674,15 @@ CREATE TABLE IF NOT EXISTS sweep_beats (
 ORDER BY epoch
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+-- 00070_backups.sql
+CREATE TABLE IF NOT EXISTS backups (
+    name            String CODEC(ZSTD(1)),
+    started_at      DateTime64(6, 'UTC'),
+    step            Enum8('begun' = 1, 'done' = 2, 'failed' = 3, 'gone' = 4),
+    expires_at      DateTime64(6, 'UTC'),
+    manifest        String CODEC(ZSTD(3)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/backups', '{shard}-{replica}', inserted_at)
+ORDER BY (name, started_at)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+

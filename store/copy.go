@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// RowText are rows of a table as text, as they are kept outside of ClickHouse: see package journal.
+type RowText struct {
+	Table   string   `json:"table"`
+	Columns []string `json:"columns"`
+	Rows    int      `json:"rows"`
+	// Text has a line per row, as ClickHouse's format TabSeparated has it.
+	Text []byte `json:"-"`
+}
+
+// copied says how rows of a table are found and told apart when they are copied: by when they were put, or by batch.
+type copied struct {
+	key   string // the same in two rows: one of them is enough
+	at    string // when the server took it; "" if it isn't looked for by that
+	batch string // "" if it isn't looked for by batch
+}
+
+// copiedTables are those whose rows a restore must not lose: nothing else has them.
+func copiedTables() map[string]copied {
+	return map[string]copied{
+		"control":       {key: "kind, org, id, version, write_id", at: "inserted_at"},
+		"backups":       {key: "name, started_at, step", at: "inserted_at"},
+		"attendance":    {key: "org, meeting_id, user_id, call_id", at: "inserted_at"},
+		"hidden":        {key: "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at, hidden_at, why", at: "inserted_at"},
+		"stored_things": {key: "batch_id, copy_id", batch: "batch_id"},
+		"evidence":      {key: "batch_id, copy_id", batch: "batch_id"},
+		"ledger_outbox": {key: "id", at: "inserted_at"},
+	}
+}
+
+// chunkRows is how many rows are text at once: some megabytes.
+const chunkRows = 20_000
+
+// Now is the server's time.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	err := s.scan(ctx, "read clock", "SELECT now64(6, 'UTC')", func(rows driver.Rows) error { return rows.Scan(&now) })
+	return now.UTC(), err
+}
+
+// CopySince calls do with the rows of a table that were put from a moment (inclusive) to another (exclusive), by the server's clock: control, backups,
+// attendance, hidden or ledger_outbox. What is being inserted may have an earlier time than what is there already.
+func (s *Store) CopySince(ctx context.Context, table string, from, to time.Time, do func(RowText) error) error {
+	of := copiedTables()[table]
+	if of.at == "" {
+		return fmt.Errorf("copy %s: it isn't looked for by time", table)
+	}
+	return s.copyRows(ctx, table, of.at+" >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND "+of.at+" < fromUnixTimestamp64Micro({to:Int64}, 'UTC')", do,
+		clickhouse.Named("from", micros(from)), clickhouse.Named("to", micros(to)))
+}
+
+// CopyBatch calls do with the rows of a batch: of stored_things or evidence.
+func (s *Store) CopyBatch(ctx context.Context, table string, batch uuid.UUID, do func(RowText) error) error {
+	of := copiedTables()[table]
+	if of.batch == "" {
+		return fmt.Errorf("copy %s: it has no batches", table)
+	}
+	return s.copyRows(ctx, table, of.batch+" = {batch:UUID}", do, clickhouse.Named("batch", batch))
+}
+
+// CopyLeaves calls do with the rows of leaves in the outbox.
+func (s *Store) CopyLeaves(ctx context.Context, ids []string, do func(RowText) error) error {
+	return s.copyRows(ctx, "ledger_outbox", "id IN {ids:Array(String)}", do, clickhouse.Named("ids", ids))
+}
+
+func (s *Store) copyRows(ctx context.Context, table, where string, do func(RowText) error, args ...any) error {
+	columns, err := s.columns(ctx, table)
+	if err != nil {
+		return err
+	}
+	out := RowText{Table: table}
+	for _, c := range columns {
+		out.Columns = append(out.Columns, c.name)
+	}
+	give := func() error {
+		if out.Rows == 0 {
+			return nil
+		}
+		err := do(out)
+		out.Rows, out.Text = 0, nil
+		return err
+	}
+	err = s.scan(s.controlContext(ctx, ""), "copy "+table, "SELECT formatRow('TSV', "+strings.Join(out.Columns, ", ")+") FROM "+table+" WHERE "+where,
+		func(rows driver.Rows) error {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				return err
+			}
+			out.Rows, out.Text = out.Rows+1, append(out.Text, line...)
+			if out.Rows < chunkRows {
+				return nil
+			}
+			return give()
+		}, args...)
+	return errors.Join(err, give())
+}
+
+// PutCopied puts rows that were copied, without those that are there, and tells how many those weren't.
+func (s *Store) PutCopied(ctx context.Context, rows RowText) (uint64, error) {
+	of, ok := copiedTables()[rows.Table]
+	if !ok {
+		return 0, fmt.Errorf("put copied rows: table %q is not copied", rows.Table)
+	}
+	have, err := s.columns(ctx, rows.Table)
+	if err != nil {
+		return 0, err
+	}
+	structure := make([]string, len(rows.Columns))
+	for i, name := range rows.Columns {
+		at := slices.IndexFunc(have, func(c tableColumn) bool { return c.name == name })
+		if at < 0 {
+			return 0, fmt.Errorf("put copied rows: table %s has no column %s: they are of a newer program", rows.Table, name)
+		}
+		structure[i] = name + " " + have[at].kind
+	}
+	set := s.controlSettings("")
+	set["insert_deduplicate"] = 0
+	set["max_partitions_per_insert_block"] = 0
+	args := []any{clickhouse.Named("structure", strings.Join(structure, ", ")), clickhouse.Named("text", string(rows.Text))}
+	const given = "format(TSV, {structure:String}, {text:String})"
+	missing := `FROM ` + given + ` WHERE (` + of.key + `) NOT IN (
+		SELECT ` + of.key + ` FROM ` + rows.Table + ` WHERE (` + of.key + `) IN (SELECT ` + of.key + ` FROM ` + given + `)) LIMIT 1 BY ` + of.key
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(set))
+	var added uint64
+	err = s.scan(ctx, "look for copied rows", "SELECT count() FROM (SELECT 1 "+missing+")", func(r driver.Rows) error { return r.Scan(&added) }, args...)
+	if err != nil || added == 0 {
+		return 0, err
+	}
+	columns := strings.Join(rows.Columns, ", ")
+	return added, wrap("put copied rows", s.conn.Exec(ctx, "INSERT INTO "+rows.Table+" ("+columns+") SELECT "+columns+" "+missing, args...))
+}
+
+type tableColumn struct{ name, kind string }
+
+// columns are those of a table that have values of their own.
+func (s *Store) columns(ctx context.Context, table string) ([]tableColumn, error) {
+	var out []tableColumn
+	err := s.scan(ctx, "list columns", `
+		SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String} AND default_kind NOT IN ('ALIAS', 'MATERIALIZED')
+		ORDER BY position`, func(rows driver.Rows) error {
+		var c tableColumn
+		err := rows.Scan(&c.name, &c.kind)
+		out = append(out, c)
+		return err
+	}, clickhouse.Named("table", table))
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("list columns: there is no table %s", table)
+	}
+	return out, err
+}
