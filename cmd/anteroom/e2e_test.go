@@ -160,6 +160,7 @@ func TestServe(t *testing.T) {
 		"ANTEROOM_CLICKHOUSE_USERNAME=" + clickhouse.User(), "ANTEROOM_CLICKHOUSE_PASSWORD=" + clickhouse.Password(),
 		"ANTEROOM_LABELLING_KEY=" + strings.Repeat("k", 32), "ANTEROOM_IDENTITY_STATE_FOLDER=" + filepath.Join(dir, "identity"),
 		"ANTEROOM_SEALING_DIR=" + filepath.Join(dir, "keys"),
+		"ANTEROOM_LEDGER_DIR=" + filepath.Join(dir, "ledger"),
 	}
 	operators, users := issuers(t, dir)
 	environ = append(environ, "ANTEROOM_IDENTITY_OPERATOR_ISSUER_URL="+operators.url, "ANTEROOM_IDENTITY_OPERATOR_ISSUER_CLIENT_ID="+identity.DevelopmentClient)

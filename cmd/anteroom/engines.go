@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -72,9 +73,11 @@ func reaching(cfg config.Config, broker *embedded.Broker, clickhouse *embedded.S
 	cfg.Kafka.SASL.Mechanism = broker.Mechanism()
 	cfg.Kafka.SASL.Username = broker.User()
 	cfg.Kafka.SASL.Password = broker.Password()
-	cfg.ClickHouse.Addresses = []string{clickhouse.Addr()}
-	cfg.ClickHouse.Username = clickhouse.User()
-	cfg.ClickHouse.Password = clickhouse.Password()
+	return reachingClickHouse(cfg, clickhouse.Addr(), clickhouse.User(), clickhouse.Password())
+}
+
+func reachingClickHouse(cfg config.Config, addr, user, password string) config.Config {
+	cfg.ClickHouse.Addresses, cfg.ClickHouse.Username, cfg.ClickHouse.Password = []string{addr}, user, password
 	for _, name := range cfg.Embedded.Regions {
 		further := config.Region{Name: name, ClickHouse: cfg.ClickHouse, Kafka: cfg.Kafka}
 		further.ClickHouse.Database = config.EmbeddedDatabase(name)
@@ -94,4 +97,33 @@ func ownKey(cfg config.Config) (config.Config, error) {
 	}
 	cfg.Labelling.Key = key
 	return cfg, nil
+}
+
+// lookInto reaches the ClickHouse of a configuration for a command that only looks: of a data folder that of the instance that runs on it, and if none
+// does, one that is started for it, with the folder locked. end gives all of it back.
+func (c *cli) lookInto(ctx context.Context, cfg config.Config) (_ config.Config, end func() error, err error) {
+	if cfg.ModeOf() == config.Serve {
+		return cfg, func() error { return nil }, nil
+	}
+	if _, err := os.Stat(clickHouseConfig(cfg.Embedded).Dir); err != nil {
+		return cfg, nil, fmt.Errorf("there is no Anteroom in the data folder %s: %w", cfg.Embedded.Data, err)
+	}
+	addr, user, password, err := embedded.RunningClickHouse(cfg.Embedded.Data)
+	if err == nil {
+		return reachingClickHouse(cfg, addr, user, password), func() error { return nil }, nil
+	}
+	if !errors.Is(err, embedded.ErrNotRunning) {
+		return cfg, nil, err
+	}
+	defer c.progress("Starting the embedded ClickHouse")()
+	lock, err := embedded.AcquireLock(cfg.Embedded.Data)
+	if err != nil {
+		return cfg, nil, err
+	}
+	engine, err := embedded.StartClickHouse(ctx, clickHouseConfig(cfg.Embedded))
+	if err != nil {
+		return cfg, nil, errors.Join(err, lock.Close())
+	}
+	end = func() error { return errors.Join(engine.Close(), lock.Close()) }
+	return reachingClickHouse(cfg, engine.Addr(), engine.User(), engine.Password()), end, nil
 }

@@ -1,7 +1,7 @@
 // Command anteroom is the whole of Anteroom in one binary: `anteroom help` lists its subcommands, each in a file of its own.
 //
 // It is the only place that wires: rooms meet here and nowhere else. Exit codes: 0 done, 1 failed, 2 the command line or the
-// configuration was not understood and nothing was begun.
+// configuration was not understood and nothing was begun. Commands that look for damage have one for each kind of it.
 package main
 
 import (

@@ -38,6 +38,11 @@ var errConfig = errors.New("the configuration can't be used")
 // errSaid ends a subcommand that has already said on stderr what went wrong.
 var errSaid = errors.New("failed")
 
+// exitError ends a subcommand that has already said what it found, with an exit code of its own.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
 // run is main but for the process around it; it returns the exit code.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
@@ -47,11 +52,14 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	var own exitError
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errSaid):
 		return exitFailed
+	case errors.As(err, &own):
+		return int(own)
 	case !c.begun:
 		fmt.Fprintf(stderr, "anteroom: %v\nRun `anteroom help` for how it is used.\n", err)
 		return exitUsage
@@ -69,7 +77,7 @@ func (c *cli) root() *cobra.Command {
 		Short: "Compliance, diagnostics and retention for meetings that anonymous guests join",
 		Long: `Anteroom is the compliance, diagnostics and retention service for meetings that anonymous guests join.
 
-Exit codes: 0 done, 1 failed, 2 the command line or the configuration was not understood.`,
+Exit codes: 0 done, 1 failed, 2 the command line or the configuration was not understood; some commands have more, see their help.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		PersistentPreRun:  func(*cobra.Command, []string) { c.begun = true },
@@ -77,7 +85,7 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration was not un
 	}
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "configuration `file` (default: what "+config.FileEnv+" names, or none)")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as JSON")
-	root.AddCommand(c.runCommand(), c.serveCommand(), c.migrateCommand(), c.importCommand(), c.tokenCommand(), c.loadCommand(), c.checkConfigCommand(), c.versionCommand())
+	root.AddCommand(c.runCommand(), c.serveCommand(), c.migrateCommand(), c.importCommand(), c.tokenCommand(), c.loadCommand(), c.ledgerCommand(), c.checkConfigCommand(), c.versionCommand())
 	return root
 }
 

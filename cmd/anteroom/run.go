@@ -88,6 +88,9 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if cfg, err = c.startEngines(ctx, a, log, cfg); err != nil {
 		return err
 	}
+	if err := lock.SetClickHouse(cfg.ClickHouse.Addresses[0]); err != nil {
+		return err
+	}
 	if cfg, err = ownKey(cfg); err != nil {
 		return err
 	}
@@ -101,6 +104,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if cfg.Sealing.Dir == "" {
 		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")
 	}
+	cfg = ownLedger(cfg)
 	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
 	if err := s.start(ctx, roles(), nil); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
+	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
@@ -39,8 +40,10 @@ type service struct {
 
 	metrics *prometheus.Registry
 	// regions are all that are configured, by name; home is one of them, and store and kafka are its own.
-	regions  map[string]*regionRuntime
-	home     *regionRuntime
+	regions map[string]*regionRuntime
+	home    *regionRuntime
+	// ledgers by region: those of all that are on this machine.
+	ledgers  map[string]*ledger.Ledger
 	store    *store.Store
 	kafka    *kafka.Client
 	keys     *label.Keyring
@@ -75,6 +78,9 @@ func (s *service) start(ctx context.Context, roles []role, regions []string) err
 		if err := s.startIngest(); err != nil {
 			return err
 		}
+	}
+	if err := s.openLedgers(slices.Contains(roles, roleRetention)); err != nil {
+		return err
 	}
 	if slices.Contains(roles, roleRetention) {
 		if err := s.startRetention(ctx); err != nil {

@@ -133,6 +133,8 @@ func thirdParties() []ThirdParty {
 			Prefix: "github.com/transparency-dev", Rooms: []string{"retention/ledger", "retention/proof", "retention/report", "retention/verify"},
 			Why: "the ledger's room appends and proves; reports carry its proofs, and verification checks them",
 		},
+		{Prefix: "golang.org/x/mod", Rooms: []string{"retention/ledger", "retention/proof"}, Why: "signed notes are made in the ledger's room and read by the forms of proof"},
+		{Prefix: "k8s.io/klog", Rooms: []string{"retention/ledger"}, Why: "tessera logs by it, and the ledger's room hands that on"},
 
 		{
 			Prefix: "google.golang.org/protobuf",

@@ -22,6 +22,7 @@ import (
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
@@ -56,6 +57,8 @@ type Config struct {
 	Signalling signal.Config `koanf:"signalling"`
 	// Sealing keeps the keys that chat text is sealed to on its way. Under `anteroom run` they are in the data folder.
 	Sealing sealing.Config `koanf:"sealing"`
+	// Ledger proves what was stored and deleted. Under `anteroom run` it is in the data folder.
+	Ledger ledger.Config `koanf:"ledger"`
 	// Recording writes meetings to files. Under `anteroom run` they are in the data folder.
 	Recording record.Config `koanf:"recording"`
 	// Transcription sends participants' audio to where it is written down.
@@ -154,6 +157,7 @@ func Default() Config {
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
+		Ledger:        ledger.DefaultConfig(),
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
 		Recorder:      recorder.DefaultConfig(),
@@ -210,6 +214,7 @@ func (c Config) Validate(mode Mode) error {
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
 	section("sealing", c.Sealing.Validate())
+	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
 	section("recorder", c.Recorder.Validate())

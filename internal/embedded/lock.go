@@ -29,6 +29,8 @@ type holder struct {
 	Pid     int       `json:"pid"`
 	Started time.Time `json:"started"`
 	URL     string    `json:"url,omitempty"`
+	// ClickHouse is where the instance's engine listens, host:port of the native protocol.
+	ClickHouse string `json:"clickhouse,omitempty"`
 }
 
 // AcquireLock takes the data folder dir, which it makes with mode 0700 if
@@ -58,6 +60,12 @@ func AcquireLock(dir string) (*Lock, error) {
 // SetURL notes where this instance listens, for the error that a second one gets.
 func (l *Lock) SetURL(url string) error {
 	l.holder.URL = url
+	return l.write()
+}
+
+// SetClickHouse notes where this instance's engine listens, for commands that look into the same folder meanwhile.
+func (l *Lock) SetClickHouse(addr string) error {
+	l.holder.ClickHouse = addr
 	return l.write()
 }
 

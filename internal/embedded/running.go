@@ -25,6 +25,20 @@ func RunningPid(dir string) (int, error) {
 	return by.Pid, err
 }
 
+// RunningClickHouse is where the engine of the instance that holds the data folder listens, and how it is signed in to; its own folder is the one of
+// the name clickhouse in the data folder.
+func RunningClickHouse(dir string) (addr, user, password string, err error) {
+	by, err := running(dir)
+	if err == nil && by.ClickHouse == "" {
+		err = fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	}
+	if err != nil {
+		return "", "", "", err
+	}
+	password, err = readSecret(filepath.Join(dir, "clickhouse", "password"))
+	return by.ClickHouse, clickHouseUser, password, err
+}
+
 func running(dir string) (holder, error) {
 	file, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -521,7 +521,8 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS ledger_outbox (
     id              String CODEC(ZSTD(1)),
     leaf            String CODEC(ZSTD(3)),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX leaf_id id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = MergeTree()
 ORDER BY (inserted_at, id)
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -531,7 +532,8 @@ CREATE TABLE IF NOT EXISTS ledger_entries (
     id              String CODEC(ZSTD(1)),
     log_index       UInt64,
     leaf_hash       FixedString(32),
-    published_at    DateTime64(6, 'UTC')
+    published_at    DateTime64(6, 'UTC'),
+    INDEX indices log_index TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree()
 ORDER BY id
 SETTINGS non_replicated_deduplication_window = 10000;

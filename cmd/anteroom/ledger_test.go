@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anteroom/anteroom/internal/embedded"
+	"github.com/anteroom/anteroom/retention/ledger"
+	"github.com/anteroom/anteroom/retention/proof"
+	"github.com/anteroom/anteroom/store"
+)
+
+// TestLedgerCommands puts a leaf into a running service, and looks at the ledger while it runs, after it stopped, and after somebody has been at it.
+func TestLedgerCommands(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	in := startRun(t, data, "--no-demo")
+	addr, user, password, err := embedded.RunningClickHouse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := store.DefaultConfig()
+	cfg.Addresses, cfg.Username, cfg.Password = []string{addr}, user, password
+	home, err := store.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer home.Close()
+	leaf := proof.Leaf{Schema: proof.Schema, Type: proof.LeafHold, Region: "emea", ID: "hold-1", At: proof.Time(time.Now()), Organization: demoOrg}
+	text, err := leaf.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := home.PutLeaf(t.Context(), leaf.ID, text); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		entries, err := home.LedgerEntries(t.Context(), []string{leaf.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 1 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+
+	check := func(want int) (out struct{ Ledgers []ledger.Checked }) {
+		t.Helper()
+		code, stdout, stderr := command("ledger", "fsck", "--data", data, "--json")
+		if err := json.Unmarshal([]byte(stdout), &out); err != nil || code != want {
+			t.Errorf("exit code %d, want %d: %v\n%s%s", code, want, err, stdout, stderr)
+		}
+		return out
+	}
+	if all := check(0); len(all.Ledgers) != 2 || all.Ledgers[0].Size != 1 || all.Ledgers[1].Size != 0 {
+		t.Errorf("while it runs: %+v", all)
+	}
+	in.stop()
+	if all := check(0); len(all.Ledgers) != 2 || all.Ledgers[0].Size != 1 {
+		t.Errorf("after it stopped: %+v", all)
+	}
+	if code, stdout, stderr := command("ledger", "key", "--data", data, "--region", "emea"); code != 0 || !strings.HasPrefix(stdout, "anteroom/emea+") {
+		t.Errorf("key: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := command("ledger", "key", "--data", data, "--region", "apac"); code != exitUsage || !strings.Contains(stderr, `"apac" is none of emea, amer`) {
+		t.Errorf("key of an unknown region: exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := command("ledger", "fsck", "--data", t.TempDir()); code != exitFailed || !strings.Contains(stderr, "no ledger") {
+		t.Errorf("fsck where there is none: exit code %d\n%s", code, stderr)
+	}
+
+	tile := filepath.Join(data, "ledger", "emea", "log", "tile", "0", "000.p", "1")
+	content, err := os.ReadFile(tile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[0] ^= 1
+	if err := os.WriteFile(tile, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all := check(31); len(all.Ledgers) != 2 || len(all.Ledgers[0].Findings) != 1 {
+		t.Errorf("after a file was altered: %+v", all)
+	}
+}
