@@ -108,6 +108,51 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     assert.deepEqual(who.errors(), []);
   });
 
+  test("Whoever joins before the camera is open has it on all the same, and what was switched off meanwhile stays off", async (t) => {
+    const who = await windows(t, "In a hurry");
+    for (const page of [who.host, who.guest]) {
+      await page.context().addInitScript(() => {
+        const devices = navigator.mediaDevices;
+        const open = devices.getUserMedia.bind(devices);
+        window.cameras = [];
+        devices.getUserMedia = async (constraints) => {
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          const stream = await open(constraints);
+          window.cameras.push(...stream.getVideoTracks());
+          return stream;
+        };
+      });
+    }
+    const live = (page) => page.evaluate(() => window.cameras.filter((track) => track.readyState === "live").length);
+    await who.host.reload();
+    await who.host.getByRole("button", { name: "Join", exact: true }).click();
+    await who.host.locator(".call").waitFor();
+    await who.guest.goto(who.link);
+    await who.guest.getByLabel("Your name").fill("Sam Guest");
+    await who.guest.getByLabel("Camera on").uncheck();
+    await who.guest.locator("#device-camera option", { hasText: "fake" }).first().waitFor({ state: "attached" });
+    assert.equal(await who.guest.getByLabel("Camera on").isChecked(), false);
+    assert.equal(await live(who.guest), 0);
+    await who.guest.getByLabel("Camera on").check();
+    await who.guest.waitForTimeout(100);
+    await who.guest.getByLabel("Camera on").uncheck();
+    await who.guest.waitForTimeout(1500);
+    assert.equal(await live(who.guest), 0, "the guest's camera is on, and was switched off");
+    await who.guest.getByLabel("Camera on").check();
+    await who.guest.getByRole("button", { name: "Join", exact: true }).click();
+    await openPanel(who.host, "Lobby");
+    await who.host.getByRole("button", { name: "Admit Sam Guest" }).click();
+    await Promise.all([awaitFrames(who.host), awaitFrames(who.guest)]);
+    assert.deepEqual([await live(who.host), await live(who.guest)], [1, 1]);
+    // On a phone as on a desktop, no tile shows a mere strip of its picture.
+    for (const [width, height] of [[360, 740], [1280, 800]]) {
+      await who.guest.setViewportSize({ width, height });
+      await who.guest.waitForFunction(() => [...document.querySelectorAll(".tile")].map((tile) => tile.clientWidth / tile.clientHeight).every((ratio) => ratio > 0.8 && ratio < 3));
+      await screenshot(who.guest, `25-guest-call-${width}`);
+    }
+    assert.deepEqual(who.errors(), []);
+  });
+
   /** The name of what has the focus. */
   const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? (document.activeElement === document.body ? "body" : document.activeElement.textContent));
 

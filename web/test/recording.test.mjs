@@ -100,7 +100,7 @@ describe("A recording of a call in Chromium", { skip: missing(CHROMIUM) || noSer
       assert.ok(Math.abs(seen.duration * 1000 - track.duration_ms) < 100, "another length than listed");
       if (track.kind === "video") {
         assert.ok(seen.width > 0 && seen.height > 0, "no picture");
-        assert.ok(seen.frames > 5 && seen.more > 3, "frames were not decoded");
+        assert.ok(seen.frames > 5 && seen.more > 3, `frames were not decoded: ${JSON.stringify(seen)}`);
         await screenshot(host.page, `9-recording-${track.participant_id.slice(0, 4)}`);
       }
     }

@@ -123,6 +123,8 @@ export class LocalVideoStream {
   readonly mediaStreamType = "Video";
   #source: VideoDeviceInfo | undefined;
   #track: MediaStreamTrack | undefined;
+  /** The opening that goes on; `stop` gives it up. */
+  #opening: Promise<MediaStreamTrack> | undefined;
   readonly #elements = new Set<HTMLVideoElement>();
   /** For this library: called when the track changed or ended by itself. */
   onTrack: (track: MediaStreamTrack | undefined) => void = () => undefined;
@@ -141,13 +143,27 @@ export class LocalVideoStream {
     return this.#track;
   }
 
-  /** Opens the camera. Fails with AnteroomError. */
+  /** Opens the camera. Fails with AnteroomError, reason `cancelled` if it was stopped before it was open. */
   async start(): Promise<MediaStreamTrack> {
     if (this.#track?.readyState === "live") return this.#track;
+    // Whoever else asks meanwhile gets the same: a second opening would leave the first one's camera on for ever.
+    if (this.#opening) return this.#opening;
+    const opening: Promise<MediaStreamTrack> = this.#open(() => this.#opening !== opening).finally(() => {
+      if (this.#opening === opening) this.#opening = undefined;
+    });
+    this.#opening = opening;
+    return opening;
+  }
+
+  async #open(givenUp: () => boolean): Promise<MediaStreamTrack> {
     const source = this.#source;
     const track = await openTrack("camera", () => ({
       video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, ...(source && { deviceId: { exact: source.id } }) },
     }));
+    if (givenUp()) {
+      track.stop();
+      throw new AnteroomError("cancelled", "The camera was switched off before it was open.");
+    }
     track.contentHint = "motion";
     track.addEventListener("ended", () => {
       if (track === this.#track) this.#set(undefined);
@@ -159,15 +175,16 @@ export class LocalVideoStream {
   /** Changes to another camera. */
   async switchSource(source: VideoDeviceInfo): Promise<void> {
     this.#source = source;
-    const before = this.#track;
-    if (!before) return;
-    before.stop();
+    if (!this.#track && !this.#opening) return;
+    this.#track?.stop();
     this.#track = undefined;
+    this.#opening = undefined;
     await this.start();
   }
 
   /** Closes the camera. */
   stop(): void {
+    this.#opening = undefined;
     this.#track?.stop();
     this.#set(undefined);
   }

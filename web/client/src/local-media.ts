@@ -86,7 +86,7 @@ export class LocalMedia {
       track = await camera.start();
     } catch (error) {
       this.#diagnostics.set("cameraPermissionDenied", error instanceof AnteroomError && error.reason === "device_permission_denied");
-      this.#diagnostics.set("cameraStartFailed", true);
+      this.#diagnostics.set("cameraStartFailed", !(error instanceof AnteroomError && error.reason === "cancelled"));
       throw error;
     }
     this.#diagnostics.set("cameraPermissionDenied", false);

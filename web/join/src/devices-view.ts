@@ -1,4 +1,4 @@
-import { LocalVideoStream, measureLevel, type CallClient } from "@anteroom/client";
+import { AnteroomError, LocalVideoStream, measureLevel, type CallClient } from "@anteroom/client";
 import { h, type Scope } from "./dom.js";
 import { problem } from "./texts.js";
 
@@ -79,9 +79,9 @@ export class DeviceCheck {
     void this.#start();
   }
 
-  /** What is to be taken into the call; the camera goes with it and stays open. */
+  /** What is to be taken into the call; the camera goes with it and stays open, or is opened there if it isn't yet. */
   take(): DeviceChoice {
-    const camera = this.#cameraSwitch.checked && this.#camera.track ? this.#camera : undefined;
+    const camera = this.#cameraSwitch.checked ? this.#camera : undefined;
     this.#given = camera !== undefined;
     return { camera, microphoneOn: this.#microphoneSwitch.checked };
   }
@@ -93,8 +93,9 @@ export class DeviceCheck {
 
   async #start(): Promise<void> {
     const access = await this.#client.deviceManager.askDevicePermission({ audio: true, video: true });
-    this.#cameraSwitch.checked = access.video;
-    this.#microphoneSwitch.checked = access.audio;
+    // What was switched off while the browser asked stays off.
+    this.#cameraSwitch.checked &&= access.video;
+    this.#microphoneSwitch.checked &&= access.audio;
     if (!access.audio) this.#say("microphone", "No microphone can be used: connect one, or allow it in the browser's address bar. You can join without and hear the others.");
     if (!access.video) this.#say("camera", "No camera can be used. You can join without one.");
     if (access.video) await this.#setCamera();
@@ -110,6 +111,8 @@ export class DeviceCheck {
         if (this.#ended && !this.#given) this.#camera.stop();
         this.#say("camera", "");
       } catch (error) {
+        // Switched off, or another one chosen, before it was open.
+        if (error instanceof AnteroomError && error.reason === "cancelled") return;
         this.#cameraSwitch.checked = false;
         this.#say("camera", problem(error));
       }
@@ -122,7 +125,9 @@ export class DeviceCheck {
   async #chooseCamera(id: string): Promise<void> {
     const source = (await this.#client.deviceManager.getCameras()).find((c) => c.id === id);
     if (!source) return;
-    await this.#camera.switchSource(source).catch((error: unknown) => this.#say("camera", problem(error)));
+    await this.#camera.switchSource(source).catch((error: unknown) => {
+      if (!(error instanceof AnteroomError && error.reason === "cancelled")) this.#say("camera", problem(error));
+    });
     this.#note.hidden = this.#camera.track !== undefined;
   }
 

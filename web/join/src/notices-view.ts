@@ -68,7 +68,7 @@ function lineOf(call: Call, notice: Notice): HTMLElement {
     { class: holds ? "notice holds" : "notice" },
     icon(notice.kind.startsWith("recording") ? "record" : "transcript"),
     h("strong", {}, word),
-    h("span", { class: "notice-text" }, `${text} since ${clock(notice.since)}.${CONSENT[consent ?? "given"]}`),
+    h("span", { class: "notice-text" }, `${text} (since ${clock(notice.since)}).${CONSENT[consent ?? "given"]}`),
     asks && consentButtons(call, notice, consent === "required"),
   );
   line.dataset.state = consent ?? "";

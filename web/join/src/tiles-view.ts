@@ -5,6 +5,8 @@ import { icon } from "./icons.js";
 /** More tiles than that are counted, not shown. */
 const MOST_TILES = 25;
 const REACTION_MS = 5_000;
+/** What most cameras send: tiles are made so that such a picture loses little. */
+const PICTURE_RATIO = 16 / 9;
 
 interface Tile {
   element: HTMLElement;
@@ -49,6 +51,21 @@ export class TilesView {
     );
     for (const p of call.remoteParticipants) p.on("videoStreamsUpdated", arrange);
     arrange();
+    const resized = new ResizeObserver(() => this.#setColumns());
+    resized.observe(this.#grid);
+    scope.add(() => resized.disconnect());
+  }
+
+  /** Chooses the number of columns with which a camera's whole picture fits into a tile at its largest, on a phone as beside an open panel. */
+  #setColumns(): void {
+    const { clientWidth: width, clientHeight: height } = this.#grid;
+    const tiles = this.#grid.childElementCount;
+    let [columns, largest] = [1, 0];
+    for (let tried = 1; tried <= tiles; tried++) {
+      const picture = Math.min(width / tried, (height / Math.ceil(tiles / tried)) * PICTURE_RATIO);
+      if (picture > largest) [columns, largest] = [tried, picture];
+    }
+    this.#grid.style.setProperty("--columns", String(columns));
   }
 
   #arrange(): void {
@@ -74,7 +91,7 @@ export class TilesView {
     if (rest > 0) this.#grid.append(this.#more);
     else this.#more.remove();
     this.#grid.append(this.#self.element);
-    this.#grid.style.setProperty("--columns", String(Math.ceil(Math.sqrt(this.#grid.childElementCount))));
+    this.#setColumns();
     this.#showScreen(all);
   }
 
