@@ -6,9 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -221,9 +218,9 @@ func asError(err error) *Error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refused):
-		return &Error{Code: Code(refused.Reason), Detail: sentence(refused.Detail)}
+		return &Error{Code: Code(refused.Reason), Detail: refused.Sentence()}
 	case errors.As(err, &login):
-		return &Error{Code: Code(login.Reason), Detail: sentence(login.Detail)}
+		return &Error{Code: Code(login.Reason), Detail: login.Sentence()}
 	case errors.As(err, &tooLarge):
 		return &Error{Code: CodeBodyTooLarge}
 	case errors.As(err, &bad):
@@ -238,19 +235,6 @@ func asError(err error) *Error {
 		return asFrameworkError(framework)
 	}
 	return &Error{Code: CodeInternal}
-}
-
-// sentence makes one of an error's text.
-func sentence(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	if size == 0 {
-		return ""
-	}
-	text = string(unicode.ToUpper(first)) + text[size:]
-	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "…") {
-		text += "."
-	}
-	return text
 }
 
 // asFrameworkError translates what echo and the generated code refuse by themselves.

@@ -8,7 +8,10 @@ package identity
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Role is what a principal may do in the API. The set is closed.
@@ -75,6 +78,22 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }
+
+// Sentence is the detail as it may be shown to people.
+func (e *Error) Sentence() string { return sentence(e.Detail) }
+
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "…") {
+		text += "."
+	}
+	return text
+}
 
 // ReasonOf is the reason of a refusal; "" for other errors.
 func ReasonOf(err error) Reason {

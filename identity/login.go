@@ -58,6 +58,9 @@ type LoginError struct {
 
 func (e *LoginError) Error() string { return string(e.Reason) + ": " + e.Detail }
 
+// Sentence is the detail as it may be shown to people.
+func (e *LoginError) Sentence() string { return sentence(e.Detail) }
+
 // Reasons of a LoginError.
 const (
 	// LoginExpired: the login cookie is missing, expired or not ours.

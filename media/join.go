@@ -193,7 +193,7 @@ func (n *Node) refusedToken(ctx context.Context, err error) error {
 	var refused *identity.Error
 	switch {
 	case errors.As(err, &refused):
-		return refuse(string(refused.Reason), "", refused.Detail)
+		return refuse(string(refused.Reason), "", refused.Sentence())
 	case ctx.Err() != nil:
 		return ctx.Err()
 	default:

@@ -13,20 +13,37 @@ import (
 // maxStatsTracks bounds one batch of statistics.
 const maxStatsTracks = 512
 
-// diagnosticLane is the lane of a user-facing diagnostic; LANE_UNSPECIFIED for names that don't exist. Names follow the published log reference,
-// as package quality has them.
+// diagnosticNames are the user-facing diagnostics of a lane. Names follow the published log reference, as package quality has them; docs/protocol.md
+// lists them.
+func diagnosticNames(lane eventpb.Lane) []string {
+	switch lane {
+	case eventpb.Lane_LANE_NETWORK:
+		return []string{"noNetwork", "networkRelaysNotReachable", "networkReconnect", "networkReceiveQuality", "networkSendQuality"}
+	case eventpb.Lane_LANE_AUDIO:
+		return []string{
+			"noSpeakerDevicesEnumerated", "speakingWhileMicrophoneIsMuted", "noMicrophoneDevicesEnumerated", "microphoneNotFunctioning",
+			"microphoneMuteUnexpectedly", "microphonePermissionDenied", "speakerVolumeIsZero", "speakerMuted", "speakerNotFunctioning",
+			"speakerNotFunctioningDeviceInUse", "microphoneNotFunctioningDeviceInUse",
+		}
+	case eventpb.Lane_LANE_VIDEO:
+		return []string{"cameraFreeze", "cameraStartFailed", "cameraStartTimedOut", "cameraPermissionDenied", "cameraStoppedUnexpectedly"}
+	case eventpb.Lane_LANE_SCREEN:
+		return []string{"screenshareRecordingDisabled", "capturerStartFailed", "capturerStoppedUnexpectedly"}
+	}
+	return nil
+}
+
+// diagnosticLanes are those that have diagnostics.
+func diagnosticLanes() []eventpb.Lane {
+	return []eventpb.Lane{eventpb.Lane_LANE_NETWORK, eventpb.Lane_LANE_AUDIO, eventpb.Lane_LANE_VIDEO, eventpb.Lane_LANE_SCREEN}
+}
+
+// diagnosticLane is the lane of a user-facing diagnostic; LANE_UNSPECIFIED for names that don't exist.
 func diagnosticLane(name string) eventpb.Lane {
-	switch name {
-	case "noNetwork", "networkRelaysNotReachable", "networkReconnect", "networkReceiveQuality", "networkSendQuality":
-		return eventpb.Lane_LANE_NETWORK
-	case "noSpeakerDevicesEnumerated", "speakingWhileMicrophoneIsMuted", "noMicrophoneDevicesEnumerated", "microphoneNotFunctioning",
-		"microphoneMuteUnexpectedly", "microphonePermissionDenied", "speakerVolumeIsZero", "speakerMuted", "speakerNotFunctioning",
-		"speakerNotFunctioningDeviceInUse", "microphoneNotFunctioningDeviceInUse":
-		return eventpb.Lane_LANE_AUDIO
-	case "cameraFreeze", "cameraStartFailed", "cameraStartTimedOut", "cameraPermissionDenied", "cameraStoppedUnexpectedly":
-		return eventpb.Lane_LANE_VIDEO
-	case "screenshareRecordingDisabled", "capturerStartFailed", "capturerStoppedUnexpectedly":
-		return eventpb.Lane_LANE_SCREEN
+	for _, lane := range diagnosticLanes() {
+		if slices.Contains(diagnosticNames(lane), name) {
+			return lane
+		}
 	}
 	return eventpb.Lane_LANE_UNSPECIFIED
 }

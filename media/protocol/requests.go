@@ -299,7 +299,7 @@ type TrackStats struct {
 	Transport      string `json:"transport,omitempty"`
 }
 
-// Diagnostic is a user-facing diagnostic; names and values as the reference SDK has them.
+// Diagnostic is a user-facing diagnostic; names and values (Good, Poor, Bad, True, False) are closed sets, as the reference SDK has them.
 type Diagnostic struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`

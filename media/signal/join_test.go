@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -138,7 +139,8 @@ func TestJoinRefused(t *testing.T) {
 			}
 			var refused *protocol.Error
 			asProtocol(t, err, &refused)
-			if refused.Field != c.field || refused.Message == "" {
+			// The message may be shown: it is a sentence.
+			if refused.Field != c.field || !regexp.MustCompile(`^[A-Z].*\.$`).MatchString(refused.Message) {
 				t.Errorf("field %q, message %q", refused.Field, refused.Message)
 			}
 		})
