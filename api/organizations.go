@@ -59,6 +59,9 @@ func (h *handlers) CreateOrganization(ctx context.Context, request openapi.Creat
 	if err := json.Unmarshal(*request.Body, &o); err != nil {
 		return nil, &Error{Code: CodeInvalidRequest}
 	}
+	if err := h.checkHome(o.Region); err != nil {
+		return nil, err
+	}
 	fresh := keepSecrets(o.Webhooks, nil)
 	if err := h.issuerFree(ctx, r, o); err != nil {
 		return nil, err

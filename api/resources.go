@@ -55,6 +55,9 @@ func (h *handlers) CreateResource(ctx context.Context, request openapi.CreateRes
 	if err := json.Unmarshal(*request.Body, &r); err != nil {
 		return nil, &Error{Code: CodeInvalidRequest}
 	}
+	if err := h.checkRegion(r.Region); err != nil {
+		return nil, err
+	}
 	r.ID, r.Org = uuid.NewString(), who.about
 	fresh := keepSecrets(r.Webhooks, nil)
 	if err := checkResource(r); err != nil {

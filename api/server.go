@@ -71,6 +71,8 @@ type Deps struct {
 	Directory *registry.Registry
 	// Meetings are those that run. Without it what is asked of them is refused, media_unavailable.
 	Meetings Meetings
+	// Regions are those of the installation, the home region first: organisations are made in that one, resources in any. Default: not checked.
+	Regions []string
 	// Recordings of calls. Without it they are refused, recordings_unavailable.
 	Recordings Recordings
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
@@ -118,6 +120,7 @@ type handlers struct {
 	meetings  Meetings
 	// recordings is nil where there is no folder of them.
 	recordings Recordings
+	regions    []string
 	limits     limits
 	proxies    proxies
 }
@@ -160,6 +163,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
+		regions: deps.Regions,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies),
 	}

@@ -66,6 +66,9 @@ func (s *service) apiDeps() (api.Deps, error) {
 		Mounts: map[string]api.Mount{"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
 		Remote: s.remote(),
 	}
+	for _, r := range s.cfg.AllRegions() {
+		deps.Regions = append(deps.Regions, r.Name)
+	}
 	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
 		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})
 		s.app.OnStop("import producer", func(context.Context) error { return s.importer.Close() })

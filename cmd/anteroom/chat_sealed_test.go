@@ -2,14 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -182,17 +181,21 @@ func (r *rig) checkKeys(t *testing.T, region string) {
 	}
 }
 
-// A guest of an application whose region isn't here is told at the door, and keeps nobody else from chatting.
-func TestGuestsOfAnUnknownRegion(t *testing.T) {
+// Organisations are of the home region, applications of a region that is here.
+func TestRegionsThatAreNotHere(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, usualRig.get(t), nil, nil)
-	stray := s.house.application(fields{"region": "apac"})
-	if refused := s.refusal(s.guestJoin(stray, "Stray")); refused.Reason != protocol.ReasonUnavailable || !strings.Contains(refused.Message, "region") {
-		t.Errorf("refused with %+v", refused)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if _, err := s.host.ChatSend(ctx, protocol.ChatSend{Text: "hello"}); err != nil {
-		t.Error(err)
+	h := newHouse(t, usualRig.get(t), nil)
+	for path, c := range map[string]struct {
+		token string
+		input fields
+	}{
+		"/v1/resources":     {h.admin, fields{"name": "Stray", "region": "apac", "keys": fields{"keys": []fields{}}}},
+		"/v1/organizations": {h.token("operator", "operator"), fields{"id": "stray", "name": "Stray", "region": "amer"}},
+	} {
+		var problem struct{ Field string }
+		h.rig.must(t, http.StatusUnprocessableEntity, c.token, http.MethodPost, path, c.input).read(t, &problem)
+		if problem.Field != "region" {
+			t.Errorf("%s: refused for the field %q", path, problem.Field)
+		}
 	}
 }

@@ -213,6 +213,16 @@ func TestManyJoinsStartOneSession(t *testing.T) {
 	}
 }
 
+// A guest of an application whose region isn't here is told at the door: in the meeting, nobody's messages could be stored for it.
+func TestGuestsOfARegionThatIsNotHere(t *testing.T) {
+	ctx, w := testContext(t), newWorld(t, func(w *world) { w.control.elsewhere = true })
+	id, secret := w.meeting()
+	if _, err := w.dial(ctx).Join(ctx, w.guest(id, secret, "Stray")); reason(err) != protocol.ReasonUnavailable {
+		t.Errorf("reason %q", reason(err))
+	}
+	w.join(ctx, w.user("contoso", id, secret, "olga"))
+}
+
 func TestStartThatIsNotRecorded(t *testing.T) {
 	ctx, w := testContext(t), newWorld(t)
 	id, secret := w.meeting()

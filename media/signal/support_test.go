@@ -80,6 +80,8 @@ type control struct {
 	meetings map[string]meeting.Facts // guarded by mu
 	watchers []func(string)           // guarded by mu
 	origins  []string                 // guarded by mu
+	// elsewhere: resources are of a region that isn't here. Set before anybody joins.
+	elsewhere bool
 }
 
 func (c *control) Meeting(id string) (meeting.Facts, bool) {
@@ -89,7 +91,7 @@ func (c *control) Meeting(id string) (meeting.Facts, bool) {
 	return facts, ok
 }
 
-func (c *control) Region(string) (string, bool) { return "emea", true }
+func (c *control) Region(string) (string, bool) { return "emea", !c.elsewhere }
 
 func (c *control) Watch(f func(string)) {
 	c.mu.Lock()
