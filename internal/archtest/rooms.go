@@ -61,6 +61,7 @@ func rooms() []Room {
 		{Path: "retention/proof", Why: "who writes evidence and who checks it share this and nothing else"},
 		{Path: "retention/evidence", May: []string{"store", "retention/proof"}, Why: "the forms that are hashed, made of what is stored in one place: all who make, show or check them must agree"},
 		{Path: "retention/ledger", May: []string{"store", "retention/proof", "retention/evidence"}, Why: "leaves in, checkpoints out: it knows nothing of what they are about"},
+		{Path: "retention/journal", May: []string{"store", "retention/proof"}, Why: "rows out of tables and into files: it knows of them what leaves are made of, and nothing else"},
 		{Path: "retention/report", May: []string{"store", "retention/proof", "retention/evidence", "retention/ledger"}, Why: "a bundle is made of what is stored and of the ledger"},
 		{Path: "retention/verify", May: []string{"retention/proof"}, Why: "an auditor reads all of it: it trusts no other code of ours"},
 		{

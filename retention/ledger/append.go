@@ -201,6 +201,11 @@ func (l *Ledger) pass(ctx context.Context, a *appender) (more bool, err error) {
 
 // append appends a batch, waits until it is published, and notes it.
 func (l *Ledger) append(ctx context.Context, a *appender, waiting []store.OutboxLeaf) (err error) {
+	if l.deps.Journal != nil {
+		if err := l.deps.Journal.Leaves(ctx, waiting); err != nil {
+			return fmt.Errorf("keep leaves in the journal: %w", err)
+		}
+	}
 	futures := make([]tessera.IndexFuture, 0, len(waiting))
 	for i := range waiting {
 		text, err := l.prepare(&waiting[i])

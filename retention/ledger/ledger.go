@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
@@ -28,6 +29,14 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Journal keeps leaves, and what they were made of, outside of the tables before they are appended. Default: nothing does.
+	Journal Journal
+}
+
+// Journal is told of leaves before they are appended. What is in the log and in no table can't be proven any more, and a log is never rewritten: so a lost
+// table must be made good by what it keeps.
+type Journal interface {
+	Leaves(ctx context.Context, leaves []store.OutboxLeaf) error
 }
 
 // Ledger is a region's. All methods are safe for concurrent use; Run is called once at a time.
