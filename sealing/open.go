@@ -12,7 +12,7 @@ import (
 //
 //   - ErrDestroyed: the key is gone for good;
 //   - ErrAltered: the text, or what it is about, is not what was sealed;
-//   - ErrNoKey: the region never published such a key;
+//   - ErrNoKey: the region never published such a key, or forgot it, a month after it was destroyed;
 //   - anything else, ErrElsewhere among it: try again.
 //
 // Errors never quote what was sealed.

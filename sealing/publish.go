@@ -17,6 +17,7 @@ import (
 // A row is a slot, and its versions are the keys that took it, one after the other: published, withdrawn when its interval is over, deleted when
 // it was destroyed. Slots are few, since whoever follows them reads the versions of all of them at each look, and their history says of each key
 // that ever was what became of it. Which slot is an interval's follows from its time, so that of several nodes only one can publish a key for it.
+// The store forgets versions after a month.
 const Kind = "sealing_key"
 
 const author = "keeper"

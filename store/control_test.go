@@ -265,3 +265,30 @@ func TestWatchTellsEachChange(t *testing.T) {
 		t.Errorf("watch ended with %v", err)
 	}
 }
+
+// What became of keys that chat is sealed to is forgotten after a month, and nothing else is.
+func TestControlForgetsOldKeysOnly(t *testing.T) {
+	s := storetest.New(t)
+	ctx := t.Context()
+	for _, kind := range []string{"sealing_key", "policy"} {
+		for version, age := range []string{"31 DAY", "29 DAY"} {
+			err := s.Conn().Exec(ctx, fmt.Sprintf(
+				"INSERT INTO control (kind, id, version, value, inserted_at) VALUES ('%s', 'a', %d, '1', now64(6) - INTERVAL %s)", kind, version+1, age))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.Conn().Exec(ctx, "OPTIMIZE TABLE control FINAL"); err != nil {
+		t.Fatal(err)
+	}
+	for kind, want := range map[string]int{"sealing_key": 1, "policy": 2} {
+		history, err := s.History(ctx, kind, "", "a")
+		if err != nil || len(history) != want || history[len(history)-1].Version != 2 {
+			t.Errorf("%s: %d versions, %v; want %d", kind, len(history), err, want)
+		}
+	}
+	if row, err := s.Put(ctx, store.Control{Kind: "sealing_key", ID: "a", Value: json.RawMessage(`2`)}, 2); err != nil || row.Version != 3 {
+		t.Errorf("the next version: %d, %v", row.Version, err)
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -213,7 +214,7 @@ func (c Config) Validate(mode Mode) error {
 	section("policy", c.Policy.Validate())
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
-	section("sealing", c.Sealing.Validate())
+	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
 	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
@@ -221,6 +222,15 @@ func (c Config) Validate(mode Mode) error {
 	section("webhooks", c.Webhooks.Validate())
 	section("log", c.Log.validate())
 	return errors.Join(errs...)
+}
+
+// validateSlack sees to it that no key is done with while what was sealed to it may still be on its way to Kafka.
+func (c Config) validateSlack() error {
+	longest := cmp.Or(c.Media.Meeting.RecordTimeout, media.DefaultConfig().Meeting.RecordTimeout)
+	if c.Sealing.Slack <= longest {
+		return fmt.Errorf("slack: is %v; give more than media.meeting.record_timeout, which is %v", c.Sealing.Slack, longest)
+	}
+	return nil
 }
 
 // ValidateClickHouse looks at what a migration needs.

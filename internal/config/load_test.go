@@ -222,6 +222,15 @@ func TestValidateNamesTheKey(t *testing.T) {
 			},
 		},
 		{
+			"keys that are gone before the message is there", config.Run, func(c *config.Config) {
+				c.Sealing.Slack, c.Sealing.Interval = 5*time.Second, time.Millisecond
+			},
+			[]string{
+				"sealing.interval: is 1ms; give whole seconds from 1s to 1h",
+				"sealing.slack: is 5s; give more than media.meeting.record_timeout, which is 10s",
+			},
+		},
+		{
 			"several sections", config.Run, func(c *config.Config) {
 				c.Log.Level = "loud"
 				c.Embedded.MemoryRatio = 2

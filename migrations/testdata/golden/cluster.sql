@@ -740,3 +740,7 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS backups AS backups_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'backups_local', 0);
 
+-- 00080_control_keys.sql
+ALTER TABLE control_local
+    MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE WHERE kind = 'sealing_key';
+

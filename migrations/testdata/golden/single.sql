@@ -619,3 +619,7 @@ CREATE TABLE IF NOT EXISTS backups (
 ORDER BY (name, started_at)
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- 00080_control_keys.sql
+ALTER TABLE control
+    MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE WHERE kind = 'sealing_key';
+
