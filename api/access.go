@@ -61,6 +61,7 @@ func accessTable() map[string]access {
 	roles := func(r ...identity.Role) []identity.Role { return r }
 	public := access{public: true}
 	analytics := access{about: ofQuery, own: roles(admin, support, auditor)}
+	evidence := access{about: ofQuery, own: roles(admin, auditor)}
 	readers := roles(admin, support, auditor, author)
 	everybody := roles(admin, support, auditor, author, member)
 	return map[string]access{
@@ -87,6 +88,15 @@ func accessTable() map[string]access {
 		"listRecordings":   {about: ofQuery, own: roles(admin, auditor, member)},
 		"getRecordingFile": {about: ofQuery, own: roles(admin, auditor, member)},
 		"createImport":     {about: ofQuery, own: roles(admin), any: roles(operator)},
+
+		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.
+		"createExport":  evidence,
+		"listExports":   evidence,
+		"getExport":     evidence,
+		"cancelExport":  evidence,
+		"resumeExport":  evidence,
+		"approveExport": evidence,
+		"getExportFile": evidence,
 
 		"createOrganization": {any: roles(operator)},
 		"listOrganizations":  {own: readers, any: roles(operator)},

@@ -25,7 +25,12 @@ type download struct {
 }
 
 // VisitGetRecordingFileResponse writes what was asked for and closes the file.
-func (d download) VisitGetRecordingFileResponse(w http.ResponseWriter) (err error) {
+func (d download) VisitGetRecordingFileResponse(w http.ResponseWriter) error { return d.write(w) }
+
+// VisitGetExportFileResponse is the same for exports.
+func (d download) VisitGetExportFileResponse(w http.ResponseWriter) error { return d.write(w) }
+
+func (d download) write(w http.ResponseWriter) (err error) {
 	defer func() { err = errors.Join(err, d.content.Close()) }()
 	request := requestIn(d.ctx)
 	if request == nil {

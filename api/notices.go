@@ -48,7 +48,7 @@ func (h *handlers) ListNotices(ctx context.Context, request openapi.ListNoticesR
 		}
 	}
 	// Without format the header Accept decides.
-	if format := request.Params.Format; value(format) != openapi.Csv && (format != nil || !prefersCSV(requestIn(ctx))) {
+	if format := request.Params.Format; value(format) != openapi.ListNoticesParamsFormatCsv && (format != nil || !prefersCSV(requestIn(ctx))) {
 		return openapi.ListNotices200JSONResponse{Notices: out}, nil
 	}
 	text, err := noticesCSV(out)

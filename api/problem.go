@@ -43,6 +43,13 @@ const (
 	CodeRecordingsUnavailable Code = "recordings_unavailable"
 	CodeRangeNotSatisfiable   Code = "range_not_satisfiable"
 
+	CodeExportNotFound     Code = "export_not_found"
+	CodeExportState        Code = "export_state"
+	CodeExportExpired      Code = "export_expired"
+	CodeSamePerson         Code = "same_person"
+	CodeKeyReused          Code = "idempotency_key_reused"
+	CodeExportsUnavailable Code = "exports_unavailable"
+
 	CodeForbidden            Code = "forbidden"
 	CodeOtherOrganization    Code = "other_organization"
 	CodeNotOrganizer         Code = "not_organizer"
@@ -165,6 +172,26 @@ func kindOfAccess(code Code) kind {
 		return kind{http.StatusServiceUnavailable, "Directory unavailable", "Organisations and meetings have not been read yet; try again."}
 	case CodeMediaUnavailable:
 		return kind{http.StatusServiceUnavailable, "Media unavailable", "No meetings run in this process; ask one that has the role."}
+	default:
+		return kindOfExport(code)
+	}
+}
+
+// kindOfExport is the part of the table about exports.
+func kindOfExport(code Code) kind {
+	switch code {
+	case CodeExportNotFound:
+		return kind{http.StatusNotFound, "Export not found", "There is no export of this id, or it has no such file."}
+	case CodeExportState:
+		return kind{http.StatusConflict, "Export in another state", "The export is in a state in which this can't be done; read it again."}
+	case CodeExportExpired:
+		return kind{http.StatusGone, "Export expired", "The files have expired; ask for the export again."}
+	case CodeSamePerson:
+		return kind{http.StatusForbidden, "Same person", "Whoever asked for held content can't approve it; another admin or auditor must."}
+	case CodeKeyReused:
+		return kind{http.StatusUnprocessableEntity, "Key used before", "This Idempotency-Key came with another request before; choose a new one."}
+	case CodeExportsUnavailable:
+		return kind{http.StatusServiceUnavailable, "Exports unavailable", "This process has no folder of exports; ask one that has, or set exports.dir."}
 	default:
 		return kindOfRefusal(code)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/retention/report"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -75,6 +76,8 @@ type Deps struct {
 	Regions []string
 	// Recordings of calls. Without it they are refused, recordings_unavailable.
 	Recordings Recordings
+	// Exports are reports as jobs. Without it they are refused, exports_unavailable.
+	Exports *report.Jobs
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
 	Mounts map[string]Mount
 	// Remote allows to listen where other machines can reach the service. Set it only where Auth can't be talked into anything: never with
@@ -121,8 +124,10 @@ type handlers struct {
 	// recordings is nil where there is no folder of them.
 	recordings Recordings
 	regions    []string
-	limits     limits
-	proxies    proxies
+	// exports is nil where there is no folder of them.
+	exports *report.Jobs
+	limits  limits
+	proxies proxies
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -164,6 +169,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		regions: deps.Regions,
+		exports: deps.Exports,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies),
 	}

@@ -95,6 +95,108 @@ func (e CallSource) Valid() bool {
 	}
 }
 
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv     ExportFormat = "csv"
+	ExportFormatParquet ExportFormat = "parquet"
+	ExportFormatPdf     ExportFormat = "pdf"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatParquet:
+		return true
+	case ExportFormatPdf:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportKind.
+const (
+	Changes     ExportKind = "changes"
+	HeldContent ExportKind = "held_content"
+	Notices     ExportKind = "notices"
+	Retention   ExportKind = "retention"
+)
+
+// Valid indicates whether the value is a known member of the ExportKind enum.
+func (e ExportKind) Valid() bool {
+	switch e {
+	case Changes:
+		return true
+	case HeldContent:
+		return true
+	case Notices:
+		return true
+	case Retention:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportRegionState.
+const (
+	ExportRegionStateDone    ExportRegionState = "done"
+	ExportRegionStateFailed  ExportRegionState = "failed"
+	ExportRegionStateRunning ExportRegionState = "running"
+	ExportRegionStateWaiting ExportRegionState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ExportRegionState enum.
+func (e ExportRegionState) Valid() bool {
+	switch e {
+	case ExportRegionStateDone:
+		return true
+	case ExportRegionStateFailed:
+		return true
+	case ExportRegionStateRunning:
+		return true
+	case ExportRegionStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateAwaitingApproval ExportState = "awaiting_approval"
+	ExportStateCancelled        ExportState = "cancelled"
+	ExportStateDone             ExportState = "done"
+	ExportStateExpired          ExportState = "expired"
+	ExportStateFailed           ExportState = "failed"
+	ExportStateQueued           ExportState = "queued"
+	ExportStateRunning          ExportState = "running"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateAwaitingApproval:
+		return true
+	case ExportStateCancelled:
+		return true
+	case ExportStateDone:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateQueued:
+		return true
+	case ExportStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IssueKind.
 const (
 	IssueKindDiagnostic    IssueKind = "diagnostic"
@@ -272,6 +374,33 @@ func (e RecordingState) Valid() bool {
 	case RecordingStateRecording:
 		return true
 	case RecordingStateRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionClass.
+const (
+	RetentionClassCopy      RetentionClass = "copy"
+	RetentionClassDecision  RetentionClass = "decision"
+	RetentionClassNotice    RetentionClass = "notice"
+	RetentionClassRecording RetentionClass = "recording"
+	RetentionClassThread    RetentionClass = "thread"
+)
+
+// Valid indicates whether the value is a known member of the RetentionClass enum.
+func (e RetentionClass) Valid() bool {
+	switch e {
+	case RetentionClassCopy:
+		return true
+	case RetentionClassDecision:
+		return true
+	case RetentionClassNotice:
+		return true
+	case RetentionClassRecording:
+		return true
+	case RetentionClassThread:
 		return true
 	default:
 		return false
@@ -520,16 +649,16 @@ func (e GetHealth200JSONResponseBodyStatus) Valid() bool {
 
 // Defines values for ListNoticesParamsFormat.
 const (
-	Csv  ListNoticesParamsFormat = "csv"
-	Json ListNoticesParamsFormat = "json"
+	ListNoticesParamsFormatCsv  ListNoticesParamsFormat = "csv"
+	ListNoticesParamsFormatJson ListNoticesParamsFormat = "json"
 )
 
 // Valid indicates whether the value is a known member of the ListNoticesParamsFormat enum.
 func (e ListNoticesParamsFormat) Valid() bool {
 	switch e {
-	case Csv:
+	case ListNoticesParamsFormatCsv:
 		return true
-	case Json:
+	case ListNoticesParamsFormatJson:
 		return true
 	default:
 		return false
@@ -630,6 +759,114 @@ type CallList struct {
 	// NextPageToken null on the last page.
 	NextPageToken *NextPageToken `json:"next_page_token"`
 }
+
+// Export defines model for Export.
+type Export struct {
+	// Accesses Who has fetched which file, the oldest first. Not in lists.
+	Accesses *[]ExportAccess  `json:"accesses,omitempty"`
+	Approval *ExportApproval  `json:"approval"`
+	Classes  []RetentionClass `json:"classes"`
+	CsvBom   bool             `json:"csv_bom"`
+
+	// ExpiresAt When the files go.
+	ExpiresAt *time.Time         `json:"expires_at"`
+	ExportId  openapi_types.UUID `json:"export_id"`
+
+	// Failure Why it failed.
+	Failure *string `json:"failure"`
+
+	// Files Of each region: the bundle as a ZIP archive, and what people want by itself. Empty unless the export is done.
+	Files        []ExportFile        `json:"files"`
+	FinishedAt   *time.Time          `json:"finished_at"`
+	Formats      []ExportFormat      `json:"formats"`
+	From         time.Time           `json:"from"`
+	Kind         ExportKind          `json:"kind"`
+	MeetingId    *openapi_types.UUID `json:"meeting_id"`
+	Organization string              `json:"organization"`
+	Percent      float64             `json:"percent"`
+	Reason       *string             `json:"reason"`
+
+	// Region null for all.
+	Region      *string             `json:"region"`
+	Regions     []ExportRegion      `json:"regions"`
+	RequestedAt time.Time           `json:"requested_at"`
+	RequestedBy string              `json:"requested_by"`
+	ResourceId  *openapi_types.UUID `json:"resource_id"`
+
+	// Rows Written so far.
+	Rows  int64       `json:"rows"`
+	State ExportState `json:"state"`
+	To    time.Time   `json:"to"`
+}
+
+// ExportAccess defines model for ExportAccess.
+type ExportAccess struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	File string    `json:"file"`
+}
+
+// ExportApproval defines model for ExportApproval.
+type ExportApproval struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+}
+
+// ExportFile defines model for ExportFile.
+type ExportFile struct {
+	Bytes       int64  `json:"bytes"`
+	ContentType string `json:"content_type"`
+	Name        string `json:"name"`
+	Sha256      string `json:"sha256"`
+}
+
+// ExportFormat JSON Lines are always there. `pdf` is a summary.
+type ExportFormat string
+
+// ExportInput defines model for ExportInput.
+type ExportInput struct {
+	// Classes Of retention and held content; default is all.
+	Classes *[]RetentionClass `json:"classes,omitempty"`
+
+	// CsvBom Begin the CSV with a byte order mark.
+	CsvBom *bool `json:"csv_bom,omitempty"`
+
+	// Formats Besides JSON Lines. Default is all of them.
+	Formats *[]ExportFormat `json:"formats,omitempty"`
+
+	// From What was sent (of a change, made) not before this instant.
+	From      time.Time           `json:"from"`
+	Kind      ExportKind          `json:"kind"`
+	MeetingId *openapi_types.UUID `json:"meeting_id,omitempty"`
+
+	// Reason Why it is asked for. Held content takes one.
+	Reason *string `json:"reason,omitempty"`
+
+	// Region Default is all regions. Notices and changes are in the home region.
+	Region     *string             `json:"region,omitempty"`
+	ResourceId *openapi_types.UUID `json:"resource_id,omitempty"`
+
+	// To Before this instant.
+	To time.Time `json:"to"`
+}
+
+// ExportKind defines model for ExportKind.
+type ExportKind string
+
+// ExportRegion defines model for ExportRegion.
+type ExportRegion struct {
+	Percent float64           `json:"percent"`
+	Region  string            `json:"region"`
+	Rows    int64             `json:"rows"`
+	State   ExportRegionState `json:"state"`
+}
+
+// ExportRegionState defines model for ExportRegion.State.
+type ExportRegionState string
+
+// ExportState defines model for ExportState.
+type ExportState string
 
 // GraphError defines model for GraphError.
 type GraphError struct {
@@ -988,6 +1225,9 @@ type ResourceInput = json.RawMessage
 
 // ResourcePatch defines model for ResourcePatch.
 type ResourcePatch = json.RawMessage
+
+// RetentionClass defines model for RetentionClass.
+type RetentionClass string
 
 // Role defines model for Role.
 type Role string
@@ -1393,6 +1633,62 @@ type ListTimelineParams struct {
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
 
+// ListExportsParams defines parameters for ListExports.
+type ListExportsParams struct {
+	State *ExportState `form:"state,omitempty" json:"state,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize  *int       `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CreateExportParams defines parameters for CreateExport.
+type CreateExportParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// IdempotencyKey Chosen by the client. The same person with the same key and body gets the job that is there already.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetExportParams defines parameters for GetExport.
+type GetExportParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ApproveExportJSONBody defines parameters for ApproveExport.
+type ApproveExportJSONBody struct {
+	Reason string `json:"reason"`
+}
+
+// ApproveExportParams defines parameters for ApproveExport.
+type ApproveExportParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CancelExportParams defines parameters for CancelExport.
+type CancelExportParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// GetExportFileParams defines parameters for GetExportFile.
+type GetExportFileParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ResumeExportParams defines parameters for ResumeExport.
+type ResumeExportParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
 // CreateImportParams defines parameters for CreateImport.
 type CreateImportParams struct {
 	Format CreateImportParamsFormat `form:"format" json:"format"`
@@ -1490,6 +1786,12 @@ type UpdateResourceParams struct {
 // StartGuestCallJSONRequestBody defines body for StartGuestCall for application/json ContentType.
 type StartGuestCallJSONRequestBody = GuestCallInput
 
+// CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
+type CreateExportJSONRequestBody = ExportInput
+
+// ApproveExportJSONRequestBody defines body for ApproveExport for application/json ContentType.
+type ApproveExportJSONRequestBody ApproveExportJSONBody
+
 // CreateMeetingJSONRequestBody defines body for CreateMeeting for application/json ContentType.
 type CreateMeetingJSONRequestBody = MeetingInput
 
@@ -1570,6 +1872,27 @@ type ServerInterface interface {
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx echo.Context, callId CallId, params ListTimelineParams) error
+	// ListExports Exports, newest first
+	// (GET /v1/exports)
+	ListExports(ctx echo.Context, params ListExportsParams) error
+	// CreateExport Ask for a report
+	// (POST /v1/exports)
+	CreateExport(ctx echo.Context, params CreateExportParams) error
+	// GetExport One export, and who has fetched its files
+	// (GET /v1/exports/{id})
+	GetExport(ctx echo.Context, id Id, params GetExportParams) error
+	// ApproveExport Approve an export of held content
+	// (POST /v1/exports/{id}/approve)
+	ApproveExport(ctx echo.Context, id Id, params ApproveExportParams) error
+	// CancelExport Cancel an export that has not ended
+	// (POST /v1/exports/{id}/cancel)
+	CancelExport(ctx echo.Context, id Id, params CancelExportParams) error
+	// GetExportFile A file of an export
+	// (GET /v1/exports/{id}/files/{name})
+	GetExportFile(ctx echo.Context, id Id, name string, params GetExportFileParams) error
+	// ResumeExport Begin a failed or cancelled export anew
+	// (POST /v1/exports/{id}/resume)
+	ResumeExport(ctx echo.Context, id Id, params ResumeExportParams) error
 	// CreateImport Import a file
 	// (POST /v1/imports)
 	CreateImport(ctx echo.Context, params CreateImportParams) error
@@ -2228,6 +2551,213 @@ func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 	return err
 }
 
+// ListExports converts echo context to params.
+func (w *ServerInterfaceWrapper) ListExports(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListExportsParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListExports(ctx, params)
+	return err
+}
+
+// CreateExport converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateExport(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateExportParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateExport(ctx, params)
+	return err
+}
+
+// GetExport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetExportParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExport(ctx, id, params)
+	return err
+}
+
+// ApproveExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveExportParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveExport(ctx, id, params)
+	return err
+}
+
+// CancelExport converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelExportParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelExport(ctx, id, params)
+	return err
+}
+
+// GetExportFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExportFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "name" -------------
+	var name string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", ctx.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetExportFileParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExportFile(ctx, id, name, params)
+	return err
+}
+
+// ResumeExport converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeExport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeExportParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeExport(ctx, id, params)
+	return err
+}
+
 // CreateImport converts echo context to params.
 func (w *ServerInterfaceWrapper) CreateImport(ctx echo.Context) error {
 	var err error
@@ -2862,6 +3392,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/calls/:call_id/notices", wrapper.ListNotices, options.OperationMiddlewares["listNotices"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings", wrapper.ListRecordings, options.OperationMiddlewares["listRecordings"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings/:recording_id/files/:file", wrapper.GetRecordingFile, options.OperationMiddlewares["getRecordingFile"]...)
+	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
+	router.POST(options.BaseURL+"/v1/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
+	router.GET(options.BaseURL+"/v1/exports/:id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
+	router.POST(options.BaseURL+"/v1/exports/:id/cancel", wrapper.CancelExport, options.OperationMiddlewares["cancelExport"]...)
+	router.POST(options.BaseURL+"/v1/exports/:id/resume", wrapper.ResumeExport, options.OperationMiddlewares["resumeExport"]...)
+	router.POST(options.BaseURL+"/v1/exports/:id/approve", wrapper.ApproveExport, options.OperationMiddlewares["approveExport"]...)
+	router.GET(options.BaseURL+"/v1/exports/:id/files/:name", wrapper.GetExportFile, options.OperationMiddlewares["getExportFile"]...)
 	router.GET(options.BaseURL+"/v1/organizations", wrapper.ListOrganizations, options.OperationMiddlewares["listOrganizations"]...)
 	router.POST(options.BaseURL+"/v1/organizations", wrapper.CreateOrganization, options.OperationMiddlewares["createOrganization"]...)
 	router.GET(options.BaseURL+"/v1/organizations/:id", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
@@ -2896,6 +3433,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetDocument, options.OperationMiddlewares["getDocument"]...)
 
 }
+
+type ExportJSONResponse Export
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
@@ -3995,6 +4534,518 @@ type ListTimelinedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsRequestObject struct {
+	Params ListExportsParams
+}
+
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
+}
+
+type ListExports200JSONResponse struct {
+	Exports []Export `json:"exports"`
+
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken `json:"next_page_token"`
+}
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExportsdefaultApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportRequestObject struct {
+	Params CreateExportParams
+	Body   *CreateExportJSONRequestBody
+}
+
+type CreateExportResponseObject interface {
+	VisitCreateExportResponse(w http.ResponseWriter) error
+}
+
+type CreateExport202ResponseHeaders struct {
+	Location string
+}
+
+type CreateExport202JSONResponse struct {
+	Body    Export
+	Headers CreateExport202ResponseHeaders
+}
+
+func (response CreateExport202JSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateExportdefaultApplicationProblemPlusJSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetExportParams
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse struct{ ExportJSONResponse }
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExportdefaultApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveExportRequestObject struct {
+	Id     Id `json:"id"`
+	Params ApproveExportParams
+	Body   *ApproveExportJSONRequestBody
+}
+
+type ApproveExportResponseObject interface {
+	VisitApproveExportResponse(w http.ResponseWriter) error
+}
+
+type ApproveExport200JSONResponse struct{ ExportJSONResponse }
+
+func (response ApproveExport200JSONResponse) VisitApproveExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveExportdefaultApplicationProblemPlusJSONResponse) VisitApproveExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExportRequestObject struct {
+	Id     Id `json:"id"`
+	Params CancelExportParams
+}
+
+type CancelExportResponseObject interface {
+	VisitCancelExportResponse(w http.ResponseWriter) error
+}
+
+type CancelExport200JSONResponse struct{ ExportJSONResponse }
+
+func (response CancelExport200JSONResponse) VisitCancelExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelExportdefaultApplicationProblemPlusJSONResponse) VisitCancelExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportFileRequestObject struct {
+	Id     Id     `json:"id"`
+	Name   string `json:"name"`
+	Params GetExportFileParams
+}
+
+type GetExportFileResponseObject interface {
+	VisitGetExportFileResponse(w http.ResponseWriter) error
+}
+
+type GetExportFile200ResponseHeaders struct {
+	ContentDisposition string
+}
+
+type GetExportFile200JSONResponse struct {
+	Body    openapi_types.File
+	Headers GetExportFile200ResponseHeaders
+}
+
+func (response GetExportFile200JSONResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportFile200ApplicationpdfResponse struct {
+	Body          io.Reader
+	Headers       GetExportFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetExportFile200ApplicationpdfResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile200ApplicationvndApacheParquetResponse struct {
+	Body          io.Reader
+	Headers       GetExportFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetExportFile200ApplicationvndApacheParquetResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.apache.parquet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile200ApplicationzipResponse struct {
+	Body          io.Reader
+	Headers       GetExportFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetExportFile200ApplicationzipResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile200TextcsvResponse struct {
+	Body          io.Reader
+	Headers       GetExportFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetExportFile200TextcsvResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("Content-Disposition", fmt.Sprint(response.Headers.ContentDisposition))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile206JSONResponse openapi_types.File
+
+func (response GetExportFile206JSONResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(206)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportFile206ApplicationpdfResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetExportFile206ApplicationpdfResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile206ApplicationvndApacheParquetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetExportFile206ApplicationvndApacheParquetResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.apache.parquet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile206ApplicationzipResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetExportFile206ApplicationzipResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile206MultipartResponse func(writer *multipart.Writer) error
+
+func (response GetExportFile206MultipartResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+	writer := multipart.NewWriter(w)
+
+	w.Header().Set("Content-Type", mime.FormatMediaType("multipart/byteranges", map[string]string{"boundary": writer.Boundary()}))
+	w.WriteHeader(206)
+
+	defer writer.Close()
+	return response(writer)
+}
+
+type GetExportFile206TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetExportFile206TextcsvResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetExportFile304Response struct {
+}
+
+func (response GetExportFile304Response) VisitGetExportFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetExportFile412Response struct {
+}
+
+func (response GetExportFile412Response) VisitGetExportFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(412)
+	return nil
+}
+
+type GetExportFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExportFiledefaultApplicationProblemPlusJSONResponse) VisitGetExportFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeExportRequestObject struct {
+	Id     Id `json:"id"`
+	Params ResumeExportParams
+}
+
+type ResumeExportResponseObject interface {
+	VisitResumeExportResponse(w http.ResponseWriter) error
+}
+
+type ResumeExport200JSONResponse struct{ ExportJSONResponse }
+
+func (response ResumeExport200JSONResponse) VisitResumeExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeExportdefaultApplicationProblemPlusJSONResponse) VisitResumeExportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5202,6 +6253,27 @@ type StrictServerInterface interface {
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
+	// ListExports Exports, newest first
+	// (GET /v1/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+	// CreateExport Ask for a report
+	// (POST /v1/exports)
+	CreateExport(ctx context.Context, request CreateExportRequestObject) (CreateExportResponseObject, error)
+	// GetExport One export, and who has fetched its files
+	// (GET /v1/exports/{id})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+	// ApproveExport Approve an export of held content
+	// (POST /v1/exports/{id}/approve)
+	ApproveExport(ctx context.Context, request ApproveExportRequestObject) (ApproveExportResponseObject, error)
+	// CancelExport Cancel an export that has not ended
+	// (POST /v1/exports/{id}/cancel)
+	CancelExport(ctx context.Context, request CancelExportRequestObject) (CancelExportResponseObject, error)
+	// GetExportFile A file of an export
+	// (GET /v1/exports/{id}/files/{name})
+	GetExportFile(ctx context.Context, request GetExportFileRequestObject) (GetExportFileResponseObject, error)
+	// ResumeExport Begin a failed or cancelled export anew
+	// (POST /v1/exports/{id}/resume)
+	ResumeExport(ctx context.Context, request ResumeExportRequestObject) (ResumeExportResponseObject, error)
 	// CreateImport Import a file
 	// (POST /v1/imports)
 	CreateImport(ctx context.Context, request CreateImportRequestObject) (CreateImportResponseObject, error)
@@ -5786,6 +6858,233 @@ func (sh *strictHandler) ListTimeline(ctx echo.Context, callId CallId, params Li
 		return err
 	} else if validResponse, ok := response.(ListTimelineResponseObject); ok {
 		return validResponse.VisitListTimelineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx echo.Context, params ListExportsParams) error {
+	var request ListExportsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListExports(ctx.Request().Context(), request.(ListExportsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListExports")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		return validResponse.VisitListExportsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateExport operation middleware
+func (sh *strictHandler) CreateExport(ctx echo.Context, params CreateExportParams) error {
+	var request CreateExportRequestObject
+
+	request.Params = params
+
+	var body CreateExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateExport(ctx.Request().Context(), request.(CreateExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateExportResponseObject); ok {
+		return validResponse.VisitCreateExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx echo.Context, id Id, params GetExportParams) error {
+	var request GetExportRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx.Request().Context(), request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		return validResponse.VisitGetExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveExport operation middleware
+func (sh *strictHandler) ApproveExport(ctx echo.Context, id Id, params ApproveExportParams) error {
+	var request ApproveExportRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body ApproveExportJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveExport(ctx.Request().Context(), request.(ApproveExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveExportResponseObject); ok {
+		return validResponse.VisitApproveExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelExport operation middleware
+func (sh *strictHandler) CancelExport(ctx echo.Context, id Id, params CancelExportParams) error {
+	var request CancelExportRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelExport(ctx.Request().Context(), request.(CancelExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelExportResponseObject); ok {
+		return validResponse.VisitCancelExportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExportFile operation middleware
+func (sh *strictHandler) GetExportFile(ctx echo.Context, id Id, name string, params GetExportFileParams) error {
+	var request GetExportFileRequestObject
+
+	request.Id = id
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportFile(ctx.Request().Context(), request.(GetExportFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExportFileResponseObject); ok {
+		return validResponse.VisitGetExportFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeExport operation middleware
+func (sh *strictHandler) ResumeExport(ctx echo.Context, id Id, params ResumeExportParams) error {
+	var request ResumeExportRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeExport(ctx.Request().Context(), request.(ResumeExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeExportResponseObject); ok {
+		return validResponse.VisitResumeExportResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -81,6 +81,9 @@ func (s *service) apiDeps() (api.Deps, error) {
 	if deps.Recordings, err = s.recordedFiles(); err != nil {
 		return api.Deps{}, err
 	}
+	if deps.Exports, err = s.exportJobs(); err != nil {
+		return api.Deps{}, err
+	}
 	if s.devIssuer != nil {
 		deps.Mounts[devIssuerPath+"/"] = api.Mount{Handler: s.devIssuer.Handler()}
 	}

@@ -97,12 +97,9 @@ type imported struct {
 // importFiles imports one file after the other. A bad file doesn't keep the others from being imported; a server that can't be
 // reached does.
 func (c *cli) importFiles(ctx context.Context, format string, opt importOptions, files []string) error {
-	base, err := url.Parse(opt.server)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return fmt.Errorf("%w: --server: %q is not a URL like http://127.0.0.1:8480", errConfig, opt.server)
-	}
-	if (base.Path != "" && base.Path != "/") || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" || base.User != nil {
-		return fmt.Errorf("%w: --server: give scheme, host and port only, as http://127.0.0.1:8480", errConfig)
+	base, err := serverURL(opt.server)
+	if err != nil {
+		return err
 	}
 	if !event.ValidOrg(opt.org) {
 		return fmt.Errorf("%w: --org: %q must be 1 to 63 of a-z, 0-9, '_', '.', '-', starting with a letter or digit", errConfig, opt.org)

@@ -104,7 +104,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if cfg.Sealing.Dir == "" {
 		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")
 	}
-	cfg = ownLedger(cfg)
+	cfg = ownExports(ownLedger(cfg))
 	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
 	if err := s.start(ctx, roles(), nil); err != nil {

@@ -5,49 +5,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/jedib0t/go-pretty/v6/progress"
 )
 
-// uploads shows how far imports are: bars on a terminal, elsewhere a line for what takes longer than two seconds.
-type uploads struct {
-	cli  *cli
-	bars progress.Writer // nil without a terminal
-	done chan struct{}
-}
+// uploads shows how far imports are.
+type uploads struct{ *transfers }
 
-func (c *cli) newUploads() *uploads {
-	u := &uploads{cli: c}
-	if !isTerminal(c.stderr) {
-		return u
-	}
-	u.bars = progress.NewWriter()
-	u.bars.SetOutputWriter(c.stderr)
-	u.bars.SetStyle(progress.StyleBlocks)
-	u.bars.SetTrackerPosition(progress.PositionRight)
-	u.bars.SetMessageLength(40)
-	u.done = make(chan struct{})
-	go func() {
-		defer close(u.done)
-		u.bars.Render()
-	}()
-	return u
-}
-
-// stop ends the drawing, so that what is written next stands below it.
-func (u *uploads) stop() {
-	if u.bars == nil {
-		return
-	}
-	u.bars.Stop()
-	<-u.done
-}
+func (c *cli) newUploads() *uploads { return &uploads{c.newTransfers()} }
 
 // upload is one file on its way.
 type upload struct {
-	name    string
-	tracker *progress.Tracker // nil without a terminal
-	quiet   func()            // ends the lines of one without
+	*transfer
+	name string
 }
 
 func (u *uploads) begin(file string, size int64) *upload {
@@ -55,12 +23,7 @@ func (u *uploads) begin(file string, size int64) *upload {
 	if file == "-" {
 		name = "standard input"
 	}
-	if u.bars == nil {
-		return &upload{name: name, quiet: u.cli.progress("Importing " + name)}
-	}
-	tracker := &progress.Tracker{Message: name, Total: max(size, 0), Units: progress.UnitsBytes}
-	u.bars.AppendTracker(tracker)
-	return &upload{name: name, tracker: tracker}
+	return &upload{u.transfers.begin(name, "Importing "+name, max(size, 0), true), name}
 }
 
 // count wraps a file so that the bar follows what was read of it.
@@ -72,15 +35,10 @@ func (u *upload) count(r io.Reader) io.Reader {
 }
 
 func (u *upload) end(err error) {
-	switch {
-	case u.tracker == nil:
-		u.quiet()
-	case err != nil:
-		u.tracker.MarkAsErrored()
-	default:
+	if u.tracker != nil && err == nil {
 		u.tracker.UpdateMessage(u.name)
-		u.tracker.MarkAsDone()
 	}
+	u.transfer.end(err)
 }
 
 type counting struct {
@@ -90,7 +48,7 @@ type counting struct {
 
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.upload.tracker.Increment(int64(n))
+	_, _ = c.upload.Write(p[:n]) // counts, and can't fail
 	if err == io.EOF {
 		c.upload.tracker.UpdateMessage(fmt.Sprintf("%s: waiting for its rows", c.upload.name))
 	}

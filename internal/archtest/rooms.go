@@ -137,6 +137,10 @@ func thirdParties() []ThirdParty {
 		{Prefix: "golang.org/x/mod", Rooms: []string{"retention/ledger", "retention/proof"}, Why: "signed notes are made in the ledger's room and read by the forms of proof"},
 		{Prefix: "k8s.io/klog", Rooms: []string{"retention/ledger"}, Why: "tessera logs by it, and the ledger's room hands that on"},
 
+		{Prefix: "github.com/parquet-go/parquet-go", Rooms: []string{"retention/report"}, Why: "reports are the only files of it"},
+		{Prefix: "codeberg.org/go-pdf/fpdf", Rooms: []string{"retention/report"}, Why: "reports have a summary for people"},
+		{Prefix: "golang.org/x/image", Rooms: []string{"retention/report"}, Why: "the summary's fonts"},
+
 		{
 			Prefix: "google.golang.org/protobuf",
 			Rooms:  []string{"event", "event/eventpb", "ingest", "ingest/acs", "ingest/decode", "ingest/label", "ingest/rtcstats", "ingest/webrtcinternals", "ingest/webrtcstats", "media/meeting", "media/forward", "media/measure", "internal/recorder"},

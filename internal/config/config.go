@@ -24,6 +24,7 @@ import (
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/retention/ledger"
+	"github.com/anteroom/anteroom/retention/report"
 	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
@@ -66,6 +67,8 @@ type Config struct {
 	Transcription record.SinkConfig `koanf:"transcription"`
 	// Recorder hands the events of meetings to Kafka.
 	Recorder recorder.Config `koanf:"recorder"`
+	// Exports are reports as files. Under `anteroom run` they are in the data folder.
+	Exports report.Config `koanf:"exports"`
 	// Webhooks tell other services of meetings.
 	Webhooks webhook.Config `koanf:"webhooks"`
 	// Embedded are the engines of `anteroom run`.
@@ -162,6 +165,7 @@ func Default() Config {
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
 		Recorder:      recorder.DefaultConfig(),
+		Exports:       report.DefaultConfig(),
 		Webhooks:      webhook.DefaultConfig(),
 		Embedded: Embedded{
 			Data: "./data", Demo: true,
@@ -219,6 +223,7 @@ func (c Config) Validate(mode Mode) error {
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
 	section("recorder", c.Recorder.Validate())
+	section("exports", c.Exports.Validate())
 	section("webhooks", c.Webhooks.Validate())
 	section("log", c.Log.validate())
 	return errors.Join(errs...)

@@ -23,6 +23,9 @@ const (
 	ReadmeFile             = "README.txt"
 	// DigestsFile has what the leaves of a report of kind changes have the digests of, and other kinds' lines.
 	DigestsFile = "digests.jsonl"
+	// DigestsCSVFile and DigestsParquetFile are derived from it; what their columns are depends on the kind.
+	DigestsCSVFile     = "digests.csv"
+	DigestsParquetFile = "digests.parquet"
 	// ProofFolder has one C2SP tlog-proof for each deleted row of a filtered report, named by its copy_id and ProofEnding.
 	ProofFolder = "proofs"
 	ProofEnding = ".tlog-proof"

@@ -1,0 +1,222 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/retention/report"
+	"github.com/anteroom/anteroom/store/storetest"
+)
+
+const (
+	exportsRoute = "/v1/exports"
+	exportRoute  = exportsRoute + "/:id"
+)
+
+// withExports runs the API with exports that nobody makes: what is made of them is tested in retention/report and in cmd/anteroom.
+func withExports(t *testing.T) *service {
+	t.Helper()
+	return start(t, func(_ *Config, d *Deps) {
+		d.Store = storetest.New(t)
+		jobs, err := report.NewJobs(report.Config{Dir: t.TempDir()}, report.JobsDeps{Home: d.Store, Regions: []string{"emea", "amer"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Exports = jobs
+	})
+}
+
+func (s *service) ask(status int, who string, body any, header ...string) answer {
+	s.t.Helper()
+	return s.send(status, who, http.MethodPost, exportsRoute, exportsRoute, body, header...)
+}
+
+func november(more object) object {
+	body := object{"kind": "retention", "from": "2026-11-01T00:00:00Z", "to": "2026-12-01T00:00:00+01:00"}
+	for name, v := range more {
+		body[name] = v
+	}
+	return body
+}
+
+func TestExportsAreAskedFor(t *testing.T) {
+	s := withExports(t)
+	meeting := uuid.NewString()
+	a := s.ask(202, "auditor@contoso", november(object{"classes": []string{"copy", "thread", "copy"}, "meeting_id": strings.ToUpper(meeting), "formats": []string{"csv"}}))
+	job := read[object](t, a)
+	id := job["export_id"].(string)
+	if a.header.Get("Location") != "/v1/exports/"+id {
+		t.Errorf("location %s", a.header.Get("Location"))
+	}
+	want := object{
+		"export_id": id, "organization": "contoso", "kind": "retention", "region": nil, "from": "2026-11-01T00:00:00Z", "to": "2026-11-30T23:00:00Z",
+		"classes": []any{"copy", "thread"}, "meeting_id": meeting, "resource_id": nil, "formats": []any{"csv"}, "csv_bom": false, "reason": nil,
+		"state": "queued", "percent": 0.0, "rows": 0.0, "requested_by": job["requested_by"], "requested_at": job["requested_at"], "approval": nil,
+		"finished_at": nil, "expires_at": nil, "failure": nil, "files": []any{}, "regions": []any{
+			object{"region": "amer", "state": "waiting", "percent": 0.0, "rows": 0.0}, object{"region": "emea", "state": "waiting", "percent": 0.0, "rows": 0.0},
+		},
+	}
+	if diff := cmp.Diff(want, job); diff != "" {
+		t.Errorf("job (-want +got):\n%s", diff)
+	}
+	want["accesses"] = []any{}
+	if diff := cmp.Diff(want, read[object](t, s.send(200, "admin@contoso", http.MethodGet, exportRoute, "/v1/exports/"+id, nil))); diff != "" {
+		t.Errorf("read again (-want +got):\n%s", diff)
+	}
+	if all := read[object](t, s.ask(202, "admin@contoso", november(nil))); !cmp.Equal(all["formats"], []any{"csv", "parquet", "pdf"}) {
+		t.Errorf("formats %v", all["formats"])
+	}
+	one := read[object](t, s.ask(202, "admin@contoso", november(nil), "Idempotency-Key", "k"))
+	two := read[object](t, s.ask(202, "admin@contoso", november(nil), "Idempotency-Key", "k"))
+	if one["export_id"] != two["export_id"] {
+		t.Errorf("the same key made %v and %v", one["export_id"], two["export_id"])
+	}
+	if code, parameter := s.problem(s.ask(422, "admin@contoso", november(object{"csv_bom": true}), "Idempotency-Key", "k")); code != "idempotency_key_reused" || parameter != "Idempotency-Key" {
+		t.Errorf("another request under the key: %s %s", code, parameter)
+	}
+}
+
+func TestExportsThatCannotBeAskedFor(t *testing.T) {
+	s := withExports(t)
+	for field, body := range map[string]object{
+		"kind":        november(object{"kind": "everything"}),
+		"from":        {"kind": "retention", "to": "2026-11-01T00:00:00Z"},
+		"to":          november(object{"to": "2026-11-01T00:00:00Z"}),
+		"to ":         november(object{"to": "2028-12-01T00:00:00Z"}),
+		"to  ":        november(object{"to": "tomorrow"}),
+		"region":      november(object{"region": "apac"}),
+		"region ":     november(object{"kind": "notices", "region": "amer"}),
+		"classes[0]":  november(object{"classes": []string{"letters"}}),
+		"classes":     november(object{"kind": "changes", "classes": []string{"copy"}}),
+		"formats[1]":  november(object{"formats": []string{"csv", "docx"}}),
+		"meeting_id":  november(object{"meeting_id": "4711"}),
+		"resource_id": november(object{"kind": "changes", "resource_id": uuid.NewString()}),
+		"csv_bom":     november(object{"csv_bom": true, "formats": []string{}}),
+		"reason":      november(object{"kind": "held_content"}),
+		"reason ":     november(object{"reason": "a\u202eb"}),
+		"state":       november(object{"state": "done"}),
+	} {
+		got := read[object](t, s.ask(422, "auditor@contoso", body))
+		if got["code"] != "invalid_field" || got["field"] != strings.TrimSpace(field) {
+			t.Errorf("%v: %v %v, want the field %s", body, got["code"], got["field"], field)
+		}
+	}
+}
+
+func TestExportsAreTheOrganizationsOwn(t *testing.T) {
+	s := withExports(t)
+	id := read[object](t, s.ask(202, "auditor@contoso", november(nil)))["export_id"].(string)
+	path := "/v1/exports/" + id
+	for _, test := range []struct {
+		status       int
+		who          string
+		method, path string
+		code         string
+	}{
+		{404, "auditor@fabrikam", "GET", path, "export_not_found"},
+		{404, "admin@fabrikam", "POST", path + "/cancel", "export_not_found"},
+		{404, "admin@fabrikam", "POST", path + "/resume", "export_not_found"},
+		{404, "admin@fabrikam", "GET", path + "/files/emea.bundle.zip", "export_not_found"},
+		{403, "admin@fabrikam", "GET", path + "?org=contoso", "other_organization"},
+		{403, "support@contoso", "GET", path, "forbidden"},
+		{403, "policy_author@contoso", "GET", path, "forbidden"},
+		{403, "org_user@contoso", "GET", exportsRoute, "forbidden"},
+		{403, "operator", "GET", exportsRoute, "forbidden"},
+		{401, "guest", "GET", exportsRoute, "token_issuer_unknown"},
+		{401, "", "GET", path, "token_missing"},
+		{404, "auditor@contoso", "GET", "/v1/exports/" + uuid.NewString(), "export_not_found"},
+		{409, "auditor@contoso", "POST", path + "/resume", "export_state"},
+		{409, "auditor@contoso", "GET", path + "/files/emea.bundle.zip", "export_state"},
+		{400, "auditor@contoso", "GET", path + "/files/..%2f..%2fx", "invalid_parameter"},
+		{400, "auditor@contoso", "GET", path + "/files/emea.%00", "invalid_parameter"},
+	} {
+		if code := codeOf(t, s.send(test.status, test.who, test.method, "", test.path, nil)); code != test.code {
+			t.Errorf("%s %s as %q: %s, want %s", test.method, test.path, test.who, code, test.code)
+		}
+	}
+	if list := read[object](t, s.send(200, "admin@fabrikam", http.MethodGet, exportsRoute, exportsRoute, nil)); len(list["exports"].([]any)) != 0 {
+		t.Errorf("another organisation lists %v", list)
+	}
+	if got := read[object](t, s.send(200, "admin@contoso", http.MethodPost, exportRoute+"/cancel", path+"/cancel", nil)); got["state"] != "cancelled" {
+		t.Errorf("cancelled: %v", got)
+	}
+	if code := codeOf(t, s.send(409, "admin@contoso", http.MethodPost, exportRoute+"/cancel", path+"/cancel", nil)); code != "export_state" {
+		t.Errorf("cancelled again: %s", code)
+	}
+	if got := read[object](t, s.send(200, "admin@contoso", http.MethodPost, exportRoute+"/resume", path+"/resume", nil)); got["state"] != "queued" {
+		t.Errorf("resumed: %v", got)
+	}
+}
+
+func TestHeldContentIsApprovedByAnother(t *testing.T) {
+	s := withExports(t)
+	asked := read[object](t, s.ask(202, "auditor:ada@contoso", november(object{"kind": "held_content", "reason": "case 4711"})))
+	if asked["state"] != "awaiting_approval" {
+		t.Errorf("asked: %v", asked)
+	}
+	path := "/v1/exports/" + asked["export_id"].(string) + "/approve"
+	approve := func(status int, who string, body any) object {
+		return read[object](t, s.send(status, who, http.MethodPost, exportRoute+"/approve", path, body))
+	}
+	if got := approve(403, "admin:ada@contoso", object{"reason": "mine"}); got["code"] != "same_person" {
+		t.Errorf("the same person in another role: %v", got)
+	}
+	for _, body := range []object{{}, {"reason": ""}, {"reason": "a\nb"}} {
+		if got := approve(422, "admin:bob@contoso", body); got["code"] != "invalid_field" || got["field"] != "reason" {
+			t.Errorf("%v: %v", body, got)
+		}
+	}
+	if got := approve(404, "admin:eve@fabrikam", object{"reason": "x"}); got["code"] != "export_not_found" {
+		t.Errorf("another organisation: %v", got)
+	}
+	got := approve(200, "admin:bob@contoso", object{"reason": "seen the order"})
+	approval, _ := got["approval"].(object)
+	if got["state"] != "queued" || approval["reason"] != "seen the order" || approval["by"] == asked["requested_by"] {
+		t.Errorf("approved: %v", got)
+	}
+	if got := approve(409, "admin:carl@contoso", object{"reason": "x"}); got["code"] != "export_state" {
+		t.Errorf("approved again: %v", got)
+	}
+}
+
+func TestExportsInPages(t *testing.T) {
+	s := withExports(t)
+	var want []string
+	for range 5 {
+		want = append([]string{read[object](t, s.ask(202, "auditor@contoso", november(nil)))["export_id"].(string)}, want...)
+	}
+	var got []string
+	query := "page_size=2"
+	for range 4 {
+		page := read[struct {
+			Exports []struct {
+				ID string `json:"export_id"`
+			}
+			Next *string `json:"next_page_token"`
+		}](t, s.send(200, "auditor@contoso", http.MethodGet, exportsRoute, exportsRoute+"?"+query, nil))
+		for _, e := range page.Exports {
+			got = append(got, e.ID)
+		}
+		if page.Next == nil {
+			break
+		}
+		query = "page_size=2&page_token=" + *page.Next
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("newest first, each once (-want +got):\n%s", diff)
+	}
+	if list := read[object](t, s.send(200, "auditor@contoso", http.MethodGet, exportsRoute, exportsRoute+"?state=done", nil)); len(list["exports"].([]any)) != 0 {
+		t.Errorf("those that are done: %v", list)
+	}
+}
+
+func TestWithoutExports(t *testing.T) {
+	s := start(t, nil)
+	if code := codeOf(t, s.ask(503, "auditor@contoso", november(nil))); code != "exports_unavailable" {
+		t.Errorf("%s", code)
+	}
+}
