@@ -18,6 +18,7 @@ type decoded struct {
 	size     int
 	events   []*eventpb.Event
 	refusals []refusal
+	opened   opened
 }
 
 // batch is a contiguous range of offsets on its way into the store.
@@ -167,6 +168,9 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 	if err != nil {
 		return err
 	}
+	if err := a.open(ctx); err != nil {
+		return err
+	}
 	a.build(b)
 	a.next = b.pending.last + 1
 	clear(a.current) // the events belong to the batch now
@@ -185,6 +189,7 @@ func (a *assembler) build(b *batch) {
 	b.finish = store.Finish{Topic: a.topic, Partition: a.partition, First: b.pending.first, Last: b.pending.last}
 	b.rows.Samples.Grow(a.samples)
 	var raised batchMarks
+	kept := keptBatch{chat: chatBatch{region: a.cfg.Region, home: !a.further}}
 	for _, d := range a.current {
 		for _, r := range d.refusals {
 			b.finish.DeadLetters = append(b.finish.DeadLetters, store.DeadLetter{
@@ -201,9 +206,13 @@ func (a *assembler) build(b *batch) {
 				continue
 			}
 			raised.raise(source, before, e.Sequence)
-			rows.add(e)
+			if !a.further {
+				rows.add(e)
+			}
+			kept.add(e, d.offset, d.opened, b.rows)
 		}
 	}
+	kept.chat.rows(b.rows, &kept.counter)
 	b.finish.Marks = raised.marks
 	b.finish.Hours = b.rows.Samples.Hours()
 }

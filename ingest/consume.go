@@ -9,6 +9,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/anteroom/anteroom/internal/kafka"
 )
@@ -16,14 +17,23 @@ import (
 // drainTime is how long a stop may take to store what was fetched. What is not stored by then stays in Kafka.
 const drainTime = 4 * time.Second
 
-// feed are topics of one cluster that are read as one group with one decoder.
+// sessionTimeout is how long after its death a member of a group is missed; its partitions wait until then.
+const sessionTimeout = 10 * time.Second
+
+// feed are topics of one cluster that are read as one group, to be stored or to be copied to another region.
 type feed struct {
 	name           string
 	client         *kafka.Client
 	group          string
 	topics         []string
-	decode         decoder
 	sessionTimeout time.Duration
+	// check is what trouble with Kafka is told by.
+	check string
+	// budget bounds the bytes of records that are held.
+	budget *semaphore.Weighted
+	// decode makes events of a record that is to be stored; nil where copies is set.
+	decode decoder
+	copies *copier
 }
 
 // runFeed is a member of the feed's group until the context ends.
@@ -63,7 +73,7 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 			s.troubled(ctx, f, wait, err)
 			continue // kafka-go has waited
 		}
-		s.health.set(checkKafka, f.name, "join group", nil)
+		s.health.set(f.check, f.name, "join group", nil)
 		wait.reset()
 		// All partitions in one function: the generation ends when a function returns, and a partition that has drained must not
 		// take the generation from those that have not.
@@ -77,7 +87,7 @@ func (s *Service) generations(ctx context.Context, f *feed, group *kafkago.Consu
 }
 
 func (s *Service) troubled(ctx context.Context, f *feed, wait *backoff, err error) {
-	s.health.set(checkKafka, f.name, "join group", err)
+	s.health.set(f.check, f.name, "join group", err)
 	s.metrics.retries.WithLabelValues("join group").Inc()
 	s.deps.Log.Log(ctx, wait.level(), "group is not joined, trying again until it works", "feed", f.name, "group", f.group, "error", err)
 }
@@ -94,7 +104,11 @@ func (s *Service) runGeneration(stop, ended context.Context, f *feed, g *kafkago
 		for _, a := range assignments {
 			w := s.newWorker(f, g, topic, int32(a.ID)) //nolint:gosec // partitions are few
 			group.Go(func() error {
-				w.run(stop, alive)
+				if f.copies != nil {
+					w.copy(stop, alive)
+				} else {
+					w.run(stop, alive)
+				}
 				return nil
 			})
 		}
@@ -110,7 +124,7 @@ func (s *Service) runGeneration(stop, ended context.Context, f *feed, g *kafkago
 
 func (s *Service) newWorker(f *feed, g *kafkago.Generation, topic string, partition int32) *worker {
 	return &worker{
-		Service: s, feed: f, topic: topic, partition: partition, memory: &share{budget: s.budget},
+		Service: s, feed: f, topic: topic, partition: partition, memory: &share{budget: f.budget},
 		log: s.deps.Log.With(slog.String("topic", topic), slog.Int("partition", int(partition))),
 		committer: committer{
 			client: f.client, group: f.group, generation: int(g.ID), member: g.MemberID, topic: topic, partition: int(partition),

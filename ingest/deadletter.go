@@ -44,7 +44,7 @@ func (w *worker) sendDeadLetters(ctx context.Context, letters []store.DeadLetter
 			},
 		})
 	}
-	return w.retry(ctx, checkKafka, "send dead letters", func() error {
+	return w.retry(ctx, w.feed.check, "send dead letters", func() error {
 		_, err := w.letters.Write(ctx, records...)
 		return err
 	})

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/ingest/acs"
@@ -27,8 +29,65 @@ func ownDecoder(region string) decoder {
 		if e.Region != region {
 			return nil, []refusal{{-1, "the event belongs to another region"}}
 		}
+		if reason := wrongChat(e); reason != "" {
+			return nil, []refusal{{-1, reason}}
+		}
 		return []*eventpb.Event{e}, nil
 	}
+}
+
+// copiesDecoder takes what copiers of other regions write: chat acts with one copy, the region's.
+func copiesDecoder(region string) decoder {
+	return func(value []byte) ([]*eventpb.Event, []refusal) {
+		e, err := event.Decode(value)
+		if err != nil {
+			return nil, []refusal{{-1, err.Error()}}
+		}
+		chat := e.GetChat()
+		switch {
+		case chat == nil || e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA || e.Region == region:
+			return nil, []refusal{{-1, "the event is no copy of another region's chat"}}
+		case len(chat.GetCopies()) != 1 || chat.GetCopies()[0].GetRegion() != region || len(chat.GetSealedText()) > 0:
+			return nil, []refusal{{-1, "the copy belongs to another region"}}
+		}
+		if reason := wrongChat(e); reason != "" {
+			return nil, []refusal{{-1, reason}}
+		}
+		return []*eventpb.Event{e}, nil
+	}
+}
+
+// wrongChat tells why a chat act of own media can't be stored; "" if it can.
+func wrongChat(e *eventpb.Event) string {
+	c := e.GetChat()
+	if c == nil || e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA {
+		return ""
+	}
+	switch {
+	case c.GetAct() < eventpb.Chat_ACT_SENT || c.GetAct() > eventpb.Chat_ACT_DELETED:
+		return "invalid event: chat.act is none of own media"
+	case toUUID(c.GetMessageId()) == uuid.Nil:
+		return "invalid event: chat.message_id must have 16 bytes"
+	case toUUID(c.GetParticipantId()) == uuid.Nil:
+		return "invalid event: chat.participant_id must have 16 bytes"
+	case parseUUID(c.GetMeetingId()) == uuid.Nil:
+		return "invalid event: chat.meeting_id must be a UUID"
+	case c.GetSentAtUs() == 0:
+		return "invalid event: chat.sent_at_us is missing"
+	}
+	seen := map[string]bool{}
+	for _, one := range c.GetCopies() {
+		if seen[one.GetRegion()] {
+			return "invalid event: chat.copies has a region twice"
+		}
+		seen[one.GetRegion()] = true
+		for _, h := range one.GetHolders() {
+			if parseUUID(h.GetResourceId()) == uuid.Nil {
+				return "invalid event: chat.copies.holders.resource_id must be a UUID"
+			}
+		}
+	}
+	return ""
 }
 
 func acsDecoder(org, region string, pseudonyms label.Pseudonyms) decoder {

@@ -44,7 +44,7 @@ func (f *fetcher) run(ctx context.Context, offset int64, out chan<- chunk) {
 		if ctx.Err() != nil || err == nil {
 			continue
 		}
-		f.trouble(checkKafka, "fetch", err)
+		f.trouble(f.feed.check, "fetch", err)
 		f.metrics.retries.WithLabelValues("fetch").Inc()
 		f.log.Log(ctx, wait.level(), "fetch failed, trying again until it works", "error", err)
 		wait.sleep(ctx)
@@ -78,7 +78,7 @@ func (f *fetcher) session(ctx context.Context, offset int64, out chan<- chunk) (
 		default:
 			return offset, fmt.Errorf("fetch: %w", err)
 		}
-		f.trouble(checkKafka, "fetch", nil)
+		f.trouble(f.feed.check, "fetch", nil)
 		if _, err := conn.Seek(offset, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
 			return offset, fmt.Errorf("fetch: %w", err)
 		}

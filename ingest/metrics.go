@@ -12,8 +12,11 @@ type metrics struct {
 	gaps        *prometheus.CounterVec
 	replays     *prometheus.CounterVec
 	restored    *prometheus.CounterVec
+	lost        *prometheus.CounterVec
 	retries     *prometheus.CounterVec
+	copied      *prometheus.CounterVec
 	lag         *prometheus.GaugeVec
+	copyLag     *prometheus.GaugeVec
 	insert      *prometheus.HistogramVec
 }
 
@@ -32,7 +35,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		gaps:        counter("lost_offsets_total", "Offsets that the broker had dropped before they were ingested.", "topic"),
 		replays:     counter("replayed_batches_total", "Pending batches replayed after an assignment.", "topic"),
 		restored:    counter("restored_rows_total", "Rows that a repeated insert claimed to have but did not, inserted again.", "topic"),
+		lost:        counter("lost_texts_total", "Chat records whose key is destroyed: what was sealed to it can't be opened any more.", "topic"),
 		retries:     counter("retries_total", "Attempts that failed and were tried again.", "operation"),
+		copied:      counter("copies_total", "Chat acts handed to a further region.", "to"),
+		copyLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "anteroom", Subsystem: "ingest", Name: "copy_lag_records", Help: "Records of the home region's chat that the copier to a further region has not passed yet.",
+		}, []string{"to", "partition"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "anteroom", Subsystem: "ingest", Name: "lag_records", Help: "Records in the broker that are not stored yet.",
 		}, []string{"topic", "partition"}),
@@ -41,6 +49,6 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
 		}, []string{"topic"}),
 	}
-	r.MustRegister(m.lag, m.insert)
+	r.MustRegister(m.lag, m.copyLag, m.insert)
 	return m
 }

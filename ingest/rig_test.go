@@ -102,7 +102,13 @@ func (r *rig) start(t *testing.T) (stop func()) {
 // startService is start that also gives the service.
 func (r *rig) startService(t *testing.T) (*ingest.Service, func()) {
 	t.Helper()
-	service, err := ingest.New(r.cfg, r.deps)
+	return r.run(t, ingest.New)
+}
+
+// run runs a service until the returned function is called, which waits for its end.
+func (r *rig) run(t *testing.T, open func(ingest.Config, ingest.Deps) (*ingest.Service, error)) (*ingest.Service, func()) {
+	t.Helper()
+	service, err := open(r.cfg, r.deps)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,9 +21,14 @@ import (
 
 // Deps are what the service works with. It closes none of them.
 type Deps struct {
-	Kafka   *kafka.Client
-	Store   *store.Store
-	Keys    *label.Keyring
+	Kafka *kafka.Client
+	Store *store.Store
+	// Keys make pseudonyms of foreign participants. Not needed for a further region: it has none.
+	Keys *label.Keyring
+	// Regions are the Kafka clients of further regions, by name, which get copies of the home region's chat.
+	Regions map[string]*kafka.Client
+	// Chat opens what is sealed for the region. Without it ingest waits at the first such record.
+	Chat    Opener
 	Metrics prometheus.Registerer
 	Log     *slog.Logger
 }
@@ -41,12 +48,64 @@ type Service struct {
 	// content are the sequences of sources that name content, over all partitions.
 	content *contentMarks
 	spares  spares
+	// further: the region holds copies of chat and nothing else.
+	further bool
 }
 
-// New checks the configuration and starts nothing.
+// New makes the service of the home region. It checks the configuration and starts nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
+	s, err := newService(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	s.feeds = append(s.feeds, &feed{
+		name:   "anteroom",
+		client: deps.Kafka,
+		group:  cfg.Group,
+		topics: []string{event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content)},
+		decode: ownDecoder(cfg.Region), sessionTimeout: sessionTimeout, check: checkKafka, budget: s.budget,
+	})
+	for _, region := range slices.Sorted(maps.Keys(deps.Regions)) {
+		s.feeds = append(s.feeds, s.copierFeed(region, deps.Regions[region]))
+		s.health.watch(checkCopies(region), true)
+	}
+	for _, source := range cfg.Sources {
+		f, err := s.sourceFeed(source)
+		if err != nil {
+			return nil, fmt.Errorf("ingest: source %s: %w", source.Name, err)
+		}
+		s.feeds = append(s.feeds, f)
+	}
+	s.expectGroups()
+	return s, nil
+}
+
+// NewFurther makes the service of a further region: it ingests the copies of chat that are for guests of the region's resources. Of cfg it heeds what
+// says how; its region and sources are the home region's. Kafka, Store and Chat are the further region's.
+func NewFurther(cfg Config, region string, deps Deps) (*Service, error) {
+	cfg.Region, cfg.Sources = region, nil
+	s, err := newService(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	s.further = true
+	s.feeds = []*feed{{
+		name: "copies", client: deps.Kafka, group: cfg.copiesGroup(region), topics: []string{event.CopiesTopic(region)},
+		decode: copiesDecoder(region), sessionTimeout: sessionTimeout, check: checkKafka, budget: s.budget,
+	}}
+	s.expectGroups()
+	return s, nil
+}
+
+// copiesGroup is the consumer group of a further region's copies. Regions may share a broker, and the members of a group must read the same topics.
+func (c Config) copiesGroup(region string) string { return c.Group + "-copies-" + region }
+
+func newService(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	if deps.Chat == nil {
+		deps.Chat = noKeys{}
 	}
 	s := &Service{
 		cfg:     cfg,
@@ -58,26 +117,14 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		content: newContentMarks(),
 	}
 	s.metrics = newMetrics(deps.Metrics)
-	s.feeds = append(s.feeds, &feed{
-		name:   "anteroom",
-		client: deps.Kafka,
-		group:  cfg.Group,
-		topics: []string{event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content)},
-		decode: ownDecoder(cfg.Region),
-		// A node that died is missed after this long; its partitions wait until then.
-		sessionTimeout: 10 * time.Second,
-	})
-	for _, source := range cfg.Sources {
-		f, err := s.sourceFeed(source)
-		if err != nil {
-			return nil, fmt.Errorf("ingest: source %s: %w", source.Name, err)
-		}
-		s.feeds = append(s.feeds, f)
-	}
-	for _, f := range s.feeds {
-		s.health.set(checkKafka, f.name, "join group", errNotJoined)
-	}
 	return s, nil
+}
+
+// expectGroups has the checks miss the feeds that have not joined their groups yet.
+func (s *Service) expectGroups() {
+	for _, f := range s.feeds {
+		s.health.set(f.check, f.name, "join group", errNotJoined)
+	}
 }
 
 // errNotJoined is what a feed waits for at first.
@@ -109,17 +156,8 @@ func (s *Service) sourceFeed(source SourceConfig) (*feed, error) {
 		topics:         source.Topics,
 		decode:         acsDecoder(source.Org, s.cfg.Region, pseudonyms),
 		sessionTimeout: 30 * time.Second, // the least that Event Hubs takes
+		check:          checkKafka, budget: s.budget,
 	}, nil
-}
-
-// EnsureTopics creates the region's topics that are missing.
-func EnsureTopics(ctx context.Context, client *kafka.Client, cfg Config) error {
-	topic := func(name string) kafka.Topic {
-		return kafka.Topic{Name: name, Partitions: cfg.Partitions, Replication: cfg.Replication, Retention: cfg.Retention}
-	}
-	letters := topic(event.DeadLetterTopic(cfg.Region))
-	letters.Partitions = 1
-	return client.EnsureTopics(ctx, topic(event.Topic(cfg.Region, event.Lossy)), topic(event.Topic(cfg.Region, event.Durable)), topic(event.Topic(cfg.Region, event.Content)), letters)
 }
 
 // Run ingests until the context ends; then it stores and commits what was fetched, and returns. Trouble with Kafka or ClickHouse
@@ -133,7 +171,13 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, c := range s.clients {
 		c.Close()
 	}
-	return errors.Join(err, s.letters.Close())
+	errs := []error{err, s.letters.Close()}
+	for _, f := range s.feeds {
+		if f.copies != nil {
+			errs = append(errs, f.copies.producer.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Checks tells what ingest is waiting for.

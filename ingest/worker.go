@@ -67,7 +67,12 @@ func (w *worker) run(stop, alive context.Context) {
 }
 
 // name is the partition's in logs and checks.
-func (w *worker) name() string { return fmt.Sprintf("%s/%d", w.topic, w.partition) }
+func (w *worker) name() string {
+	if w.feed.copies != nil { // the home region's own ingest has the same partition
+		return fmt.Sprintf("%s/%d for %s", w.topic, w.partition, w.feed.copies.region)
+	}
+	return fmt.Sprintf("%s/%d", w.topic, w.partition)
+}
 
 // trouble notes what an operation waits for, and that it no longer does.
 func (w *worker) trouble(check, operation string, err error) {
@@ -83,7 +88,7 @@ func (w *worker) resume(stop, alive context.Context) (int64, error) {
 	defer cancel()
 	defer context.AfterFunc(stop, cancel)()
 	var next int64
-	err := w.retry(ctx, checkKafka, "read committed offset", func() (err error) {
+	err := w.retry(ctx, w.feed.check, "read committed offset", func() (err error) {
 		next, w.replaying, err = w.committer.committed(ctx)
 		return err
 	})

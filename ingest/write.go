@@ -60,7 +60,7 @@ func (w *worker) write(ctx context.Context, batches <-chan *batch) error {
 }
 
 func (w *worker) commit(ctx context.Context, next int64, p *pending) error {
-	return w.retry(ctx, checkKafka, "commit offset", func() error {
+	return w.retry(ctx, w.feed.check, "commit offset", func() error {
 		// The partition may just have been lost while the batch was stored: then this tells, or still succeeds.
 		outlasting, end := outlast(ctx)
 		defer end()

@@ -8,7 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// Batch is what ingest stores of one contiguous range of offsets of one topic and partition: rows of the base tables. It is
+// Batch is what ingest stores of one contiguous range of offsets of one topic and partition: rows of the base tables and of what is kept. It is
 // reused: Reset keeps the memory. Not safe for concurrent use.
 type Batch struct {
 	Calls        CallRows
@@ -16,8 +16,16 @@ type Batch struct {
 	Streams      StreamRows
 	Samples      SampleRows
 	Timeline     TimelineRows
+	Decisions    DecisionRows
+	Kept         KeptRows
+	Texts        TextRows
 
-	tables [5]*Rows
+	Heads       []Head
+	Retractions []Retraction
+	Attendance  []Attendance
+
+	// tables in the order in which they are inserted: a text never without the thing that it is the text of.
+	tables [8]*Rows
 }
 
 // NewBatch makes an empty batch. Call Reset before adding rows.
@@ -28,7 +36,12 @@ func NewBatch() *Batch {
 	b.Streams.setUp()
 	b.Samples.setUp()
 	b.Timeline.setUp()
-	b.tables = [...]*Rows{&b.Calls.Rows, &b.Participants.Rows, &b.Streams.Rows, &b.Samples.Rows, &b.Timeline.Rows}
+	b.Decisions.setUp()
+	b.Kept.setUp()
+	b.Texts.setUp()
+	b.tables = [...]*Rows{
+		&b.Calls.Rows, &b.Participants.Rows, &b.Streams.Rows, &b.Samples.Rows, &b.Timeline.Rows, &b.Kept.Rows, &b.Decisions.Rows, &b.Texts.Rows,
+	}
 	return b
 }
 
@@ -37,6 +50,7 @@ func (b *Batch) Reset(topic string, partition int32) {
 	for _, t := range b.tables {
 		t.reset(topic, partition)
 	}
+	b.Heads, b.Retractions, b.Attendance = nil, nil, nil
 }
 
 // Len is the number of rows of all tables.
@@ -63,7 +77,12 @@ func (b *Batch) Count() map[string]int {
 // same token is stored once within the tables' deduplication window. When it fails, or its context ends, it is unknown which
 // tables have their rows: insert again under the same token, then look with Missing, since a token alone can lose rows (the
 // engine writes its deduplication log before it renames the part, and forgets nothing of it when it dies in between).
+//
+// Heads, retractions and attendance go first and need no token.
 func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
+	if err := s.saveFacts(ctx, b); err != nil {
+		return err
+	}
 	for _, t := range b.tables {
 		if t.Len() == 0 {
 			continue

@@ -33,15 +33,17 @@ type MessageAt struct {
 }
 
 // readable is a query for the newest texts of the things for which where holds and that may be read at the moment now: those that have no reason to be
-// gone, so the newest copy of a guest alone.
+// gone, so the newest copy of a guest alone. An edit whose text is lost has replaced the text before all the same: then there is none to read.
 func readable(where string) string {
 	return `SELECT things.call_id AS call_id, things.item_id AS item_id, m.author_id AS author_id, things.sent_at AS sent_at, m.newest AS revised_at, m.text AS text
 		FROM (SELECT * FROM (` + thingsSQL(distributed, where) + `) WHERE state = 'stored' AND revision_of = ` + noUUID + `) AS things
 		INNER JOIN (
-			SELECT class, org, call_id, message_id, argMax(author_id, revised_at) AS author_id, max(revised_at) AS newest, argMax(text, revised_at) AS text
+			SELECT class, org, call_id, message_id, argMax(author_id, revised_at) AS author_id, max(revised_at) AS newest,
+				argMax(text, (revised_at, notEmpty(text))) AS text
 			FROM texts WHERE (org, meeting_id) IN (SELECT org, meeting_id FROM retained WHERE ` + where + `)
 			GROUP BY class, org, call_id, message_id
-		) AS m ON toString(m.class) = toString(things.class) AND m.org = things.org AND m.call_id = things.call_id AND m.message_id = things.item_id`
+		) AS m ON toString(m.class) = toString(things.class) AND m.org = things.org AND m.call_id = things.call_id AND m.message_id = things.item_id
+		WHERE notEmpty(m.text)`
 }
 
 func (m *Message) scan(rows driver.Rows) error {

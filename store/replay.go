@@ -55,7 +55,7 @@ func (s *Store) storedOrigins(ctx context.Context, t *Rows, first, last int64) (
 	}
 	stored := make(map[Origin]bool, t.Len())
 	err := s.scan(ctx, "look for stored rows of "+t.table, `SELECT _offset, _index FROM `+t.table+`
-		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND observed_at BETWEEN ? AND ?`,
+		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND `+t.times.name+` BETWEEN ? AND ?`,
 		func(rows driver.Rows) error {
 			var o Origin
 			err := rows.Scan(&o.Offset, &o.Index)

@@ -25,7 +25,8 @@ type Rows struct {
 	parts   vec[int32]
 	offsets vec[int64]
 	indexes vec[uint32]
-	times   *vec[time.Time]
+	// times is the column that the table is partitioned by.
+	times *vec[time.Time]
 }
 
 // Len is the number of rows.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"net/http"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -37,6 +39,11 @@ func (r *rig) chatRecords(t *testing.T, call string) (acts []*eventpb.Event, raw
 	slices.SortFunc(acts, func(a, b *eventpb.Event) int { return int(a.ObservedAtUs - b.ObservedAtUs) })
 	return acts, raw
 }
+
+// unknownProgress is of somebody who doesn't know: keys are kept.
+type unknownProgress struct{}
+
+func (unknownProgress) Ingested(context.Context, time.Time) (bool, error) { return false, nil }
 
 // openerOf opens what is sealed for a region with the keys of a data folder.
 func openerOf(t *testing.T, data, region string) func(e *eventpb.Event, keyID string, sealed []byte) (string, error) {

@@ -30,14 +30,6 @@ func (s *service) startKeepers() error {
 	})
 }
 
-// progressOf tells how far a region's sealed text is ingested.
-func (s *service) progressOf(*regionRuntime) sealing.Progress { return unknownProgress{} }
-
-// unknownProgress is of somebody who doesn't know: keys are kept.
-type unknownProgress struct{}
-
-func (unknownProgress) Ingested(context.Context, time.Time) (bool, error) { return false, nil }
-
 // startRing follows what keys there are for those who seal. The home region's is needed by every message; a further region's only where it has guests.
 func (s *service) startRing() error {
 	var err error

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -112,66 +110,4 @@ func (s *service) connect(regions []string) error {
 	}
 	s.keys, err = label.NewKeyring(master)
 	return err
-}
-
-func (s *service) startIngest() error {
-	if !s.home.works {
-		return nil
-	}
-	if s.keys == nil {
-		return fmt.Errorf("%w: labelling.key_file: the role ingest needs the labelling key, the same on all nodes; make one with: openssl rand -base64 32", errConfig)
-	}
-	deps := ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log.With("room", "ingest")}
-	worker, err := ingest.New(s.cfg.Ingest, deps)
-	if err != nil {
-		return err
-	}
-	rollups, err := store.NewRollups(s.store, s.cfg.Rollups, time.Now, s.log.With("room", "store"), s.metrics)
-	if err != nil {
-		return err
-	}
-	topics := make(chan struct{})
-	s.app.Go("roll-ups", rollups.Run)
-	s.app.Go("ingest", func(ctx context.Context) error {
-		if err := s.ensureTopics(ctx); err != nil {
-			return err
-		}
-		close(topics)
-		return worker.Run(ctx)
-	})
-	s.app.OnCheck("Kafka topics", func(context.Context) error {
-		select {
-		case <-topics:
-			return nil
-		default:
-			return errors.New("the topics have not been created yet")
-		}
-	})
-	for i, check := range worker.Checks() {
-		s.app.OnCheck(check.Name, func(context.Context) error {
-			if now := worker.Checks()[i]; !now.OK { // always the same checks in the same order
-				return errors.New(now.Reason)
-			}
-			return nil
-		})
-	}
-	return nil
-}
-
-// ensureTopics creates the missing topics, waiting for Kafka for as long as it takes.
-func (s *service) ensureTopics(ctx context.Context) error {
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := ingest.EnsureTopics(ctx, s.kafka, s.cfg.Ingest)
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() == nil {
-			s.log.WarnContext(ctx, "Kafka does not create the topics yet", "error", err, "next_try_in", wait)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

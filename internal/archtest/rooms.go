@@ -42,7 +42,7 @@ func rooms() []Room {
 
 		{
 			Path: "ingest",
-			May:  with("quality", "store", "internal/kafka", "ingest/label", "ingest/decode", "ingest/acs", "ingest/rtcstats", "ingest/webrtcstats", "ingest/webrtcinternals"),
+			May:  with("quality", "store", "sealing", "internal/kafka", "ingest/label", "ingest/decode", "ingest/acs", "ingest/rtcstats", "ingest/webrtcstats", "ingest/webrtcinternals"),
 			Why:  "data flows one way, from Kafka to ClickHouse: ingest knows no reader and no author",
 		},
 		{Path: "ingest/label", May: contract, Why: "labelling is a pure function of a record and of keys"},

@@ -609,6 +609,34 @@ CREATE TABLE IF NOT EXISTS decision_marks (
 ORDER BY id
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+-- 00053_decisions.sql
+CREATE TABLE IF NOT EXISTS decisions_local (
+    org             LowCardinality(String),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    decision_id     UUID CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    action          LowCardinality(String),
+    effect          LowCardinality(String),
+    reasons         Array(LowCardinality(String)),
+    revision        LowCardinality(String),
+    input           String CODEC(ZSTD(3)),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    sent_at         DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    _topic          LowCardinality(String),
+    _partition      Int32 CODEC(T64, ZSTD(1)),
+    _offset         Int64 CODEC(Delta, ZSTD(1)),
+    _index          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX offset_range _offset TYPE minmax GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/decisions', '{replica}')
+PARTITION BY toDate(sent_at)
+ORDER BY (org, meeting_id, call_id, at, decision_id)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+
+-- 00054_decisions_distributed.sql
+CREATE TABLE IF NOT EXISTS decisions AS decisions_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'decisions_local', cityHash64(org, call_id));
+
 -- 00060_stored_things.sql
 CREATE TABLE IF NOT EXISTS stored_things_local (
     copy_id         FixedString(32),

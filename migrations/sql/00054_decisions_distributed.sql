@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "decisions" "cityHash64(org, call_id)"}};
