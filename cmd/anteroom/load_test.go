@@ -100,24 +100,36 @@ func TestLoad_BadInput(t *testing.T) {
 	}
 }
 
-// limitsEnv says how many join the meeting of TestLimits_HoldWithOneSpeaker; 1000 is a full meeting. A third of them are guests.
+// limitsEnv says how many users join the meeting of TestLimits_HoldWithOneSpeaker; 1000 is a full meeting. A call with guests has 350 for each 1000.
 const limitsEnv = "ANTEROOM_TEST_LIMITS"
 
-// TestLimits_HoldWithOneSpeaker fills a meeting, with guests as far as they are let in, has one of them speak, and looks that everybody hears.
+// TestLimits_HoldWithOneSpeaker fills a meeting with users, then a call of which a third are guests as far as guests may come (M10), has one
+// speak, and looks that everybody hears.
 func TestLimits_HoldWithOneSpeaker(t *testing.T) {
-	members := 60
+	users := 60
 	if text := os.Getenv(limitsEnv); text != "" {
 		var err error
-		if members, err = strconv.Atoi(text); err != nil {
+		if users, err = strconv.Atoi(text); err != nil {
 			t.Fatalf("%s: %v", limitsEnv, err)
 		}
 	}
-	m := newHouse(t, usualRig.get(t), nil).meeting(fields{"lobby_bypass": "everyone"})
-	got := m.load(t, "--publishers", "1", "--subscribers", fmt.Sprint(members-1), "--video-bitrate", "0", "--duration", "10s",
-		"--ramp", (time.Duration(members) * 50 * time.Millisecond).String(), "--join-timeout", "2m")
-	t.Logf("%d members:\n%s", members, got)
-	if got.Joined != members || got.Streams != members-1 || got.Disconnected != 0 {
-		t.Errorf("%d joined, %d hear, %d were cut; refused %v", got.Joined, got.Streams, got.Disconnected, got.Refused)
+	h := newHouse(t, usualRig.get(t), nil)
+	for _, c := range []struct {
+		name            string
+		members, guests int
+	}{
+		{"users", users, 0},
+		{"with guests", users * 350 / 1000, users * 350 / 3000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := h.meeting(fields{"lobby_bypass": "everyone"}).load(t, "--publishers", "1", "--subscribers", fmt.Sprint(c.members-1),
+				"--guests", fmt.Sprint(c.guests), "--video-bitrate", "0", "--duration", "10s",
+				"--ramp", (time.Duration(c.members) * 50 * time.Millisecond).String(), "--join-timeout", "2m")
+			t.Logf("%d members, %d of them guests:\n%s", c.members, c.guests, got)
+			if got.Joined != c.members || got.Streams != c.members-1 || got.Disconnected != 0 {
+				t.Errorf("%d joined, %d hear, %d were cut; refused %v", got.Joined, got.Streams, got.Disconnected, got.Refused)
+			}
+		})
 	}
 }
 
