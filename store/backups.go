@@ -44,9 +44,7 @@ func (b *Backup) scan(scan func(...any) error) error {
 
 // PutBackup tells of a backup, or how far it came.
 func (s *Store) PutBackup(ctx context.Context, b Backup) error {
-	set := s.controlSettings("")
-	set["insert_deduplicate"] = 0 // telling it twice does no harm
-	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(set)), "INSERT INTO backups (name, started_at, step, expires_at, manifest)")
+	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(repeated(s.controlSettings("")))), "INSERT INTO backups (name, started_at, step, expires_at, manifest)")
 	if err != nil {
 		return wrap("put backup", err)
 	}

@@ -127,8 +127,7 @@ func (s *Store) PutCopied(ctx context.Context, rows RowText) (uint64, error) {
 		}
 		structure[i] = name + " " + have[at].kind
 	}
-	set := s.controlSettings("")
-	set["insert_deduplicate"] = 0
+	set := repeated(s.controlSettings(""))
 	set["max_partitions_per_insert_block"] = 0
 	args := []any{clickhouse.Named("structure", strings.Join(structure, ", ")), clickhouse.Named("text", string(rows.Text))}
 	const given = "format(TSV, {structure:String}, {text:String})"

@@ -269,6 +269,23 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// What was lost, or removed, is there when it is put again: no token may take it for a repetition.
+func TestFinishIsThereAgain(t *testing.T) {
+	s := storetest.New(t)
+	f := store.Finish{Topic: "t", First: 0, Last: 9, Marks: []store.Mark{{Source: "a", Sequence: 10}}}
+	for range 2 {
+		if err := s.SaveFinish(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		if got := count(t, t.Context(), s.Conn(), "SELECT count() FROM source_marks FINAL"); got != 1 {
+			t.Errorf("%d marks, want 1", got)
+		}
+		if err := s.Conn().Exec(t.Context(), "TRUNCATE TABLE source_marks"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFinishTwiceIsOnce(t *testing.T) {
 	s := storetest.New(t)
 	hour := observed.Truncate(time.Hour)

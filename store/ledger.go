@@ -141,9 +141,7 @@ func (e *LedgerEntry) scan(rows driver.Rows) error {
 
 // PutLedgerEntries writes entries. Repeating it is harmless.
 func (s *Store) PutLedgerEntries(ctx context.Context, entries []LedgerEntry) error {
-	set := s.controlSettings("")
-	set["insert_deduplicate"] = 0 // what a crash of the server lost must not be dropped as a repetition
-	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(set)), "INSERT INTO ledger_entries ("+entryColumns+")")
+	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(repeated(s.controlSettings("")))), "INSERT INTO ledger_entries ("+entryColumns+")")
 	if err != nil {
 		return wrap("put ledger entries", err)
 	}

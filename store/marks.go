@@ -106,9 +106,7 @@ func (s *Store) replaceRows(ctx context.Context, table, columns string, rows [][
 	if len(rows) == 0 {
 		return nil
 	}
-	set := settings()
-	set["insert_deduplicate"] = 0
-	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(set)), "INSERT INTO "+table+" ("+columns+")")
+	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(repeated(settings()))), "INSERT INTO "+table+" ("+columns+")")
 	if err != nil {
 		return wrap("save "+table, err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -94,6 +95,14 @@ func settings() clickhouse.Settings {
 		// Batches are made by ingest.
 		"async_insert": 0,
 	}
+}
+
+// repeated makes the insert that has these settings one of its own, however often its rows are inserted: for rows that do no harm when they are there twice,
+// while to be taken for a repetition of rows that a crash lost, or that were removed since, would. A token that no other insert has is what does it: the
+// setting insert_deduplicate = 0 is overridden by another one that older servers don't know.
+func repeated(set clickhouse.Settings) clickhouse.Settings {
+	set["insert_deduplication_token"] = "repeated:" + rand.Text()
+	return set
 }
 
 // options translates the configuration for the driver.
