@@ -74,8 +74,13 @@ func (c Config) at(n node) Config {
 // gets the store's own connection. It is for statements that Distributed tables can't take: ALTER, SYSTEM, and INSERT SELECT
 // between local tables. The next replica is asked when the first can't be reached; do may then run twice for a shard.
 func (s *Store) eachShard(ctx context.Context, do func(ctx context.Context, conn driver.Conn) error) error {
+	return s.eachShardAt(ctx, func(ctx context.Context, _ string, conn driver.Conn) error { return do(ctx, conn) })
+}
+
+// eachShardAt is eachShard that tells the replica's address as well; "" without a cluster.
+func (s *Store) eachShardAt(ctx context.Context, do func(ctx context.Context, address string, conn driver.Conn) error) error {
 	if s.cfg.Cluster == "" {
-		return do(ctx, s.conn)
+		return do(ctx, "", s.conn)
 	}
 	nodes, err := s.cfg.nodes(ctx, s.conn)
 	if err != nil {
@@ -94,14 +99,36 @@ func (s *Store) eachShard(ctx context.Context, do func(ctx context.Context, conn
 	return nil
 }
 
-func (s *Store) anyReplica(ctx context.Context, replicas []node, do func(ctx context.Context, conn driver.Conn) error) error {
+// eachReplica calls do for each node of the cluster, in turn, and stops at the first error: a node that can't be reached is one. Without a cluster the
+// address is "".
+func (s *Store) eachReplica(ctx context.Context, do func(ctx context.Context, address string, conn driver.Conn) error) error {
+	if s.cfg.Cluster == "" {
+		return do(ctx, "", s.conn)
+	}
+	nodes, err := s.cfg.nodes(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		replica, err := s.replica(n)
+		if err != nil {
+			return err
+		}
+		if err := do(ctx, n.address, replica.conn); err != nil {
+			return fmt.Errorf("node %s: %w", n.address, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) anyReplica(ctx context.Context, replicas []node, do func(ctx context.Context, address string, conn driver.Conn) error) error {
 	var errs []error
 	for _, n := range replicas {
 		replica, err := s.replica(n)
 		if err != nil {
 			return err
 		}
-		err = do(ctx, replica.conn)
+		err = do(ctx, n.address, replica.conn)
 		if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}

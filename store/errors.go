@@ -22,8 +22,16 @@ var (
 	ErrConflict = errors.New("version conflict")
 )
 
-// codeTooManyParts is TOO_MANY_PARTS.
-const codeTooManyParts = 252
+const (
+	codeTooManyParts = 252 // TOO_MANY_PARTS
+	codeNoSuchPart   = 232 // NO_SUCH_DATA_PART
+)
+
+// isCode tells whether the server refused with one of its error codes.
+func isCode(err error, code int32) bool {
+	var exception *clickhouse.Exception
+	return errors.As(err, &exception) && exception.Code == code
+}
 
 // unavailable are the server's error codes that speak of a passing state.
 // Names: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp

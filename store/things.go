@@ -125,13 +125,13 @@ func thingsSQL(names func(string) string, where string) string {
 	meetings := "(org, meeting_id) IN (SELECT org, meeting_id FROM " + names("retained") + " WHERE " + where + ")"
 	calls := "(class, org, call_id) IN (SELECT class, org, call_id FROM " + names("retained") + " WHERE " + where + ")"
 	return `SELECT r.class AS class, r.org AS org, r.meeting_id AS meeting_id, r.call_id AS call_id, r.item_id AS item_id, r.holder_id AS holder_id,
-		r.resource_id AS resource_id, r.revision_of AS revision_of, r.revised_at AS revised_at, r.sent_at AS sent_at, r.inserted_at AS inserted_at,
+		r.resource AS resource_id, r.revision AS revision_of, r.revised_at AS revised_at, r.sent_at AS sent_at, r.came AS inserted_at,
 		if(d.there = 1 AND d.period_s IS NOT NULL, addSeconds(r.sent_at, least(assumeNotNull(d.period_s), ` + longest + `)), NULL) AS due_now,
 		arrayFirst(x -> x > (r.sent_at, r.item_id), c.shown).1 AS next_sent,
 		arraySort(arrayFilter(x -> x.1 IS NOT NULL, [
-			(if(t.there = 1, r.inserted_at, NULL), 'tombstoned'),
+			(if(t.there = 1, r.came, NULL), 'tombstoned'),
 			(if(t.there = 0 AND x.there = 1, x.retracted_at, NULL), 'retracted'),
-			(if(t.there = 0 AND r.revision_of != ` + noUUID + `, r.revised_at, NULL), 'edited'),
+			(if(t.there = 0 AND r.revision != ` + noUUID + `, r.revised_at, NULL), 'edited'),
 			(if(t.there = 0 AND next_sent > toDateTime64(0, 6, 'UTC'), next_sent, NULL), 'superseded'),
 			(if(t.there = 0 AND due_now <= fromUnixTimestamp64Micro({now:Int64}, 'UTC'), due_now, NULL), 'due')
 		])) AS reasons,
@@ -139,7 +139,7 @@ func thingsSQL(names func(string) string, where string) string {
 		if(is_hidden, h.hidden.1, reasons[1].1) AS gone_at,
 		if(is_hidden, h.hidden.2, reasons[1].2) AS why,
 		if(is_hidden, h.hidden.3, due_now) AS due_at,
-		if(is_hidden, h.hidden.4, why IN ('due', 'tombstoned') AND coalesce(gone_at <= r.inserted_at, 0)) AS born,
+		if(is_hidden, h.hidden.4, why IN ('due', 'tombstoned') AND coalesce(gone_at <= r.came, 0)) AS born,
 		if(is_hidden, h.hidden.5, d.rule_id) AS rule_id,
 		if(is_hidden, h.hidden.6, d.rule_version) AS rule_version,
 		if(is_hidden, h.hidden.7, d.reason) AS reason,
@@ -147,7 +147,7 @@ func thingsSQL(names func(string) string, where string) string {
 		d.held AS held, d.released_at AS released_at,
 		multiIf(is_hidden, 'hidden', why = '', 'stored', why IN ('superseded', 'edited'), 'superseded', 'due') AS state
 	FROM (
-		SELECT ` + key + `, any(resource_id) AS resource_id, any(revision_of) AS revision_of, min(inserted_at) AS inserted_at
+		SELECT ` + key + `, any(resource_id) AS resource, any(revision_of) AS revision, min(inserted_at) AS came
 		FROM ` + names("retained") + ` WHERE ` + where + ` GROUP BY ` + key + `
 	) AS r
 	LEFT JOIN (
@@ -155,7 +155,7 @@ func thingsSQL(names func(string) string, where string) string {
 			max(released_at) AS released_at, any(toString(rule_id)) AS rule_id, any(rule_version) AS rule_version, any(toString(reason)) AS reason,
 			any(toString(revision)) AS revision, 1 AS there
 		FROM retention_decisions FINAL WHERE ` + meetings + ` GROUP BY org, meeting_id, class, resource_id
-	) AS d ON d.org = r.org AND d.meeting_id = r.meeting_id AND d.class = r.class AND d.resource_id = r.resource_id
+	) AS d ON d.org = r.org AND d.meeting_id = r.meeting_id AND d.class = r.class AND d.resource_id = r.resource
 	LEFT JOIN (
 		SELECT org, meeting_id, call_id, holder_id, arraySort(groupUniqArray((sent_at, item_id))) AS shown FROM (
 			SELECT org, meeting_id, call_id, holder_id, sent_at, message_id AS item_id FROM ` + names("copy_heads") + ` WHERE ` + meetings + `

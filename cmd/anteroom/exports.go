@@ -40,7 +40,8 @@ func (s *service) startExports() error {
 	err = s.eachWorkingRegion(func(r *regionRuntime) error {
 		regions = append(regions, report.Region{
 			Name: r.name, Store: r.store, Home: s.store, Ledger: s.ledgers[r.name], Watermark: watermark(s.progressOf(r)), BrokerRetention: s.cfg.Ingest.Retention,
-			Version: programVersion(),
+			PurgeWindow: s.cfg.Sweep.PurgeWindow,
+			Version:     programVersion(),
 		})
 		return nil
 	})

@@ -3,13 +3,18 @@ package main
 import (
 	"errors"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/api"
+	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/media/record"
 )
+
+// recordingsFolder is where recordings of a data folder are.
+func recordingsFolder(e config.Embedded) string { return filepath.Join(e.Data, "recordings") }
 
 // recordedFiles are what the API hands out; nil where no folder is configured. A process without meetings reads the folder that it shares with
 // those that have some.

@@ -99,7 +99,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	}
 	cfg.Identity.StateFolder = stateFolder(cfg.Embedded)
 	if cfg.Recording.Dir == "" {
-		cfg.Recording.Dir = filepath.Join(cfg.Embedded.Data, "recordings")
+		cfg.Recording.Dir = recordingsFolder(cfg.Embedded)
 	}
 	if cfg.Sealing.Dir == "" {
 		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")

@@ -23,6 +23,7 @@ import (
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/retention/report"
 	"github.com/anteroom/anteroom/sealing"
@@ -59,6 +60,8 @@ type Config struct {
 	Signalling signal.Config `koanf:"signalling"`
 	// Sealing keeps the keys that chat text is sealed to on its way. Under `anteroom run` they are in the data folder.
 	Sealing sealing.Config `koanf:"sealing"`
+	// Sweep deletes what has to be gone.
+	Sweep retention.SweepConfig `koanf:"sweep"`
 	// Ledger proves what was stored and deleted. Under `anteroom run` it is in the data folder.
 	Ledger ledger.Config `koanf:"ledger"`
 	// Recording writes meetings to files. Under `anteroom run` they are in the data folder.
@@ -161,6 +164,7 @@ func Default() Config {
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
+		Sweep:         retention.DefaultSweepConfig(),
 		Ledger:        ledger.DefaultConfig(),
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
@@ -219,6 +223,7 @@ func (c Config) Validate(mode Mode) error {
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
+	section("sweep", c.Sweep.Validate())
 	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())

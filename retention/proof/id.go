@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -16,6 +17,8 @@ const (
 	thingDomain = "anteroom/thing/v1"
 	saltDomain  = "anteroom/organization-salt/v1"
 	tagDomain   = "anteroom/organization/v1"
+	textDomain  = "anteroom/revision/v1"
+	nonceDomain = "anteroom/nonce/v1"
 )
 
 // ThingID is the id of a kept thing in rows and batches: the same in all reports of a region, and telling nothing to those without the key. item and
@@ -50,6 +53,30 @@ func OrganizationTag(salt Hash, region, org string) string {
 		writePart(sum, []byte(part))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// RevisionID is the item of a text that nobody can read any more, or never could, since another one, or none, is its message's: it is kept, and goes, as a
+// thing of its own.
+func RevisionID(message uuid.UUID, revised time.Time) uuid.UUID {
+	sum := sha256.New()
+	writePart(sum, []byte(textDomain))
+	writePart(sum, message[:])
+	var at [8]byte
+	binary.BigEndian.PutUint64(at[:], uint64(revised.UnixMicro())) //nolint:gosec // bits, not an amount
+	writePart(sum, at[:])
+	id := uuid.UUID(sum.Sum(nil)[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: of our own making
+	return id
+}
+
+// RowNonce is the nonce of a thing's row in a deletion batch: always the same, so that a batch that was cut short ends with the rows it began with, and
+// telling nothing to those without the key.
+func RowNonce(key []byte, batch uuid.UUID, thing Hash) [16]byte {
+	mac := hmac.New(sha256.New, key)
+	for _, part := range [][]byte{[]byte(nonceDomain), batch[:], thing[:]} {
+		writePart(mac, part)
+	}
+	return [16]byte(mac.Sum(nil)[:16])
 }
 
 // NewNonce is a nonce for a row.

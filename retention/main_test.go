@@ -1,0 +1,9 @@
+package retention_test
+
+import (
+	"testing"
+
+	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }

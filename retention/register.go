@@ -1,0 +1,150 @@
+package retention
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/retention/evidence"
+	"github.com/anteroom/anteroom/retention/proof"
+	"github.com/anteroom/anteroom/store"
+)
+
+// register tells in the ledger what came to be kept since the last time: before anything of it may be purged, or nobody could tell that it ever was.
+func (p *sweep) register(ctx context.Context) error {
+	server, err := p.deps.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	looks := []time.Time{{}} // of what arrived since
+	if p.looked.registered.IsZero() {
+		if looks, err = p.deps.Store.DaysKept(ctx); err != nil {
+			return err
+		}
+	}
+	for _, day := range looks {
+		var things []store.StoredThing
+		flush := func(least int) error {
+			if len(things) < max(least, 1) {
+				return nil
+			}
+			err := p.registerThings(ctx, things)
+			things = things[:0]
+			return err
+		}
+		err := p.deps.Store.EachArrived(ctx, p.looked.registered.Add(-arrivedSlack), day, func(t *store.Thing) error {
+			things = append(things, store.StoredThing{
+				CopyID: p.id(t), Class: t.Class, Org: t.Org, MeetingID: t.MeetingID, CallID: t.CallID, ResourceID: t.ResourceID, SentAt: t.SentAt,
+			})
+			return flush(p.cfg.BatchThings)
+		})
+		if err == nil {
+			err = flush(1)
+		}
+		if err != nil {
+			return fmt.Errorf("tell what is kept: %w", err)
+		}
+	}
+	p.looked.registered = server
+	return nil
+}
+
+// id is the keyed hash of a thing.
+func (p *sweep) id(t *store.Thing) proof.Hash {
+	return proof.ThingID(p.deps.IDKey, proof.Class(t.Class), p.deps.Region, t.Org, t.CallID, t.ItemID, t.HolderID)
+}
+
+// registerThings makes a batch, with a leaf, of those of some things that are in none.
+func (p *sweep) registerThings(ctx context.Context, things []store.StoredThing) error {
+	fresh, err := p.deps.Store.NotStored(ctx, things)
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	slices.SortFunc(fresh, func(a, b store.StoredThing) int { return bytes.Compare(a.CopyID[:], b.CopyID[:]) })
+	begun, err := p.deps.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	b := store.SweepBatch{
+		ID: uuid.New(), Kind: store.KindStored, Step: store.StepIntent, Epoch: p.epoch, Things: uint64(len(fresh)), At: p.at(), Begun: begun,
+		ClassDay: store.ClassDay{Class: fresh[0].Class, Day: fresh[0].SentAt},
+	}
+	batch := proof.NewBatch(proof.LeafStored, p.deps.Region, b.ID.String())
+	for i := range fresh {
+		thing := evidence.Thing(p.deps.Region, &fresh[i])
+		if err := batch.Stored(&thing); err != nil {
+			return fmt.Errorf("make a stored batch: %w", err)
+		}
+	}
+	leaf, err := batch.Leaf(b.At)
+	if err != nil {
+		return fmt.Errorf("make a stored batch: %w", err)
+	}
+	if _, err := p.deps.Store.WriteBatch(ctx, b); err != nil {
+		return err
+	}
+	p.reached("stored intent")
+	if err := p.deps.Store.WriteStored(ctx, b.ID, fresh); err != nil {
+		return err
+	}
+	p.reached("stored rows")
+	if err := p.putLeaf(ctx, b.ID, leaf); err != nil {
+		return err
+	}
+	p.reached("stored leaf")
+	b.Step = store.StepDone
+	_, err = p.deps.Store.WriteBatch(ctx, b)
+	return err
+}
+
+func (p *sweep) putLeaf(ctx context.Context, id uuid.UUID, leaf proof.Leaf) error {
+	text, err := leaf.Canonical()
+	if err != nil {
+		return fmt.Errorf("make a leaf: %w", err)
+	}
+	return p.deps.Store.PutLeaf(ctx, id.String(), text)
+}
+
+// leftovers makes things of texts that nobody can read.
+func (p *sweep) leftovers(ctx context.Context) error {
+	server, err := p.deps.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	looks := []time.Time{{}} // of what came since
+	if p.looked.texts.IsZero() {
+		if looks, err = p.deps.Store.DaysOfTexts(ctx); err != nil {
+			return err
+		}
+	}
+	for _, day := range looks {
+		var found []store.Leftover
+		flush := func(least int) error {
+			if len(found) < least {
+				return nil
+			}
+			err := p.deps.Store.KeepLeftovers(ctx, found)
+			p.reached("leftovers")
+			p.result.Hidden += uint64(len(found))
+			found = found[:0]
+			return err
+		}
+		err := p.deps.Store.EachLeftover(ctx, p.looked.texts.Add(-textSlack), day, func(l *store.Leftover) error {
+			l.ItemID = proof.RevisionID(l.MessageID, l.RevisedAt)
+			found = append(found, *l)
+			return flush(p.cfg.BatchThings)
+		})
+		if err == nil {
+			err = flush(1)
+		}
+		if err != nil {
+			return fmt.Errorf("look for texts that nobody can read: %w", err)
+		}
+	}
+	p.looked.texts = server
+	return nil
+}

@@ -1,0 +1,310 @@
+package retention
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/store"
+)
+
+// Files deletes what is kept as files. Deleting what isn't there is no error: what was deleted stays so.
+type Files interface {
+	// Delete removes a recording with all its files, and returns when that is on the disk.
+	Delete(ctx context.Context, org string, call, recording uuid.UUID) error
+}
+
+// Journal is what must survive the loss of the tables.
+type Journal interface {
+	// Hidden returns when all that is stored as hidden by now is on the disk.
+	Hidden(ctx context.Context) error
+}
+
+// SweeperDeps are what a sweeper works with.
+type SweeperDeps struct {
+	// Region is the region's name.
+	Region string
+	Store  *store.Store
+	// IDKey makes things' ids (proof.ThingID). At least 16 bytes.
+	IDKey []byte
+	// Files are the recordings; nil where there are none to reach: then none is purged, and a sweep that would have to is partial.
+	Files Files
+	// Journal keeps beside the ledger what a restore must not bring back; nil where there is none.
+	Journal Journal
+	// Fresh tells whether the region's decisions are up to date enough to purge by. Nil: if they were so within 30 seconds.
+	Fresh func(context.Context) (bool, error)
+	// BrokerExpiry is when the broker will have dropped what it keeps of a thing of a class that was sent then; nil for what came by no broker. Nil: unknown.
+	BrokerExpiry func(class string, sent time.Time) *time.Time
+	// Preempt takes over from another sweeper at once, whether it lives or not: somebody asked for this one.
+	Preempt bool
+	Metrics *SweepMetrics
+	Log     *slog.Logger
+}
+
+// Result is what a sweep came to.
+type Result struct {
+	Region string `json:"region"`
+	// At is the moment that it was swept for.
+	At time.Time `json:"at"`
+	// Hidden and Purged are how many things were; in a dry run how many would be.
+	Hidden uint64 `json:"hidden"`
+	Purged uint64 `json:"purged"`
+	// HeldBack are hidden, and kept by a hold.
+	HeldBack uint64 `json:"held_back"`
+	// Partial: not all that has to be gone is; Problems say why. The next sweep goes on.
+	Partial  bool     `json:"partial"`
+	Problems []string `json:"problems"`
+	// Outlook of a dry run: what would be hidden and purged, by class, reason and rule.
+	Outlook []ResultLine `json:"outlook,omitempty"`
+}
+
+// ResultLine is what a dry run tells of things of a class that have to be gone for a reason by a rule.
+type ResultLine struct {
+	Class  string    `json:"class"`
+	Why    string    `json:"why"`
+	Rule   string    `json:"rule"`
+	Things uint64    `json:"things"`
+	Hidden bool      `json:"hidden"`
+	Held   bool      `json:"held"`
+	Oldest time.Time `json:"oldest"`
+}
+
+func (r *Result) problem(format string, args ...any) {
+	r.Partial = true
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+// Sweeper deletes what has to be gone in one region, proves it, and keeps it from coming back. Several may run on one region: one of them works, and
+// another takes over when it falls silent. See docs/retention.md.
+type Sweeper struct {
+	cfg  SweepConfig
+	deps SweeperDeps
+	// owner names this sweeper among others.
+	owner uuid.UUID
+
+	// sweeping is held through a sweep; it guards what follows.
+	sweeping sync.Mutex
+	epoch    uint64
+	// looked is how far the last sweep looked that looked at all there was to look at.
+	looked lookedUntil
+	// days are when each day's things were last looked at as a whole, and rolled when any day's were, both by the server's clock.
+	days   map[time.Time]time.Time
+	rolled time.Time
+	// resumed tells that unfinished batches of others were looked for in this epoch.
+	resumed bool
+	// failing are classes and days of which a batch could not be ended.
+	failing map[store.ClassDay][]store.SweepBatch
+	// tidied is when old batches were last forgotten.
+	tidied time.Time
+	// told are the problems that were last logged.
+	told string
+	// reached is called with each step of a batch once it is done. Tests stop there.
+	reached func(step string)
+}
+
+// decisionsWithin is how old decisions may be to be purged by, unless told otherwise.
+const decisionsWithin = 30 * time.Second
+
+// lookedUntil is how far a sweep has looked. Zero: never.
+type lookedUntil struct {
+	// now is the sweep's own moment.
+	now time.Time
+	// arrived is the server's clock before it looked for what is new; texts the same for texts.
+	arrived, registered, texts time.Time
+}
+
+// NewSweeper makes a sweeper. It starts nothing.
+func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("make sweeper: %w", err)
+	}
+	if deps.Store == nil || deps.Region == "" || len(deps.IDKey) < 16 {
+		return nil, errors.New("make sweeper: region, store or key is missing")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Fresh == nil {
+		deps.Fresh = freshWithin(deps.Store, decisionsWithin)
+	}
+	if deps.Metrics == nil {
+		deps.Metrics = newSweepMetrics()
+	}
+	deps.Log = deps.Log.With("region", deps.Region)
+	return &Sweeper{
+		cfg: cfg, deps: deps, owner: uuid.New(), days: map[time.Time]time.Time{}, failing: map[store.ClassDay][]store.SweepBatch{}, reached: func(string) {},
+	}, nil
+}
+
+// FreshWithin tells whether a region's decisions were up to date within a time.
+func freshWithin(s *store.Store, within time.Duration) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		mark, err := s.DecisionMark(ctx)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for decisions: %w", err)
+		}
+		return mark.Fresh(within), nil
+	}
+}
+
+// Sweep does all that there is to do at a moment: hides what has to be gone, purges it unless it is held, checks, proves, and remembers. It looks at all
+// there is the first time, and at what may have changed afterwards. A dry run counts and changes nothing.
+func (s *Sweeper) Sweep(ctx context.Context, now time.Time, dryRun bool) (Result, error) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
+	p := &sweep{Sweeper: s, now: now.UTC().Truncate(time.Microsecond), began: time.Now(), result: Result{Region: s.deps.Region, At: now.UTC(), Problems: []string{}}}
+	var err error
+	if dryRun {
+		err = p.dryRun(ctx)
+	} else {
+		err = p.run(ctx, true)
+	}
+	return p.result, err
+}
+
+// Close lets others take over at once.
+func (s *Sweeper) Close(ctx context.Context) error {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
+	if s.epoch == 0 {
+		return nil
+	}
+	epoch := s.epoch
+	s.epoch = 0
+	if err := s.deps.Store.BeatSweep(ctx, epoch, true); err != nil {
+		return fmt.Errorf("end sweeper: %w", err)
+	}
+	return nil
+}
+
+// sweep is one go.
+type sweep struct {
+	*Sweeper
+	now    time.Time
+	began  time.Time
+	result Result
+}
+
+// at is the sweep's clock: the moment it was given, and what has passed since.
+func (p *sweep) at() time.Time {
+	return p.now.Add(time.Since(p.began)).Truncate(time.Microsecond)
+}
+
+// errOther: another sweeper works on the region.
+var errOther = errors.New("another sweeper works on the region")
+
+// lead makes sure that this is the region's sweeper.
+func (p *sweep) lead(ctx context.Context) error {
+	silence := p.cfg.Silence
+	if p.deps.Preempt {
+		silence = 0
+	}
+	epoch, ok, err := p.deps.Store.TakeSweep(ctx, p.owner, silence)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		p.epoch = 0
+		return errOther
+	}
+	if epoch != p.epoch {
+		// What was known is from before another one swept.
+		p.epoch, p.resumed = epoch, false
+		p.failing = map[store.ClassDay][]store.SweepBatch{}
+	}
+	return nil
+}
+
+// keepAlive shows signs of life until the returned function is called. The context that it gives ends when this is no longer the region's sweeper.
+func (p *sweep) keepAlive(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(p.cfg.Silence / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			epoch, err := p.deps.Store.SweepEpoch(ctx)
+			if err == nil && epoch != p.epoch {
+				cancel(errOther)
+				return
+			}
+			if err == nil {
+				err = p.deps.Store.BeatSweep(ctx, p.epoch, false)
+			}
+			if err != nil && ctx.Err() == nil {
+				p.deps.Log.WarnContext(ctx, "no sign of life could be given", "error", err)
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil); <-ended }
+}
+
+// run sweeps. With purge, it also purges; else it only hides.
+func (p *sweep) run(ctx context.Context, purge bool) error {
+	if err := p.lead(ctx); err != nil {
+		if errors.Is(err, errOther) {
+			p.result.problem("%s", errOther)
+			return nil
+		}
+		return err
+	}
+	ctx, rest := p.keepAlive(ctx)
+	defer rest()
+	err := p.steps(ctx, purge)
+	if cause := context.Cause(ctx); errors.Is(cause, errOther) {
+		p.epoch = 0
+		p.result.problem("%s", errOther)
+		return nil
+	}
+	return err
+}
+
+// steps are those of a sweep, in order: what others left, what is new, what can't be read any more, what is purged.
+func (p *sweep) steps(ctx context.Context, purge bool) error {
+	if err := p.hide(ctx); err != nil {
+		return err
+	}
+	if !purge {
+		return nil
+	}
+	if err := p.resume(ctx); err != nil {
+		return err
+	}
+	if err := p.register(ctx); err != nil {
+		return err
+	}
+	if err := p.leftovers(ctx); err != nil {
+		return err
+	}
+	fresh, err := p.deps.Fresh(ctx)
+	if err != nil || !fresh {
+		p.result.problem("decisions are not up to date: nothing is purged")
+		p.deps.Metrics.failure(p.deps.Region, failStale)
+		return err
+	}
+	if p.deps.Journal != nil {
+		if err := p.deps.Journal.Hidden(ctx); err != nil {
+			p.result.problem("the journal can't be written: nothing is purged")
+			p.deps.Metrics.failure(p.deps.Region, failJournal)
+			return err
+		}
+	}
+	if err := p.purge(ctx); err != nil {
+		return err
+	}
+	return p.tidy(ctx)
+}
