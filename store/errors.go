@@ -16,6 +16,8 @@ var (
 	ErrUnavailable = errors.New("ClickHouse is unavailable")
 	// ErrTooManyParts: merges can't keep up with inserts. Slow down and try again.
 	ErrTooManyParts = errors.New("ClickHouse has too many parts")
+	// ErrNoDatabase: the server has no such database.
+	ErrNoDatabase = errors.New("there is no such database")
 	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the row has another version than the one that was to be replaced.
@@ -23,8 +25,9 @@ var (
 )
 
 const (
-	codeTooManyParts = 252 // TOO_MANY_PARTS
-	codeNoSuchPart   = 232 // NO_SUCH_DATA_PART
+	codeTooManyParts    = 252 // TOO_MANY_PARTS
+	codeNoSuchPart      = 232 // NO_SUCH_DATA_PART
+	codeUnknownDatabase = 81  // UNKNOWN_DATABASE
 )
 
 // isCode tells whether the server refused with one of its error codes.
@@ -37,7 +40,7 @@ func isCode(err error, code int32) bool {
 // Names: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
 func unavailable(code int32) bool {
 	switch code {
-	case 81, // UNKNOWN_DATABASE: the region is being restored
+	case codeUnknownDatabase, // the region is being restored
 		159, // TIMEOUT_EXCEEDED
 		202, // TOO_MANY_SIMULTANEOUS_QUERIES
 		209, // SOCKET_TIMEOUT

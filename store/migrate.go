@@ -38,7 +38,7 @@ func Migrate(ctx context.Context, cfg Config) (int, error) {
 	return applied, nil
 }
 
-// MigrationStatus tells how far each node is migrated. A missing database is an error, ErrRestoring while it is being restored.
+// MigrationStatus tells how far each node is migrated. A missing database is ErrNoDatabase, or ErrRestoring while it is being restored.
 func MigrationStatus(ctx context.Context, cfg Config) ([]NodeState, error) {
 	var out []NodeState
 	err := notRestoring(ctx, cfg)
@@ -52,6 +52,9 @@ func MigrationStatus(ctx context.Context, cfg Config) ([]NodeState, error) {
 		}
 		return err
 	})
+	if isCode(err, codeUnknownDatabase) { // nothing that passes: it isn't being restored
+		return nil, fmt.Errorf("read state of migrations: %w: %w", ErrNoDatabase, err)
+	}
 	if err != nil {
 		return out, wrap("read state of migrations", err)
 	}
