@@ -67,17 +67,20 @@ func canonical(what string, value any) ([]byte, error) {
 // parse reads a value and fails if the bytes aren't exactly its canonical form: else two texts could stand for one value.
 func parse[T any](what string, text []byte) (T, error) {
 	var value, none T
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&value); err != nil {
+	if err := json.Unmarshal(text, &value); err != nil {
 		return none, fmt.Errorf("read %s: %w", what, err)
 	}
 	again, err := canonical(what, value)
 	if err != nil {
 		return none, err
 	}
-	if !bytes.Equal(again, text) {
-		return none, fmt.Errorf("read %s: it is not in canonical form", what)
+	if bytes.Equal(again, text) {
+		return value, nil
 	}
-	return value, nil
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&value); err != nil { // it names a field that there isn't
+		return none, fmt.Errorf("read %s: %w", what, err)
+	}
+	return none, fmt.Errorf("read %s: it is not in canonical form", what)
 }

@@ -33,6 +33,14 @@ func (c Checkpoint) Text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
+// CheckKey fails with ErrKey if that is no verifier key.
+func CheckKey(key string) error {
+	if _, err := note.NewVerifier(key); err != nil {
+		return ErrKey
+	}
+	return nil
+}
+
 // ParseCheckpoint reads a signed checkpoint and checks that it is by the key, whose name has to be the log's origin. Further signatures, of witnesses
 // say, don't matter.
 func ParseCheckpoint(signed []byte, key string) (Checkpoint, error) {
