@@ -17,6 +17,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/anteroom/anteroom/retention/proof"
+	"github.com/anteroom/anteroom/retention/verify"
 )
 
 // formula is a rule whose name a spreadsheet would run, and that reads from the right in part.
@@ -247,8 +248,20 @@ func (b *bundle) checkParquet() {
 	}
 }
 
-// verify holds a bundle against what an auditor would do.
-func (w *world) verify(*bundle) {}
+// verify does what an auditor would do, who has the key and the bundle.
+func (w *world) verify(b *bundle) {
+	w.t.Helper()
+	result, err := verify.Bundle(w.t.Context(), b.path, verify.Options{Key: w.ledger.VerifierKey()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range result.Findings {
+		w.t.Errorf("%s", f)
+	}
+	if result.Complete != (b.Proofs == proof.WholeProofs) || result.Deleted < b.Counts.Deleted {
+		w.t.Errorf("verified as %+v", result)
+	}
+}
 
 func TestReportsFollowEachOther(t *testing.T) {
 	w := newWorld(t)

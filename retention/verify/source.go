@@ -31,7 +31,8 @@ var proofName = regexp.MustCompile(`^` + proof.ProofFolder + `/[0-9a-f]{64}\` + 
 func known(name string) bool {
 	switch name {
 	case proof.ManifestFile, proof.ManifestSignatureFile, proof.SumsFile, proof.CheckpointFile, proof.PreviousCheckpointFile, proof.LogFile, proof.RowsFile,
-		proof.OtherStoredFile, proof.OtherDeletedFile, proof.CSVFile, proof.ParquetFile, proof.SummaryFile, proof.ReadmeFile, proof.DigestsFile:
+		proof.OtherStoredFile, proof.OtherDeletedFile, proof.CSVFile, proof.ParquetFile, proof.SummaryFile, proof.ReadmeFile, proof.DigestsFile, proof.DigestsCSVFile,
+		proof.DigestsParquetFile:
 		return true
 	}
 	return proofName.MatchString(name)
