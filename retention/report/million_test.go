@@ -1,0 +1,85 @@
+package report
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// rowsEnv says of how many rows the report is that is measured.
+const rowsEnv = "ANTEROOM_TEST_REPORT_ROWS"
+
+// TestManyRows makes a report of many rows and says what it took: 20,000, or as many as the environment asks for.
+func TestManyRows(t *testing.T) {
+	n := 20_000
+	if text := os.Getenv(rowsEnv); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorld(t)
+	things := make([]thing, n)
+	step := (25 * 24 * time.Hour / time.Duration(n)).Truncate(time.Microsecond)
+	for i := range things {
+		things[i] = copyOf("contoso", i, day().Add(time.Duration(i)*step))
+	}
+	const inBatch = 10_000
+	gone := n * 7 / 10
+	for i := 0; i < n; i += inBatch {
+		w.tell(things[i:min(i+inBatch, n)]...)
+	}
+	for i := 0; i < gone; i += inBatch {
+		w.bury(true, "policy-1", time.Minute, things[i:min(i+inBatch, gone)]...)
+	}
+	w.keep(things[gone:]...)
+	things = nil
+	w.published()
+	w.makes()
+	runtime.GC()
+	debug.FreeOSMemory()
+	base, peak, done := heapInUse(), new(atomic.Uint64), make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+				peak.Store(max(peak.Load(), heapInUse()))
+			}
+		}
+	}()
+	r := asked()
+	r.Formats = Formats()
+	began := time.Now()
+	job := w.ask(r)
+	var made Job
+	for made = job; !made.State.ended(); time.Sleep(20 * time.Millisecond) {
+		var err error
+		if made, err = w.Get(t.Context(), "contoso", job.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := time.Since(began)
+	close(done)
+	if made.State != Done || made.Rows() != int64(n) {
+		t.Fatalf("%s: %d rows, %s", made.State, made.Rows(), made.Failure())
+	}
+	size := int64(0)
+	for _, f := range made.AllFiles() {
+		size += f.Bytes
+		t.Logf("%-24s %11d bytes", f.Name, f.Bytes)
+	}
+	t.Logf("%d rows in %v (%.0f a second), heap %d MiB at most, %d MiB of it before", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), peak.Load()>>20, base>>20)
+}
+
+// heapInUse is what the program's own objects take just now, dead ones that weren't collected yet among them.
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
+}
