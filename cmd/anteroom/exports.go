@@ -7,7 +7,6 @@ import (
 
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/retention/report"
-	"github.com/anteroom/anteroom/sealing"
 )
 
 // ownExports puts exports into the data folder where no other is configured.
@@ -39,9 +38,8 @@ func (s *service) startExports() error {
 	var regions []report.Region
 	err = s.eachWorkingRegion(func(r *regionRuntime) error {
 		regions = append(regions, report.Region{
-			Name: r.name, Store: r.store, Home: s.store, Ledger: s.ledgers[r.name], Watermark: watermark(s.progressOf(r)), BrokerRetention: s.cfg.Ingest.Retention,
-			PurgeWindow: s.cfg.Sweep.PurgeWindow,
-			Version:     programVersion(),
+			Name: r.name, Store: r.store, Home: s.store, Ledger: s.ledgers[r.name], Watermark: s.watermark(r), BrokerRetention: s.cfg.Ingest.Retention,
+			PurgeWindow: s.cfg.Sweep.PurgeWindow, Version: programVersion(),
 		})
 		return nil
 	})
@@ -56,8 +54,10 @@ func (s *service) startExports() error {
 	return nil
 }
 
-// watermark tells until when all that was produced is stored: the latest of some moments of which that is known, and the zero time if it is of none.
-func watermark(progress sealing.Progress) func(context.Context) (time.Time, error) {
+// watermark tells until when all that was produced for a region is stored: the latest of some moments of which that is known. It is the zero time if it
+// is known of none, as while Kafka is away: a report is made all the same, and says so.
+func (s *service) watermark(r *regionRuntime) func(context.Context) (time.Time, error) {
+	progress := s.progressOf(r)
 	return func(ctx context.Context) (time.Time, error) {
 		now := time.Now()
 		for _, ago := range []time.Duration{
@@ -65,7 +65,8 @@ func watermark(progress sealing.Progress) func(context.Context) (time.Time, erro
 		} {
 			all, err := progress.Ingested(ctx, now.Add(-ago))
 			if err != nil {
-				return time.Time{}, err
+				s.log.WarnContext(ctx, "how far a region is ingested can't be told to a report", "region", r.name, "error", err)
+				return time.Time{}, ctx.Err()
 			}
 			if all {
 				return now.Add(-ago), nil

@@ -59,7 +59,7 @@ func (b *bundler) begin(ctx context.Context, job *Job, folder string, progress f
 			return nil, err
 		}
 	}
-	if d.checkpoint, err = b.region.Ledger.Checkpoint(ctx); err != nil {
+	if err := d.readLog(ctx); err != nil {
 		return nil, fmt.Errorf("begin report: %w", err)
 	}
 	d.at = b.jobs.now().UTC().Truncate(time.Microsecond)

@@ -98,12 +98,6 @@ type approvalValue struct {
 	Reason      string     `json:"reason"`
 }
 
-// approvalPause is between two looks whether the approval is published, approvalPatience how long is waited.
-const (
-	approvalPause    = 200 * time.Millisecond
-	approvalPatience = 2 * time.Minute
-)
-
 // approvalLeaf is what was put into the log of an approval. The part keeps it, so that a report on changes can show it.
 type approvalLeaf struct {
 	ID    string          `json:"id"`
@@ -131,25 +125,5 @@ func (d *draft) recordApproval(ctx context.Context) error {
 		Schema: proof.Schema, Type: proof.LeafApproval, Region: d.region.Name, ID: d.approval.ID, At: proof.Time(a.At), Organization: d.job.Org,
 		Digest: sha256.Sum256(value),
 	}
-	text, err := leaf.Canonical()
-	if err != nil {
-		return err
-	}
-	if err := d.region.Store.PutLeaf(ctx, leaf.ID, text); err != nil {
-		return err //nolint:wrapcheck // the store says what it did
-	}
-	for waited := time.Duration(0); ; waited += approvalPause {
-		found, err := d.region.Store.LedgerEntries(ctx, []string{leaf.ID})
-		if err != nil || len(found) > 0 {
-			return err //nolint:wrapcheck // the store says what it did
-		}
-		if waited > approvalPatience {
-			return errors.New("the ledger doesn't publish the approval")
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // told to stop
-		case <-time.After(approvalPause):
-		}
-	}
+	return d.putAndAwait(ctx, &leaf)
 }
