@@ -37,7 +37,7 @@ func TestManyRows(t *testing.T) {
 		w.bury(true, "policy-1", time.Minute, things[i:min(i+inBatch, gone)]...)
 	}
 	w.keep(things[gone:]...)
-	things = nil
+	things = nil //nolint:wastedassign // its memory is not the report's
 	w.published()
 	w.makes()
 	runtime.GC()
