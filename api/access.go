@@ -87,7 +87,11 @@ func accessTable() map[string]access {
 		// Org users for the calls of their own meetings; see organized.
 		"listRecordings":   {about: ofQuery, own: roles(admin, auditor, member)},
 		"getRecordingFile": {about: ofQuery, own: roles(admin, auditor, member)},
-		"createImport":     {about: ofQuery, own: roles(admin), any: roles(operator)},
+		// All of a region's log: organisations stand in it by tags that tell others nothing.
+		"getLedgerKey":        {own: roles(admin, auditor), any: roles(operator)},
+		"getLedgerCheckpoint": {own: roles(admin, auditor), any: roles(operator)},
+		"getLedgerTile":       {own: roles(admin, auditor), any: roles(operator)},
+		"createImport":        {about: ofQuery, own: roles(admin), any: roles(operator)},
 
 		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.
 		"createExport":  evidence,

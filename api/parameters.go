@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,7 +79,14 @@ func (op operation) check(c echo.Context) error {
 		Options: &openapi3filter.Options{ExcludeRequestBody: true, SkipSettingDefaults: true},
 	}
 	for i, name := range c.ParamNames() {
-		input.PathParams[name] = c.ParamValues()[i]
+		value := c.ParamValues()[i]
+		if c.Request().URL.RawPath != "" { // routed as it was written; handlers get it unescaped
+			var err error
+			if value, err = url.PathUnescape(value); err != nil {
+				return invalidParameter(name, "The parameter "+name+" is escaped wrongly.")
+			}
+		}
+		input.PathParams[name] = value
 	}
 	for _, name := range slices.Sorted(maps.Keys(op.parameters)) {
 		if err := openapi3filter.ValidateParameter(c.Request().Context(), input, op.parameters[name]); err != nil {

@@ -49,6 +49,8 @@ const (
 	CodeSamePerson         Code = "same_person"
 	CodeKeyReused          Code = "idempotency_key_reused"
 	CodeExportsUnavailable Code = "exports_unavailable"
+	CodeLedgerNotFound     Code = "ledger_not_found"
+	CodeTileNotFound       Code = "tile_not_found"
 
 	CodeForbidden            Code = "forbidden"
 	CodeOtherOrganization    Code = "other_organization"
@@ -99,6 +101,10 @@ func kindOf(code Code) kind {
 		return kind{http.StatusNotFound, "Call not found", "No call of this id is known. It may not have been ingested yet."}
 	case CodeStreamNotFound:
 		return kind{http.StatusNotFound, "Stream not found", "The call has no stream of this id."}
+	case CodeLedgerNotFound:
+		return kind{http.StatusNotFound, "Ledger not found", "This process has no ledger of that region; ask one that runs where the ledger is."}
+	case CodeTileNotFound:
+		return kind{http.StatusNotFound, "Tile not found", "The ledger has no such tile (yet), or a fuller one has taken its place."}
 	case CodeRecordingNotFound:
 		return kind{http.StatusNotFound, "Recording not found", "The call has no recording of this id, or the recording has no such file (yet)."}
 	case CodeRangeNotSatisfiable:

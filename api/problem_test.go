@@ -26,7 +26,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		CodeInvalidField: 422, CodePreconditionRequired: 428, CodeTooManyRequests: 429, CodeIdentityUnavailable: 503, CodeDirectoryUnavailable: 503,
 		CodeMediaUnavailable: 503, Code(identity.TokenMissing): 401, Code(identity.TokenReplayed): 401, Code(identity.LoginState): 401,
 		Code(identity.IssuerUnavailable): 503, Code(identity.JournalUnavailable): 503,
-		CodeRecordingNotFound: 404, CodeRangeNotSatisfiable: 416, CodeRecordingsUnavailable: 503,
+		CodeRecordingNotFound: 404, CodeLedgerNotFound: 404, CodeTileNotFound: 404, CodeRangeNotSatisfiable: 416, CodeRecordingsUnavailable: 503,
 		CodeQueryTooLarge: 503, CodeStoreUnavailable: 503, CodeImportUnavailable: 503, CodeQueryTimeout: 504, CodeImportTimeout: 504,
 	}
 	for code, status := range want {

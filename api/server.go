@@ -76,6 +76,8 @@ type Deps struct {
 	Regions []string
 	// Recordings of calls. Without it they are refused, recordings_unavailable.
 	Recordings Recordings
+	// Ledgers are the regions' transparency logs, to be read. Without it they are not found.
+	Ledgers Ledgers
 	// Exports are reports as jobs. Without it they are refused, exports_unavailable.
 	Exports *report.Jobs
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
@@ -124,6 +126,8 @@ type handlers struct {
 	// recordings is nil where there is no folder of them.
 	recordings Recordings
 	regions    []string
+	// ledgers is nil where there are none.
+	ledgers Ledgers
 	// exports is nil where there is no folder of them.
 	exports *report.Jobs
 	limits  limits
@@ -169,7 +173,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		regions: deps.Regions,
-		exports: deps.Exports,
+		exports: deps.Exports, ledgers: deps.Ledgers,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies),
 	}
@@ -237,7 +241,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveMount(w, r, pattern, mount)
 		return
 	}
-	s.echo.ServeHTTP(w, r)
+	s.echo.ServeHTTP(w, oneTile(r))
 }
 
 // Listen binds the configured address, before there is a Server: what the API stands on may need to know it. It fails with ErrNotLoopback for

@@ -1469,6 +1469,9 @@ type Id = openapi_types.UUID
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// LedgerRegion defines model for LedgerRegion.
+type LedgerRegion = string
+
 // LongPageSize defines model for LongPageSize.
 type LongPageSize = int
 
@@ -1902,6 +1905,15 @@ type ServerInterface interface {
 	// CreateJoinPageToken A guest token for the shipped join page
 	// (POST /v1/join-page/token)
 	CreateJoinPageToken(ctx echo.Context) error
+	// GetLedgerCheckpoint The newest signed checkpoint of a region's ledger
+	// (GET /v1/ledger/{region}/checkpoint)
+	GetLedgerCheckpoint(ctx echo.Context, region LedgerRegion) error
+	// GetLedgerKey The verifier key of a region's ledger
+	// (GET /v1/ledger/{region}/key)
+	GetLedgerKey(ctx echo.Context, region LedgerRegion) error
+	// GetLedgerTile A tile of a region's ledger
+	// (GET /v1/ledger/{region}/tile/{tile})
+	GetLedgerTile(ctx echo.Context, region LedgerRegion, tile string) error
 	// ListMeetings Meetings, in order of id
 	// (GET /v1/meetings)
 	ListMeetings(ctx echo.Context, params ListMeetingsParams) error
@@ -2842,6 +2854,62 @@ func (w *ServerInterfaceWrapper) CreateJoinPageToken(ctx echo.Context) error {
 	return err
 }
 
+// GetLedgerCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerCheckpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "region" -------------
+	var region LedgerRegion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "region", ctx.Param("region"), &region, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerCheckpoint(ctx, region)
+	return err
+}
+
+// GetLedgerKey converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "region" -------------
+	var region LedgerRegion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "region", ctx.Param("region"), &region, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerKey(ctx, region)
+	return err
+}
+
+// GetLedgerTile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerTile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "region" -------------
+	var region LedgerRegion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "region", ctx.Param("region"), &region, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Path parameter "tile" -------------
+	var tile string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tile", ctx.Param("tile"), &tile, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tile: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerTile(ctx, region, tile)
+	return err
+}
+
 // ListMeetings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListMeetings(ctx echo.Context) error {
 	var err error
@@ -3392,6 +3460,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/calls/:call_id/notices", wrapper.ListNotices, options.OperationMiddlewares["listNotices"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings", wrapper.ListRecordings, options.OperationMiddlewares["listRecordings"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings/:recording_id/files/:file", wrapper.GetRecordingFile, options.OperationMiddlewares["getRecordingFile"]...)
+	router.GET(options.BaseURL+"/v1/ledger/:region/key", wrapper.GetLedgerKey, options.OperationMiddlewares["getLedgerKey"]...)
+	router.GET(options.BaseURL+"/v1/ledger/:region/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/ledger/:region/tile/:tile", wrapper.GetLedgerTile, options.OperationMiddlewares["getLedgerTile"]...)
 	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
 	router.POST(options.BaseURL+"/v1/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
 	router.GET(options.BaseURL+"/v1/exports/:id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
@@ -5184,6 +5255,124 @@ func (response CreateJoinPageTokendefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type GetLedgerCheckpointRequestObject struct {
+	Region LedgerRegion `json:"region"`
+}
+
+type GetLedgerCheckpointResponseObject interface {
+	VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerCheckpoint200TextResponse string
+
+func (response GetLedgerCheckpoint200TextResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetLedgerCheckpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerCheckpointdefaultApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerKeyRequestObject struct {
+	Region LedgerRegion `json:"region"`
+}
+
+type GetLedgerKeyResponseObject interface {
+	VisitGetLedgerKeyResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerKey200TextResponse string
+
+func (response GetLedgerKey200TextResponse) VisitGetLedgerKeyResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetLedgerKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerKeydefaultApplicationProblemPlusJSONResponse) VisitGetLedgerKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerTileRequestObject struct {
+	Region LedgerRegion `json:"region"`
+	Tile   string       `json:"tile"`
+}
+
+type GetLedgerTileResponseObject interface {
+	VisitGetLedgerTileResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerTile200ApplicationoctetStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetLedgerTile200ApplicationoctetStreamResponse) VisitGetLedgerTileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetLedgerTiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerTiledefaultApplicationProblemPlusJSONResponse) VisitGetLedgerTileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMeetingsRequestObject struct {
 	Params ListMeetingsParams
 }
@@ -6283,6 +6472,15 @@ type StrictServerInterface interface {
 	// CreateJoinPageToken A guest token for the shipped join page
 	// (POST /v1/join-page/token)
 	CreateJoinPageToken(ctx context.Context, request CreateJoinPageTokenRequestObject) (CreateJoinPageTokenResponseObject, error)
+	// GetLedgerCheckpoint The newest signed checkpoint of a region's ledger
+	// (GET /v1/ledger/{region}/checkpoint)
+	GetLedgerCheckpoint(ctx context.Context, request GetLedgerCheckpointRequestObject) (GetLedgerCheckpointResponseObject, error)
+	// GetLedgerKey The verifier key of a region's ledger
+	// (GET /v1/ledger/{region}/key)
+	GetLedgerKey(ctx context.Context, request GetLedgerKeyRequestObject) (GetLedgerKeyResponseObject, error)
+	// GetLedgerTile A tile of a region's ledger
+	// (GET /v1/ledger/{region}/tile/{tile})
+	GetLedgerTile(ctx context.Context, request GetLedgerTileRequestObject) (GetLedgerTileResponseObject, error)
 	// ListMeetings Meetings, in order of id
 	// (GET /v1/meetings)
 	ListMeetings(ctx context.Context, request ListMeetingsRequestObject) (ListMeetingsResponseObject, error)
@@ -7161,6 +7359,82 @@ func (sh *strictHandler) CreateJoinPageToken(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateJoinPageTokenResponseObject); ok {
 		return validResponse.VisitCreateJoinPageTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerCheckpoint operation middleware
+func (sh *strictHandler) GetLedgerCheckpoint(ctx echo.Context, region LedgerRegion) error {
+	var request GetLedgerCheckpointRequestObject
+
+	request.Region = region
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerCheckpoint(ctx.Request().Context(), request.(GetLedgerCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerCheckpointResponseObject); ok {
+		return validResponse.VisitGetLedgerCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerKey operation middleware
+func (sh *strictHandler) GetLedgerKey(ctx echo.Context, region LedgerRegion) error {
+	var request GetLedgerKeyRequestObject
+
+	request.Region = region
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerKey(ctx.Request().Context(), request.(GetLedgerKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerKeyResponseObject); ok {
+		return validResponse.VisitGetLedgerKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerTile operation middleware
+func (sh *strictHandler) GetLedgerTile(ctx echo.Context, region LedgerRegion, tile string) error {
+	var request GetLedgerTileRequestObject
+
+	request.Region = region
+	request.Tile = tile
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerTile(ctx.Request().Context(), request.(GetLedgerTileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerTile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerTileResponseObject); ok {
+		return validResponse.VisitGetLedgerTileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -81,6 +81,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 	if deps.Recordings, err = s.recordedFiles(); err != nil {
 		return api.Deps{}, err
 	}
+	deps.Ledgers = servedLedgers(s.ledgers)
 	if deps.Exports, err = s.exportJobs(); err != nil {
 		return api.Deps{}, err
 	}

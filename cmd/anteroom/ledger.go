@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/retention/ledger"
 )
@@ -81,4 +82,39 @@ func lowered(level slog.Level) slog.Level {
 		return min(level, slog.LevelDebug)
 	}
 	return level
+}
+
+// servedLedgers are those that the API shows.
+type servedLedgers map[string]*ledger.Ledger
+
+func (s servedLedgers) Key(region string) (string, error) {
+	l := s[region]
+	if l == nil {
+		return "", api.ErrNoLedger
+	}
+	return l.VerifierKey(), nil
+}
+
+func (s servedLedgers) Checkpoint(ctx context.Context, region string) ([]byte, error) {
+	l := s[region]
+	if l == nil {
+		return nil, api.ErrNoLedger
+	}
+	text, err := l.Checkpoint(ctx)
+	if errors.Is(err, ledger.ErrNoCheckpoint) {
+		return nil, api.ErrNoLedger
+	}
+	return text, err
+}
+
+func (s servedLedgers) Tile(_ context.Context, region, path string) ([]byte, error) {
+	l := s[region]
+	if l == nil {
+		return nil, api.ErrNoLedger
+	}
+	content, err := l.Tile(path)
+	if errors.Is(err, ledger.ErrNoTile) {
+		return nil, api.ErrNoTile
+	}
+	return content, err
 }

@@ -2,17 +2,57 @@ package main
 
 import (
 	"encoding/json"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	monitor "github.com/transparency-dev/tessera/client"
+
 	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/store"
 )
+
+// follow reads the log over HTTP, as a monitor of somebody else's would.
+func follow(t *testing.T, in *instance) {
+	t.Helper()
+	key := strings.TrimSpace(in.get("/v1/ledger/emea/key"))
+	base, err := url.Parse(in.url + "/v1/ledger/emea/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := monitor.NewHTTPFetcher(base, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.SetAuthorizationHeader("Bearer " + in.admin())
+	text, err := log.ReadCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint, err := proof.ParseCheckpoint(text, key)
+	if err != nil || checkpoint.Size != 1 {
+		t.Fatalf("checkpoint %+v: %v", checkpoint, err)
+	}
+	bundle, err := monitor.GetEntryBundle(t.Context(), log.ReadEntryBundle, 0, checkpoint.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes, err := monitor.FetchLeafHashes(t.Context(), log.ReadTile, 0, 1, checkpoint.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proof.LeafHash(bundle.Entries[0]) != checkpoint.Root || proof.Hash(hashes[0]) != checkpoint.Root {
+		t.Errorf("the log of one leaf has root %x, leaf %s and hash %x", checkpoint.Root, bundle.Entries[0], hashes[0])
+	}
+	if strings.Contains(string(bundle.Entries[0]), demoOrg) {
+		t.Errorf("the log names an organisation: %s", bundle.Entries[0])
+	}
+}
 
 // TestLedgerCommands puts a leaf into a running service, and looks at the ledger while it runs, after it stopped, and after somebody has been at it.
 func TestLedgerCommands(t *testing.T) {
@@ -59,6 +99,7 @@ func TestLedgerCommands(t *testing.T) {
 	if all := check(0); len(all.Ledgers) != 2 || all.Ledgers[0].Size != 1 || all.Ledgers[1].Size != 0 {
 		t.Errorf("while it runs: %+v", all)
 	}
+	follow(t, in)
 	in.stop()
 	if all := check(0); len(all.Ledgers) != 2 || all.Ledgers[0].Size != 1 {
 		t.Errorf("after it stopped: %+v", all)

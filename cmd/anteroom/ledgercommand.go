@@ -204,6 +204,9 @@ func (c *cli) fsck(ctx context.Context, cfg config.Config, region string) (err e
 
 func describe(text *strings.Builder, c ledger.Checked) {
 	fmt.Fprintf(text, "%s: %d leaves, %d waiting, %d without entry yet; %d batches of %d things\n", c.Origin, c.Size, c.Waiting, c.Unrecorded, c.Batches, c.Things)
+	if c.Forgotten > 0 {
+		fmt.Fprintf(text, "  %d leaves are in the log that the tables don't know as put: they were restored from an older backup\n", c.Forgotten)
+	}
 	for _, f := range c.Findings {
 		fmt.Fprintf(text, "  %s\n", f)
 	}

@@ -56,6 +56,8 @@ type Checked struct {
 	// Waiting leaves of the outbox aren't in the log yet; Unrecorded leaves are in the log and get their entries with the next start or pass.
 	Waiting    uint64 `json:"waiting"`
 	Unrecorded uint64 `json:"unrecorded"`
+	// Forgotten leaves are in the log, and the outbox doesn't know them: tables that were restored from an older backup don't. The log is what counts.
+	Forgotten uint64 `json:"forgotten"`
 	// Batches whose roots were computed again, of so many Things.
 	Batches  uint64    `json:"batches"`
 	Things   uint64    `json:"things"`

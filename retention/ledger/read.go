@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/transparency-dev/tessera/api"
@@ -19,6 +20,8 @@ import (
 var (
 	// ErrNoCheckpoint: nothing is published yet.
 	ErrNoCheckpoint = errors.New("the ledger has no checkpoint yet")
+	// ErrNoTile: there is no such tile.
+	ErrNoTile = errors.New("the ledger has no such tile")
 	// ErrRange: there is no such leaf or size in what is published.
 	ErrRange = errors.New("beyond what the ledger has published")
 )
@@ -125,6 +128,32 @@ func (l *Ledger) eachLeaf(ctx context.Context, from, to, size uint64, do func(in
 		}
 	}
 	return nil
+}
+
+// Tile is what stands at a path below tile/, as tlog-tiles name it: 0/x001/067.p/8, entries/000. It fails with ErrNoTile if there is no such file, or
+// if that is no such path.
+func (l *Ledger) Tile(path string) ([]byte, error) {
+	level, rest, _ := strings.Cut(path, "/")
+	index, partial, err := layout.ParseTileIndexPartial(rest)
+	if err != nil {
+		return nil, ErrNoTile
+	}
+	file := layout.EntriesPath(index, partial)
+	if level != "entries" {
+		n, err := layout.ParseTileLevel(level)
+		if err != nil {
+			return nil, ErrNoTile
+		}
+		file = layout.TilePath(n, index, partial)
+	}
+	content, err := os.ReadFile(filepath.Join(l.folder.path, logFolder, filepath.FromSlash(file)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoTile
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read tile: %w", err)
+	}
+	return content, nil
 }
 
 // Hashes are those of the perfect subtrees that the log of a size is made of, from left to right: what proof.ResumeAccumulator takes.
