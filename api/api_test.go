@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	// For holding answers against the document, calendar entries and pages are text, and recordings are files.
 	openapi3filter.RegisterBodyDecoder("text/calendar", openapi3filter.PlainBodyDecoder)
 	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder)
-	for _, kind := range []string{"audio/webm", "video/webm", "application/x-ndjson", "multipart/byteranges"} {
+	for _, kind := range []string{"audio/webm", "video/webm", "application/x-ndjson", "multipart/byteranges", "application/zip"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	embeddedtest.Main(m)

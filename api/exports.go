@@ -41,6 +41,8 @@ func exportError(err error) error {
 		return &Error{Code: CodeSamePerson}
 	case errors.Is(err, report.ErrKeyReused):
 		return &Error{Code: CodeKeyReused, Parameter: "Idempotency-Key"}
+	case errors.Is(err, report.ErrTooMany):
+		return &Error{Code: CodeTooManyExports}
 	case errors.Is(err, report.ErrGone):
 		return &Error{Code: CodeExportExpired}
 	}

@@ -1,7 +1,13 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -211,6 +217,84 @@ func TestExportsInPages(t *testing.T) {
 	}
 	if list := read[object](t, s.send(200, "auditor@contoso", http.MethodGet, exportsRoute, exportsRoute+"?state=done", nil)); len(list["exports"].([]any)) != 0 {
 		t.Errorf("those that are done: %v", list)
+	}
+}
+
+func TestFilesOfExportsInRanges(t *testing.T) {
+	folder := t.TempDir()
+	s := start(t, func(_ *Config, d *Deps) {
+		d.Store = storetest.New(t)
+		jobs, err := report.NewJobs(report.Config{Dir: folder}, report.JobsDeps{Home: d.Store, Regions: []string{"emea"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Exports = jobs
+	})
+	id := read[object](t, s.ask(202, "auditor@contoso", november(nil)))["export_id"].(string)
+	// As a worker leaves it.
+	const content = "0123456789"
+	sum := sha256.Sum256([]byte(content))
+	row, err := s.store.Get(t.Context(), report.KindExport, "contoso", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var job report.Job
+	if err := json.Unmarshal(row.Value, &job); err != nil {
+		t.Fatal(err)
+	}
+	job.State = report.Done
+	job.Parts["emea"] = &report.Part{State: report.PartDone, Percent: 100, Rows: 3, Folder: "f", Files: []report.File{{
+		Name: "bundle.zip", Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), ContentType: "application/zip",
+	}}}
+	if row.Value, err = json.Marshal(job); err != nil {
+		t.Fatal(err)
+	}
+	row.WriteID = uuid.New()
+	if _, err := s.store.Put(t.Context(), row, row.Version); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(folder, id, "f"), 0o700), os.WriteFile(filepath.Join(folder, id, "f", "bundle.zip"), []byte(content), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	const route = exportRoute + "/files/:name"
+	path := "/v1/exports/" + id + "/files/emea.bundle.zip"
+	tag := `"` + hex.EncodeToString(sum[:]) + `"`
+	for _, test := range []struct {
+		who, ranged string
+		status      int
+		body        string
+	}{
+		{"auditor:ada@contoso", "", 200, content},
+		{"auditor:ada@contoso", "bytes=2-4", 206, "234"},
+		{"admin:bob@contoso", "bytes=-3", 206, "789"},
+		{"admin:bob@contoso", "bytes=0-1", 206, "01"},
+	} {
+		var header []string
+		if test.ranged != "" {
+			header = []string{"Range", test.ranged, "If-Range", tag}
+		}
+		a := s.send(test.status, test.who, http.MethodGet, route, path, nil, header...)
+		if string(a.body) != test.body || a.header.Get("Etag") != tag || a.header.Get("Content-Disposition") != `attachment; filename="emea.bundle.zip"` ||
+			a.header.Get("Content-Type") != "application/zip" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %q, %v", test.ranged, a.body, a.header)
+		}
+	}
+	if code, _ := s.problem(s.send(416, "auditor:ada@contoso", http.MethodGet, route, path, nil, "Range", "bytes=10-")); code != "range_not_satisfiable" {
+		t.Errorf("beyond the end: %s", code)
+	}
+	if code := codeOf(t, s.send(404, "auditor:ada@contoso", http.MethodGet, route, strings.Replace(path, "bundle.zip", "rows.csv", 1), nil)); code != "export_not_found" {
+		t.Errorf("a file that isn't listed: %s", code)
+	}
+	got := read[struct {
+		Files    []object
+		Accesses []struct{ By, File string }
+	}](t, s.send(200, "auditor@contoso", http.MethodGet, exportRoute, "/v1/exports/"+id, nil))
+	var who []string
+	for _, a := range got.Accesses {
+		who = append(who, a.By[strings.LastIndexAny(a.By, ":")+1:]+" "+a.File)
+	}
+	if want := []string{"ada emea.bundle.zip", "bob emea.bundle.zip", "bob emea.bundle.zip"}; len(got.Files) != 1 || !cmp.Equal(want, who) {
+		t.Errorf("files %v, accesses %q", got.Files, who)
 	}
 }
 

@@ -48,6 +48,7 @@ const (
 	CodeExportExpired      Code = "export_expired"
 	CodeSamePerson         Code = "same_person"
 	CodeKeyReused          Code = "idempotency_key_reused"
+	CodeTooManyExports     Code = "too_many_exports"
 	CodeExportsUnavailable Code = "exports_unavailable"
 	CodeLedgerNotFound     Code = "ledger_not_found"
 	CodeTileNotFound       Code = "tile_not_found"
@@ -196,6 +197,8 @@ func kindOfExport(code Code) kind {
 		return kind{http.StatusForbidden, "Same person", "Whoever asked for held content can't approve it; another admin or auditor must."}
 	case CodeKeyReused:
 		return kind{http.StatusUnprocessableEntity, "Key used before", "This Idempotency-Key came with another request before; choose a new one."}
+	case CodeTooManyExports:
+		return kind{http.StatusTooManyRequests, "Too many exports", "The organisation has as many exports under way as it may; wait for them, or cancel some."}
 	case CodeExportsUnavailable:
 		return kind{http.StatusServiceUnavailable, "Exports unavailable", "This process has no folder of exports; ask one that has, or set exports.dir."}
 	default:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/retention/verify"
+	"github.com/anteroom/anteroom/store"
 )
 
 // formula is a rule whose name a spreadsheet would run, and that reads from the right in part.
@@ -271,9 +272,19 @@ func TestReportsFollowEachOther(t *testing.T) {
 	if first.Log.Consistency != nil {
 		t.Errorf("the first report follows %+v", first.Log.Consistency)
 	}
+	if first.BackupExpiry != nil {
+		t.Errorf("backups: %s, %v", first.Backup, first.BackupExpiry)
+	}
+	expires := w.clock.Now().Add(30 * 24 * time.Hour)
+	if err := w.store.PutBackup(t.Context(), store.Backup{Name: "b", StartedAt: w.clock.Now(), ExpiresAt: expires, Step: store.BackupDone, Manifest: "{}"}); err != nil {
+		t.Fatal(err)
+	}
 	w.published() // the first report's leaf among others
 	w.clock.forward(time.Minute)
 	second := w.make(asked())
+	if second.BackupExpiry == nil || !time.Time(*second.BackupExpiry).Equal(expires) {
+		t.Errorf("backups: %s, %v", second.Backup, second.BackupExpiry)
+	}
 	if c := second.Log.Consistency; c == nil || c.Size != first.Log.Size || c.Root != first.Log.Root || second.Log.Size <= first.Log.Size {
 		t.Errorf("the second follows %+v, the first was at %d", c, first.Log.Size)
 	}

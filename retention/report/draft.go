@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,19 +84,30 @@ func (b *bundler) begin(ctx context.Context, job *Job, folder string, progress f
 	if b.region.BrokerRetention > 0 {
 		d.m.BrokerRetentionMs = b.region.BrokerRetention.Milliseconds()
 	}
-	expiry, words, err := b.region.Backup(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("begin report: ask for backups: %w", err)
-	}
-	d.m.Backup = words
-	if expiry != nil {
-		at := proof.Time(expiry.UTC())
-		d.m.BackupExpiry = &at
+	if err := d.backups(ctx); err != nil {
+		return nil, fmt.Errorf("begin report: %w", err)
 	}
 	if err := d.readCheckpoint(ctx); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// backups says until when backups may have what is gone here.
+func (d *draft) backups(ctx context.Context) error {
+	const others = "Backups that were made by other means than `anteroom backup` may have what is gone here, and are not known."
+	last, err := d.region.Store.LastBackup(ctx, time.Time{})
+	if errors.Is(err, store.ErrNotFound) {
+		d.m.Backup = "There is no backup. " + others
+		return nil
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // the store says what it did
+	}
+	expiry := proof.Time(last.ExpiresAt)
+	d.m.BackupExpiry = &expiry
+	d.m.Backup = fmt.Sprintf("The last backup that may have what is gone here began at %s and is to be deleted at %s. ", proof.Time(last.StartedAt), expiry) + others
+	return nil
 }
 
 // readCheckpoint fills in the part about the log, with the consistency proof to the organisation's report before.

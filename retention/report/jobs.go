@@ -34,6 +34,8 @@ var (
 	ErrKeyReused = errors.New("the key was used for another request")
 	// ErrGone: the files have expired.
 	ErrGone = errors.New("the files have expired")
+	// ErrTooMany: the organisation has as many exports under way as it may.
+	ErrTooMany = errors.New("too many exports are under way")
 )
 
 // JobsDeps are what Jobs work with.
@@ -83,6 +85,9 @@ func (s *Jobs) Create(ctx context.Context, org, who, key string, r Request) (job
 		job.State = AwaitingApproval
 	}
 	job.begin(s.regionsFor(r))
+	if err := s.roomFor(ctx, &job); err != nil {
+		return Job{}, false, err
+	}
 	err = s.put(ctx, &job, 0, who)
 	if !errors.Is(err, store.ErrConflict) {
 		return job, err == nil, err
@@ -95,6 +100,30 @@ func (s *Jobs) Create(ctx context.Context, org, who, key string, r Request) (job
 		return Job{}, false, errors.Join(ErrKeyReused, err)
 	}
 	return there, false, nil
+}
+
+// maxOpen is how many jobs of an organisation may be under way, so that one can't keep the others waiting for ever.
+const maxOpen = 50
+
+// roomFor refuses a new job where too many are under way.
+func (s *Jobs) roomFor(ctx context.Context, job *Job) error {
+	all, err := s.List(ctx, job.Org)
+	if err != nil {
+		return err
+	}
+	open := 0
+	for i := range all {
+		if all[i].ID == job.ID {
+			return nil // it is there already
+		}
+		if !all[i].State.ended() {
+			open++
+		}
+	}
+	if open >= maxOpen {
+		return ErrTooMany
+	}
+	return nil
 }
 
 // regionsFor are those that a request is about.

@@ -327,6 +327,24 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+func TestOneOrganizationDoesNotKeepOthersWaiting(t *testing.T) {
+	d := newDesk(t)
+	var last Job
+	for range maxOpen {
+		last = d.ask(asked())
+	}
+	if _, _, err := d.Create(t.Context(), "contoso", "ada", "", asked()); !errors.Is(err, ErrTooMany) {
+		t.Errorf("one more: %v", err)
+	}
+	if _, _, err := d.Create(t.Context(), "fabrikam", "eve", "", asked()); err != nil {
+		t.Errorf("another organisation: %v", err)
+	}
+	if _, err := d.Cancel(t.Context(), "contoso", last.ID, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	d.ask(asked())
+}
+
 func TestHeldContentTakesASecondPerson(t *testing.T) {
 	d := newDesk(t)
 	ctx := t.Context()

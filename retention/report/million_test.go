@@ -2,12 +2,15 @@ package report
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/anteroom/anteroom/retention/verify"
 )
 
 // rowsEnv says of how many rows the report is that is measured.
@@ -42,20 +45,10 @@ func TestManyRows(t *testing.T) {
 	w.makes()
 	runtime.GC()
 	debug.FreeOSMemory()
-	base, peak, done := heapInUse(), new(atomic.Uint64), make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(20 * time.Millisecond):
-				peak.Store(max(peak.Load(), heapInUse()))
-			}
-		}
-	}()
+	base, peak := heapInUse(), watchHeap()
 	r := asked()
 	r.Formats = Formats()
-	began := time.Now()
+	began, before := time.Now(), cpu()
 	job := w.ask(r)
 	var made Job
 	for made = job; !made.State.ended(); time.Sleep(20 * time.Millisecond) {
@@ -64,8 +57,8 @@ func TestManyRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	took := time.Since(began)
-	close(done)
+	took, worked := time.Since(began), cpu()-before
+	most := peak()
 	if made.State != Done || made.Rows() != int64(n) {
 		t.Fatalf("%s: %d rows, %s", made.State, made.Rows(), made.Failure())
 	}
@@ -74,7 +67,47 @@ func TestManyRows(t *testing.T) {
 		size += f.Bytes
 		t.Logf("%-24s %11d bytes", f.Name, f.Bytes)
 	}
-	t.Logf("%d rows in %v (%.0f a second), heap %d MiB at most, %d MiB of it before", n, took.Round(time.Millisecond), float64(n)/took.Seconds(), peak.Load()>>20, base>>20)
+	t.Logf("%d rows in %v (%v of the processor), heap %d MiB at most, %d MiB of it before", n, took.Round(time.Millisecond), worked, most>>20, base>>20)
+
+	runtime.GC()
+	peak, began, before = watchHeap(), time.Now(), cpu()
+	path := filepath.Join(w.dir, job.ID, made.Parts["emea"].Folder, bundleFile)
+	result, err := verify.Bundle(t.Context(), path, verify.Options{Key: w.ledger.VerifierKey()})
+	if err != nil || !result.OK {
+		t.Errorf("verify: %+v, %v", result.Findings, err)
+	}
+	t.Logf("verified in %v (%v of the processor), heap %d MiB at most", time.Since(began).Round(time.Millisecond), cpu()-before, peak()>>20)
+}
+
+// cpu is how long this process, which the database is none of, has had a processor.
+func cpu() time.Duration {
+	var used syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Round(time.Millisecond)
+}
+
+// watchHeap looks at the heap until the function that it returns is called, which tells the most that it was.
+func watchHeap() func() uint64 {
+	var most uint64
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+				most = max(most, heapInUse())
+			}
+		}
+	}()
+	return func() uint64 {
+		close(done)
+		<-ended
+		return most
+	}
 }
 
 // heapInUse is what the program's own objects take just now, dead ones that weren't collected yet among them.

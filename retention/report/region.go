@@ -40,9 +40,6 @@ type Region struct {
 	PurgeWindow time.Duration
 	// BrokerRetention is how long the broker keeps records; 0: not known.
 	BrokerRetention time.Duration
-	// Backup tells when the last backup that may have what is gone here ends, nil if none is known of, and what is known of backups in words.
-	// Default: that nothing is known.
-	Backup func(ctx context.Context) (*time.Time, string, error)
 	// Version is the program's.
 	Version string
 }
@@ -60,11 +57,6 @@ func NewWorker(regions []Region, deps WorkerDeps) (*Worker, error) {
 		}
 		if r.PurgeWindow == 0 {
 			r.PurgeWindow = defaultPurgeWindow
-		}
-		if r.Backup == nil {
-			r.Backup = func(context.Context) (*time.Time, string, error) {
-				return nil, "The service knows of no backup. Backups that were made by other means may have what is gone here.", nil
-			}
 		}
 		if deps.Jobs == nil {
 			return nil, errors.New("make export worker: no jobs")
