@@ -84,7 +84,7 @@ func newHouseOf(t *testing.T, home, far *rig) *house {
 	h.far.progress = ingest.NewFurtherProgress(home.cfg, h.far.name, home.deps.Kafka, far.deps.Kafka)
 	var err error
 	for _, p := range []*place{h.home, h.far} {
-		if p.keeper, err = sealing.NewKeeper(keys, p.name, sealing.KeeperDeps{Home: home.deps.Store, Progress: p.progress, Now: h.now}); err != nil {
+		if p.keeper, err = sealing.NewKeeper(keys, p.name, sealing.KeeperDeps{Home: home.deps.Store, Progress: passes{h, p.progress}, Now: h.now}); err != nil {
 			t.Fatal(err)
 		}
 		p.deps.Chat = p.keeper
@@ -117,6 +117,23 @@ func (h *house) now() time.Time {
 	return time.Now().Add(h.ahead)
 }
 
+// forward turns the keepers' clock.
+func (h *house) forward(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ahead += d
+}
+
+// passes is a place's progress by the keepers' clock.
+type passes struct {
+	h *house
+	p *ingest.Progress
+}
+
+func (p passes) Ingested(ctx context.Context, before time.Time) (bool, error) {
+	return p.p.Ingested(ctx, before.Add(time.Since(p.h.now())))
+}
+
 // start runs the place's ingest, at home the copiers too, until the returned function is called.
 func (p *place) start(t *testing.T) (stop func()) {
 	t.Helper()
@@ -126,17 +143,24 @@ func (p *place) start(t *testing.T) (stop func()) {
 
 func (p *place) service(t *testing.T) (*ingest.Service, func()) {
 	t.Helper()
-	open, ensure := ingest.New, func(ctx context.Context) error { return ingest.EnsureTopics(ctx, p.deps.Kafka, p.cfg) }
+	p.ensureTopics(t)
 	if p.further {
-		open = func(cfg ingest.Config, deps ingest.Deps) (*ingest.Service, error) {
-			return ingest.NewFurther(cfg, p.name, deps)
-		}
-		ensure = func(ctx context.Context) error { return ingest.EnsureCopiesTopics(ctx, p.deps.Kafka, p.cfg, p.name) }
+		return p.run(t, func(cfg ingest.Config, deps ingest.Deps) (*ingest.Service, error) { return ingest.NewFurther(cfg, p.name, deps) })
 	}
-	if err := ensure(t.Context()); err != nil {
+	return p.run(t, ingest.New)
+}
+
+func (p *place) ensureTopics(t *testing.T) {
+	t.Helper()
+	var err error
+	if p.further {
+		err = ingest.EnsureCopiesTopics(t.Context(), p.deps.Kafka, p.cfg, p.name)
+	} else {
+		err = ingest.EnsureTopics(t.Context(), p.deps.Kafka, p.cfg)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return p.run(t, open)
 }
 
 // caughtUp waits until all that was produced before is ingested.

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -46,6 +47,9 @@ func (c *Client) Committed(ctx context.Context, group, topic string) (map[int]in
 	resp, err := c.API().OffsetFetch(ctx, &kafkago.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
 	if err == nil {
 		err = resp.Error
+	}
+	if errors.Is(err, kafkago.GroupIdNotFound) { // it never committed anything
+		return map[int]int64{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read committed offsets of %s: %w", topic, err)
