@@ -130,7 +130,7 @@ func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	if deps.Fresh == nil {
-		deps.Fresh = freshWithin(deps.Store, decisionsWithin)
+		deps.Fresh = FreshWithin(deps.Store, decisionsWithin)
 	}
 	if deps.Metrics == nil {
 		deps.Metrics = newSweepMetrics()
@@ -142,7 +142,7 @@ func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 }
 
 // FreshWithin tells whether a region's decisions were up to date within a time.
-func freshWithin(s *store.Store, within time.Duration) func(context.Context) (bool, error) {
+func FreshWithin(s *store.Store, within time.Duration) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		mark, err := s.DecisionMark(ctx)
 		if errors.Is(err, store.ErrNotFound) {

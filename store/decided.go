@@ -59,7 +59,7 @@ func (s *Store) DecisionMark(ctx context.Context) (DecisionMark, error) {
 func (s *Store) ControlVersions(ctx context.Context, kinds ...string) (uint64, error) {
 	var sum uint64
 	err := s.scan(s.controlContext(ctx, ""), "count control versions", `
-		SELECT sum(newest) FROM (SELECT max(version) AS newest FROM control WHERE kind IN ({kinds:Array(String)}) GROUP BY kind, org, id)`,
+		SELECT sum(newest) FROM (SELECT max(version) AS newest FROM control WHERE kind IN {kinds:Array(String)} GROUP BY kind, org, id)`,
 		func(rows driver.Rows) error { return rows.Scan(&sum) }, clickhouse.Named("kinds", kinds))
 	return sum, err
 }

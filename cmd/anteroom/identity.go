@@ -19,8 +19,11 @@ const devIssuerPath = "/dev/issuer"
 // stateFolder is where `anteroom run` keeps keys and the journal of used tokens.
 func stateFolder(cfg config.Embedded) string { return filepath.Join(cfg.Data, "identity") }
 
-// startDirectory follows what is known of organisations, users, resources and meetings.
+// startDirectory follows what is known of organisations, users, resources, meetings, retention policies and holds. It is called by all that need it.
 func (s *service) startDirectory() error {
+	if s.directory != nil {
+		return nil
+	}
 	var err error
 	s.directory, err = registry.New(registry.Deps{Store: s.store, Metrics: s.metrics, Log: s.log.With("room", "directory")})
 	if err != nil {

@@ -12,8 +12,11 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// startRetention starts what deletes and proves, in each region whose work this process does.
+// startRetention starts what decides, deletes and proves, in each region whose work this process does.
 func (s *service) startRetention(context.Context) error {
+	if err := s.startDecider(); err != nil {
+		return err
+	}
 	metrics, err := retention.NewSweepMetrics(s.metrics)
 	if err != nil {
 		return err
@@ -46,7 +49,8 @@ func (s *service) startSweeper(r *regionRuntime, metrics *retention.SweepMetrics
 // sweeperDeps are what a sweeper of a region works with, in the service and in the command.
 func sweeperDeps(cfg config.Config, of *ledger.Ledger, tables *store.Store, log *slog.Logger) (retention.SweeperDeps, error) {
 	deps := retention.SweeperDeps{
-		Region: of.Region(), Store: tables, IDKey: of.IDKey(), BrokerExpiry: brokerExpiry(cfg.Ingest.Retention), Log: log.With("room", "retention"),
+		Region: of.Region(), Store: tables, IDKey: of.IDKey(), Fresh: retention.FreshWithin(tables, cfg.Retention.MaxDecisionAge),
+		BrokerExpiry: brokerExpiry(cfg.Ingest.Retention), Log: log.With("room", "retention"),
 	}
 	if cfg.Recording.Dir != "" {
 		files, err := record.New(cfg.Recording, log.With("room", "record"))

@@ -34,6 +34,8 @@ type Collection[T value[T]] struct {
 	rows map[key]entry[T] // guarded by mu
 	// byID has the ids of kinds whose ids are of no organisation alone: all but users.
 	byID map[string]key // guarded by mu
+	// unreadable are rows whose newest version can't be read, with that version.
+	unreadable map[key]uint64 // guarded by mu
 }
 
 // entry is a row of the snapshot; a deleted one is kept so that older versions that arrive late stay out.
@@ -43,7 +45,7 @@ type entry[T any] struct {
 }
 
 func collect[T value[T]](r *Registry, s *store.Store, kind string) *Collection[T] {
-	return &Collection[T]{kind: kind, store: s, registry: r, rows: make(map[key]entry[T]), byID: make(map[string]key)}
+	return &Collection[T]{kind: kind, store: s, registry: r, rows: make(map[key]entry[T]), byID: make(map[string]key), unreadable: make(map[key]uint64)}
 }
 
 // Get reads the newest version. It fails with store.ErrNotFound if there is none.
@@ -80,20 +82,34 @@ func (c *Collection[T]) List(ctx context.Context, org string) ([]directory.Versi
 // it, never a guest. It fails with store.ErrConflict if another version is the newest, and with store.ErrNotFound if there is no row to
 // replace. The snapshot has the value when Put returns.
 func (c *Collection[T]) Put(ctx context.Context, v T, ifVersion uint64, author string) (directory.Versioned[T], error) {
+	row, err := c.PutRow(ctx, v, ifVersion, author)
+	if err != nil {
+		return directory.Versioned[T]{}, err
+	}
+	return decode[T](row)
+}
+
+// PutRow is Put for who needs the row as it is stored.
+func (c *Collection[T]) PutRow(ctx context.Context, v T, ifVersion uint64, author string) (store.Control, error) {
 	v = v.WithDefaults()
 	if err := v.Validate(); err != nil {
-		return directory.Versioned[T]{}, fmt.Errorf("put %s: %w", c.kind, err)
+		return store.Control{}, fmt.Errorf("put %s: %w", c.kind, err)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		return directory.Versioned[T]{}, fmt.Errorf("put %s: %w", c.kind, err)
+		return store.Control{}, fmt.Errorf("put %s: %w", c.kind, err)
 	}
 	org, id := v.Key()
 	row, err := c.store.Put(ctx, store.Control{Kind: c.kind, Org: org, ID: id, Value: text, Author: author}, ifVersion)
 	if err != nil {
-		return directory.Versioned[T]{}, err //nolint:wrapcheck // the store says what it did
+		return store.Control{}, err //nolint:wrapcheck // the store says what it did
 	}
 	c.take(row)
+	return row, nil
+}
+
+// Decode reads a row of the collection's kind.
+func (c *Collection[T]) Decode(row store.Control) (directory.Versioned[T], error) {
 	return decode[T](row)
 }
 
@@ -178,6 +194,21 @@ func (c *Collection[T]) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// Unreadable lists the ids of an organisation's rows that can't be read, in order: of those the snapshot has an older version or none. For who must
+// not go on as if they weren't there.
+func (c *Collection[T]) Unreadable(org string) []string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var ids []string
+	for at := range c.unreadable {
+		if at.org == org {
+			ids = append(ids, at.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // read brings an organisation's values into the snapshot.
 func (c *Collection[T]) read(ctx context.Context, org string) error {
 	_, err := c.List(ctx, org)
@@ -197,6 +228,9 @@ func (c *Collection[T]) take(row store.Control) {
 	if err != nil {
 		c.registry.bad.WithLabelValues(c.kind).Inc()
 		c.registry.log.Warn("row of the directory can't be read", slog.String("kind", c.kind), slog.String("org", row.Org), slog.Uint64("version", row.Version))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.unreadable[key{row.Org, row.ID}] = row.Version
 		return
 	}
 	if c.keep(row, v) {
@@ -212,6 +246,9 @@ func (c *Collection[T]) keep(row store.Control, v directory.Versioned[T]) bool {
 		return false
 	}
 	c.rows[at] = entry[T]{Versioned: v, deleted: row.Deleted}
+	if c.unreadable[at] < row.Version {
+		delete(c.unreadable, at)
+	}
 	// An id that two organisations have names neither's second row: the first one stays what the id means.
 	if _, taken := c.byID[row.ID]; !taken && c.kind != KindUser {
 		c.byID[row.ID] = at

@@ -55,7 +55,7 @@ func rooms() []Room {
 		{Path: "store", May: with("migrations"), Why: "the store knows tables, rows and queries, not who writes or reads them"},
 		{Path: "sealing", May: with("store"), Why: "keys of a region: what is sealed, and whether all of it is ingested, is told to it"},
 		{
-			Path: "retention", May: with("directory", "policy", "store", "retention/proof", "retention/evidence"),
+			Path: "retention", May: with("directory", "directory/registry", "policy", "store", "retention/proof", "retention/evidence"),
 			Why: "retention works on what is stored; it needs no broker, no meeting and no HTTP",
 		},
 		{Path: "retention/proof", Why: "who writes evidence and who checks it share this and nothing else"},

@@ -54,6 +54,8 @@ type Config struct {
 	Identity identity.Config `koanf:"identity"`
 	// Policy decides what participants may do.
 	Policy policy.Config `koanf:"policy"`
+	// Retention is how long things are kept, and that what is due is gone.
+	Retention retention.Config `koanf:"retention"`
 	// Media are running meetings.
 	Media media.Config `koanf:"media"`
 	// Signalling are clients' connections to meetings.
@@ -161,6 +163,7 @@ func Default() Config {
 		Quality:       quality.DefaultConfig(),
 		Identity:      identity.DefaultConfig(),
 		Policy:        policy.DefaultConfig(),
+		Retention:     retention.DefaultConfig(),
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
@@ -220,6 +223,7 @@ func (c Config) Validate(mode Mode) error {
 	section("labelling", c.Labelling.validate())
 	section("identity", c.Identity.Validate())
 	section("policy", c.Policy.Validate())
+	section("retention", c.Retention.Validate())
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))

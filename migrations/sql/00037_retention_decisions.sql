@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS {{whole "retention_decisions"}} (
     rule_version    UInt64,
     reason          LowCardinality(String),
     revision        LowCardinality(String),
-    -- Digest of all that the decision was made from; the same digest needs no new decision.
+    -- Digest of what was decided: what comes to the same again is not written again.
     basis           UInt64,
     decided_at      DateTime64(6, 'UTC'),
     -- Which decision is the newest: one that knows of more changes of policies and holds, and of such the later one. Clocks have no say in it,

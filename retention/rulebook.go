@@ -1,0 +1,123 @@
+package retention
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/anteroom/anteroom/directory"
+	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/retention/proof"
+	"github.com/anteroom/anteroom/store"
+)
+
+// RulebookDeps are what a rulebook works with. All but Resources, Query and Log are required.
+type RulebookDeps struct {
+	Directory *registry.Registry
+	// Home is the home region's store, HomeRegion its name.
+	Home       *store.Store
+	HomeRegion string
+	// Regions are all there are, by name, the home region's too.
+	Regions map[string]*store.Store
+	Policy  *policy.Retention
+	// Resources are the ids of those that no organisation has registered.
+	Resources []string
+	// Query bounds what a preview asks of a region.
+	Query store.QueryLimits
+	Log   *slog.Logger
+}
+
+// Rulebook changes organisations' policies and holds, and tells beforehand what a change would do. No change is acknowledged before its leaf is on its
+// way into the ledger; what a crash leaves between the two, RepairLeaves finds. Safe for concurrent use.
+type Rulebook struct {
+	cfg  Config
+	deps RulebookDeps
+}
+
+// Versions of policies and holds.
+type (
+	Policy = directory.Versioned[directory.RetentionPolicy]
+	Hold   = directory.Versioned[directory.Hold]
+)
+
+// NewRulebook makes a rulebook.
+func NewRulebook(cfg Config, deps RulebookDeps) (*Rulebook, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("make rulebook: %w", err)
+	}
+	if deps.Directory == nil || deps.Home == nil || deps.HomeRegion == "" || deps.Policy == nil || deps.Regions[deps.HomeRegion] == nil {
+		return nil, errors.New("make rulebook: a dependency is missing")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Rulebook{cfg.withDefaults(), deps}, nil
+}
+
+// newNonce is for one version of a policy or a hold.
+func newNonce() string {
+	nonce := proof.NewNonce()
+	return hex.EncodeToString(nonce[:])
+}
+
+// PutPolicy writes the version of a policy after ifVersion, 0 for a new one. It fails with *directory.FieldError, joined, for what can't be kept: also
+// users and groups that nobody knows, a locked policy that would not only grow, and a lock that another one contradicts. Otherwise it fails like
+// registry.Collection.Put.
+func (r *Rulebook) PutPolicy(ctx context.Context, p directory.RetentionPolicy, ifVersion uint64, author string) (Policy, error) {
+	p.Nonce = newNonce()
+	if err := r.checkPolicy(ctx, p, ifVersion); err != nil {
+		return Policy{}, fmt.Errorf("put retention policy: %w", err)
+	}
+	row, err := r.deps.Directory.RetentionPolicies.PutRow(ctx, p, ifVersion, author)
+	if err != nil {
+		return Policy{}, err //nolint:wrapcheck // the registry says what it did
+	}
+	if err := putLeaf(ctx, r.deps.Home, r.deps.HomeRegion, row); err != nil {
+		return Policy{}, err
+	}
+	return r.deps.Directory.RetentionPolicies.Decode(row) //nolint:wrapcheck // the registry says what it did
+}
+
+// PlaceHold writes a new hold. It fails with *directory.FieldError for what can't be kept and for a hold on something that nobody knows. When it returns,
+// nothing is purged any more that the hold covers. It fails with *UnsettledError if that can't be told; the hold is placed all the same.
+func (r *Rulebook) PlaceHold(ctx context.Context, h directory.Hold, author string) (Hold, error) {
+	h.Nonce, h.PlacedBy, h.PlacedAt = newNonce(), author, time.Now().UTC().Truncate(time.Microsecond)
+	h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = nil, "", ""
+	if err := r.checkHold(ctx, h); err != nil {
+		return Hold{}, fmt.Errorf("place hold: %w", err)
+	}
+	placed, err := r.putHold(ctx, h, 0, author)
+	if err != nil {
+		return Hold{}, err
+	}
+	return placed, r.settle(ctx, placed.Value.ID)
+}
+
+// ReleaseHold ends a hold; reason may be "". One that is released already stays as it is.
+func (r *Rulebook) ReleaseHold(ctx context.Context, h Hold, reason, author string) (Hold, error) {
+	if !h.Value.Holds() {
+		return h, nil
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if now.Before(h.Value.PlacedAt) { // The clock went back.
+		now = h.Value.PlacedAt
+	}
+	out := h.Value
+	out.Nonce, out.ReleasedAt, out.ReleasedBy, out.ReleaseReason = newNonce(), &now, author, reason
+	return r.putHold(ctx, out, h.Version, author)
+}
+
+func (r *Rulebook) putHold(ctx context.Context, h directory.Hold, ifVersion uint64, author string) (Hold, error) {
+	row, err := r.deps.Directory.Holds.PutRow(ctx, h, ifVersion, author)
+	if err != nil {
+		return Hold{}, err //nolint:wrapcheck // the registry says what it did
+	}
+	if err := putLeaf(ctx, r.deps.Home, r.deps.HomeRegion, row); err != nil {
+		return Hold{}, err
+	}
+	return r.deps.Directory.Holds.Decode(row) //nolint:wrapcheck // the registry says what it did
+}
