@@ -231,8 +231,9 @@ func TestServe(t *testing.T) {
 
 // issuer is an OpenID provider.
 type issuer struct {
-	url   string
-	token func(org string, role identity.Role) string
+	url      string
+	provider *devissuer.Issuer
+	token    func(org string, role identity.Role) string
 }
 
 // issuers are two OpenID providers, as organisations have them: one for operators, one for users.
@@ -247,7 +248,7 @@ func issuers(t *testing.T, dir string) (operators, users issuer) {
 			t.Fatal(err)
 		}
 		mux.Handle("/"+name+"/", provider.Handler())
-		return issuer{server.URL + "/" + name, func(org string, role identity.Role) string {
+		return issuer{server.URL + "/" + name, provider, func(org string, role identity.Role) string {
 			token, err := provider.Token(org, []identity.Role{role}, "somebody", 0)
 			if err != nil {
 				t.Error(err)

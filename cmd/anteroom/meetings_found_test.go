@@ -43,7 +43,13 @@ func rows[T any](h *house, call, part string, match func(T) bool) T {
 // records reads all records that are in a topic of the rig's broker now.
 func (r *rig) records(t *testing.T, topic string) []kafkago.Message {
 	t.Helper()
-	c := client(t, r.data)
+	return records(t, r.data, topic)
+}
+
+// records reads all records that are in a topic of a data folder's broker now.
+func records(t *testing.T, data, topic string) []kafkago.Message {
+	t.Helper()
+	c := client(t, data)
 	connection, err := c.Dialer().DialContext(t.Context(), "tcp", c.Brokers()[0])
 	if err != nil {
 		t.Fatal(err)
@@ -55,14 +61,14 @@ func (r *rig) records(t *testing.T, topic string) []kafkago.Message {
 	}
 	var out []kafkago.Message
 	for _, partition := range partitions {
-		out = append(out, r.partition(t, topic, partition.ID)...)
+		out = append(out, partitionOf(t, data, topic, partition.ID)...)
 	}
 	return out
 }
 
-func (r *rig) partition(t *testing.T, topic string, partition int) []kafkago.Message {
+func partitionOf(t *testing.T, data, topic string, partition int) []kafkago.Message {
 	t.Helper()
-	c := client(t, r.data)
+	c := client(t, data)
 	leader, err := c.Dialer().DialLeader(t.Context(), "tcp", c.Brokers()[0], topic, partition)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/devissuer"
 	"github.com/anteroom/anteroom/internal/config"
 )
 
@@ -32,10 +35,12 @@ const rigPatience = 30 * time.Second
 // rig is a running Anteroom that several tests share.
 type rig struct {
 	data, url string
-	sink      *sink // nil without one
-	stderr    *buffer
-	cancel    context.CancelFunc
-	done      chan int
+	// issuer signs in its users; nil: the development issuer of its data folder.
+	issuer *devissuer.Issuer
+	sink   *sink // nil without one
+	stderr *buffer
+	cancel context.CancelFunc
+	done   chan int
 }
 
 // lazyRig starts when the first test asks for it.
@@ -265,11 +270,30 @@ func newHouse(t *testing.T, r *rig, more fields) *house {
 // token of the development issuer, for a user of the organisation.
 func (h *house) token(user string, roles ...string) string {
 	h.t.Helper()
+	if h.rig.issuer != nil {
+		org := h.org
+		if slices.Contains(roles, string(identity.Operator)) {
+			org = ""
+		}
+		token, err := h.rig.issuer.Token(org, rolesOf(roles), user, time.Hour)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return token
+	}
 	token, err := devToken(tokenOptions{data: h.rig.data, org: h.org, user: user, roles: roles, ttl: time.Hour})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return token
+}
+
+func rolesOf(names []string) []identity.Role {
+	roles := make([]identity.Role, len(names))
+	for i, name := range names {
+		roles[i] = identity.Role(name)
+	}
+	return roles
 }
 
 // user makes a user's row; the name is the id's.

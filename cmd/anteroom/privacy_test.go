@@ -236,13 +236,18 @@ func client(t *testing.T, data string) *kafka.Client {
 // making tells of it, which must not quote it.
 func plantInTopics(t *testing.T, data, canary, planted string) {
 	t.Helper()
+	region := config.Default().Ingest.Region
+	plantInTopicsOf(t, data, event.DeadLetterTopic(region), event.Topic(region, event.Durable), canary, planted)
+}
+
+func plantInTopicsOf(t *testing.T, data, deadLetters, ingested, canary, planted string) {
+	t.Helper()
 	c := client(t, data)
 	writer := &kafkago.Writer{Addr: kafkago.TCP(c.Brokers()...), Transport: c.API().Transport, BatchTimeout: time.Millisecond}
 	defer writer.Close()
-	region := config.Default().Ingest.Region
 	err := writer.WriteMessages(t.Context(),
-		kafkago.Message{Topic: event.DeadLetterTopic(region), Value: []byte(canary)},
-		kafkago.Message{Topic: event.Topic(region, event.Durable), Value: []byte("not an event: " + planted)})
+		kafkago.Message{Topic: deadLetters, Value: []byte(canary)},
+		kafkago.Message{Topic: ingested, Value: []byte("not an event: " + planted)})
 	if err != nil {
 		t.Fatal(err)
 	}
