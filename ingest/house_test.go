@@ -145,7 +145,9 @@ func (p *place) service(t *testing.T) (*ingest.Service, func()) {
 	t.Helper()
 	p.ensureTopics(t)
 	if p.further {
-		return p.run(t, func(cfg ingest.Config, deps ingest.Deps) (*ingest.Service, error) { return ingest.NewFurther(cfg, p.name, deps) })
+		return p.run(t, func(cfg ingest.Config, deps ingest.Deps) (*ingest.Service, error) {
+			return ingest.NewFurther(cfg, p.name, deps)
+		})
 	}
 	return p.run(t, ingest.New)
 }

@@ -82,7 +82,7 @@ func TestRule_R8_WhatElseIsKeptHasItsThing(t *testing.T) {
 	for query, want := range map[string]uint64{
 		"SELECT count() FROM attendance FINAL": 1,
 		"SELECT count() FROM attendance WHERE user_id = 'ana' AND meeting_id = '" + meeting.String() + "' AND call_id = '" + call.String() + "'": 1,
-		"SELECT count() FROM decisions WHERE reasons = ['one', 'two'] AND revision = 'r1' AND action = 'join' AND effect = 'deny'":                3,
+		"SELECT count() FROM decisions WHERE reasons = ['one', 'two'] AND revision = 'r1' AND action = 'join' AND effect = 'deny'":               3,
 		"SELECT uniqExact(input) FROM decisions WHERE meeting_id = '" + meeting.String() + "'":                                                   3,
 		"SELECT uniqExact(sent_at) FROM decisions":             1,
 		"SELECT count() FROM timeline WHERE kind IN (4, 6, 7)": 8,
