@@ -2,10 +2,14 @@ package ingest
 
 import (
 	"context"
+	"time"
 
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/internal/kafka"
 )
+
+// chatSegment is after how long brokers close a segment of chat: by so much its records may outlive their retention.
+const chatSegment = 24 * time.Hour
 
 // EnsureTopics creates the topics of the home region that are missing.
 func EnsureTopics(ctx context.Context, client *kafka.Client, cfg Config) error {
@@ -23,7 +27,11 @@ func ensure(ctx context.Context, client *kafka.Client, cfg Config, region string
 	}
 	topics := []kafka.Topic{topic(event.DeadLetterTopic(region), 1)}
 	for _, name := range names {
-		topics = append(topics, topic(name, cfg.Partitions))
+		t := topic(name, cfg.Partitions)
+		if name == event.Topic(region, event.Content) || name == event.CopiesTopic(region) {
+			t.Segment = chatSegment
+		}
+		topics = append(topics, t)
 	}
 	return client.EnsureTopics(ctx, topics...)
 }

@@ -390,7 +390,7 @@ func (p *sweep) row(b *store.SweepBatch, t *store.SetThing) store.Evidence {
 		RuleID:     t.RuleID, RuleVersion: t.RuleVersion, Reason: t.Reason, Revision: t.Revision, BatchID: b.ID,
 	}
 	if p.deps.BrokerExpiry != nil {
-		e.BrokerExpiryAt = p.deps.BrokerExpiry(t.Class, t.SentAt)
+		e.BrokerExpiryAt = p.deps.BrokerExpiry(t.Class, t.SentAt, b.At)
 	}
 	return e
 }

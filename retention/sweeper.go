@@ -38,8 +38,9 @@ type SweeperDeps struct {
 	Journal Journal
 	// Fresh tells whether the region's decisions are up to date enough to purge by. Nil: if they were so within 30 seconds.
 	Fresh func(context.Context) (bool, error)
-	// BrokerExpiry is when the broker will have dropped what it keeps of a thing of a class that was sent then; nil for what came by no broker. Nil: unknown.
-	BrokerExpiry func(class string, sent time.Time) *time.Time
+	// BrokerExpiry is when brokers will have dropped, at the latest, what they keep of a thing of a class that was sent and purged then; nil for what came by
+	// no broker, and where it isn't known. Nil: it never is.
+	BrokerExpiry func(class string, sent, purged time.Time) *time.Time
 	// Preempt takes over from another sweeper at once, whether it lives or not: somebody asked for this one.
 	Preempt bool
 	Metrics *SweepMetrics

@@ -19,6 +19,15 @@ const (
 	ClassDecision  Class = 5
 )
 
+// String is the class's name in the tables.
+func (c Class) String() string {
+	names := [...]string{ClassThread: "thread", ClassCopy: "copy", ClassRecording: "recording", ClassNotice: "notice", ClassDecision: "decision"}
+	if c < ClassThread || int(c) >= len(names) {
+		return ""
+	}
+	return names[c]
+}
+
 // KeptIn is where a kept thing belongs.
 type KeptIn struct {
 	Org    string

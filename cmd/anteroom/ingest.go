@@ -33,6 +33,7 @@ func (s *service) startIngest() error {
 			return worker.Run(ctx)
 		})
 		s.checkIngest(r, worker, topics)
+		s.startKeeping(r)
 		return nil
 	})
 	if err != nil {

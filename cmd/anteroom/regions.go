@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/sealing"
@@ -25,6 +26,9 @@ type regionRuntime struct {
 	kafka *kafka.Client
 	// keeper has the keys that open the region's chat; nil without the role ingest, or where this process doesn't do the region's work.
 	keeper *sealing.Keeper
+	// keeping tells how long brokers keep what came by them; looks tells that it is being kept up to date.
+	keeping *ingest.Keeping
+	looks   bool
 }
 
 // suffix tells a further region's parts from the home region's in names of checks and of steps.
@@ -60,6 +64,7 @@ func (s *service) connectRegions(works []string) error {
 		if r.home {
 			s.home, s.store, s.kafka = r, r.store, r.kafka
 		}
+		r.keeping = s.keep(r)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/media/record"
@@ -37,6 +36,8 @@ func (s *service) startSweeper(r *regionRuntime, metrics *retention.SweepMetrics
 	if err != nil {
 		return err
 	}
+	deps.BrokerExpiry = brokerExpiry(r.keeping)
+	s.startKeeping(r)
 	deps.Metrics = metrics
 	sweeper, err := retention.NewSweeper(s.cfg.Sweep, deps)
 	if err != nil {
@@ -50,7 +51,7 @@ func (s *service) startSweeper(r *regionRuntime, metrics *retention.SweepMetrics
 func sweeperDeps(cfg config.Config, of *ledger.Ledger, tables *store.Store, log *slog.Logger) (retention.SweeperDeps, error) {
 	deps := retention.SweeperDeps{
 		Region: of.Region(), Store: tables, IDKey: of.IDKey(), Fresh: retention.FreshWithin(tables, cfg.Retention.MaxDecisionAge),
-		BrokerExpiry: brokerExpiry(cfg.Ingest.Retention), Log: log.With("room", "retention"),
+		Log: log.With("room", "retention"),
 	}
 	if cfg.Recording.Dir != "" {
 		files, err := record.New(cfg.Recording, log.With("room", "record"))
@@ -60,15 +61,4 @@ func sweeperDeps(cfg config.Config, of *ledger.Ledger, tables *store.Store, log 
 		deps.Files = files
 	}
 	return deps, nil
-}
-
-// brokerExpiry is when the broker will have dropped what it keeps of a thing, sealed to a key that is destroyed: everything but recordings came by it.
-func brokerExpiry(keeps time.Duration) func(string, time.Time) *time.Time {
-	return func(class string, sent time.Time) *time.Time {
-		if class == "recording" {
-			return nil
-		}
-		at := sent.Add(keeps)
-		return &at
-	}
 }

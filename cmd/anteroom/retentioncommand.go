@@ -134,6 +134,9 @@ func (c *cli) sweepRegion(ctx context.Context, cfg config.Config, of *ledger.Led
 		return retention.Result{}, err
 	}
 	deps.Preempt = true
+	if keeping := c.keepingOf(ctx, cfg, of.Region()); keeping != nil {
+		deps.BrokerExpiry = brokerExpiry(keeping)
+	}
 	sweeper, err := retention.NewSweeper(cfg.Sweep, deps)
 	if err != nil {
 		return retention.Result{}, err

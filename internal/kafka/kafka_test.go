@@ -191,3 +191,25 @@ func TestNothingIsWrittenAfterAGap(t *testing.T) {
 		t.Errorf("the topic has %d records (%v), want the %d before the gap", last, err, first)
 	}
 }
+
+func TestSettingsOfABroker(t *testing.T) {
+	client := connect(t, nil)
+	name := embeddedtest.Broker(t).Unique("settings")
+	if _, err := client.TopicSettings(t.Context(), name); err == nil {
+		t.Error("a topic that isn't there has settings")
+	}
+	_, err := client.API().CreateTopics(t.Context(), &kafkago.CreateTopicsRequest{Topics: []kafkago.TopicConfig{{
+		Topic: name, NumPartitions: 1, ReplicationFactor: 1,
+		ConfigEntries: []kafkago.ConfigEntry{{ConfigName: "retention.ms", ConfigValue: "-1"}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.TopicSettings(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, expires := got[name].Expires(time.Now()); !got[name].Forever || expires {
+		t.Errorf("a topic that is kept for good: %+v", got[name])
+	}
+}

@@ -18,6 +18,9 @@ type Topic struct {
 	Replication int
 	// Retention is how long the broker keeps records; 0 leaves it to the broker.
 	Retention time.Duration
+	// Segment is after how long a segment is closed: records go with their whole segment, so that the oldest of one outlives its retention by that much;
+	// 0 leaves it to the broker.
+	Segment time.Duration
 }
 
 // EnsureTopics creates the topics that are missing. Topics that exist are left as they are.
@@ -28,10 +31,10 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) error {
 		if t.Replication <= 0 {
 			config.ReplicationFactor = -1
 		}
-		if t.Retention > 0 {
-			config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{
-				ConfigName: "retention.ms", ConfigValue: strconv.FormatInt(t.Retention.Milliseconds(), 10),
-			})
+		for name, value := range map[string]time.Duration{retentionMs: t.Retention, segmentMs: t.Segment} {
+			if value > 0 {
+				config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: strconv.FormatInt(value.Milliseconds(), 10)})
+			}
 		}
 		configs = append(configs, config)
 	}

@@ -66,7 +66,7 @@ type Row struct {
 	Lateness *int64 `json:"lateness_ms"`
 	// Attempts at purging it.
 	Attempts int `json:"attempts"`
-	// BrokerExpiry is when the broker will have dropped what it keeps of it, sealed to a key that is destroyed. Null for what came by no broker.
+	// BrokerExpiry is when the broker will have dropped what it keeps of it, sealed to a key that is destroyed. Null for what came by no broker, and where it isn't known.
 	BrokerExpiry *Time `json:"broker_expiry_at"`
 }
 
