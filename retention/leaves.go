@@ -2,32 +2,21 @@ package retention
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/retention/evidence"
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/store"
 )
 
-// changeOf is a version of a policy or a hold as the ledger knows it. A deletion has the value null.
-func changeOf(row store.Control) proof.Change {
-	c := proof.Change{
-		Schema: proof.Schema, What: proof.LeafPolicy, Organization: row.Org, ID: row.ID, Version: row.Version, By: row.Author, At: proof.Time(row.At), Value: row.Value,
-	}
-	if row.Kind == registry.KindHold {
-		c.What = proof.LeafHold
-	}
-	if row.Deleted {
-		c.Value = json.RawMessage("null")
-	}
-	return c
-}
-
 // putLeaf hands the leaf of a version to the ledger of the home region. Doing it again changes nothing.
 func putLeaf(ctx context.Context, home *store.Store, region string, row store.Control) error {
-	c := changeOf(row)
+	c, ok := evidence.Change(&row)
+	if !ok {
+		return fmt.Errorf("put leaf: a %s has none", row.Kind)
+	}
 	leaf, err := c.Leaf(region)
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it did

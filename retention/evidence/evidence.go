@@ -4,6 +4,7 @@ package evidence
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,26 @@ func Thing(region string, t *store.StoredThing) proof.StoredThing {
 	return proof.StoredThing{
 		Schema: proof.Schema, ID: hex.EncodeToString(t.CopyID[:]), Organization: t.Org, Region: region, Class: proof.Class(t.Class), SentAt: proof.Time(t.SentAt),
 	}
+}
+
+// Kinds of control rows whose versions have a leaf each in the home region's ledger.
+const (
+	KindPolicy = "retention_policy"
+	KindHold   = "hold"
+)
+
+// Change is a version of a policy or a hold as the ledger knows it; false for control rows of other kinds. A deletion has the value null.
+func Change(row *store.Control) (proof.Change, bool) {
+	c := proof.Change{
+		Schema: proof.Schema, What: proof.LeafPolicy, Organization: row.Org, ID: row.ID, Version: row.Version, By: row.Author, At: proof.Time(row.At), Value: row.Value,
+	}
+	if row.Kind == KindHold {
+		c.What = proof.LeafHold
+	}
+	if row.Deleted {
+		c.Value = json.RawMessage("null")
+	}
+	return c, row.Kind == KindPolicy || row.Kind == KindHold
 }
 
 // ID is an id as rows have it: "" for none.

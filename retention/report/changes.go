@@ -8,13 +8,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/anteroom/anteroom/retention/evidence"
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/store"
 )
 
 // changedKinds are the control rows whose changes are told: what decides how long things are kept and who may see them, and who had them exported.
 func changedKinds() []string {
-	return []string{"retention_policy", "hold", "organization", "resource", KindExport, KindAccess}
+	return []string{evidence.KindPolicy, evidence.KindHold, "organization", "resource", KindExport, KindAccess}
 }
 
 // changeRow is one change: who, what, before, after.
@@ -126,6 +127,11 @@ func (l *changeLog) add(c *store.Change, region string) error {
 
 // addLeaves takes what the region's log has of a change.
 func (l *changeLog) addLeaves(c *store.Change, region string) error {
+	if change, ok := evidence.Change(&c.Control); ok {
+		value, err := change.Canonical()
+		l.leaves = append(l.leaves, toldLeaf{change.LeafID(), value})
+		return err //nolint:wrapcheck // it says what it did
+	}
 	if c.Kind != KindExport || c.Deleted {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/anteroom/anteroom/retention/evidence"
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/store"
 )
@@ -128,36 +129,61 @@ func TestChangesReport(t *testing.T) {
 		if value == "" {
 			row.Value = nil
 		}
-		if _, err := w.store.Put(ctx, row, version); err != nil {
+		written, err := w.store.Put(ctx, row, version)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if change, ok := evidence.Change(&written); ok && author != "carl" { // whose leaf is still to come
+			leaf, err := change.Leaf(w.region)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.putLeaf(leaf)
 		}
 	}
 	put("retention_policy", "contoso", "p1", `{"days":30,"name":"<b> & =1+1"}`, "ada", 0, at(0).Add(-time.Hour)) // before the time that is asked for
 	put("retention_policy", "contoso", "p1", `{"days":1}`, "bob", 1, at(1))
-	put("retention_policy", "contoso", "p1", "", "bob", 2, at(2))
+	put("retention_policy", "contoso", "p1", "", "carl", 2, at(2))
 	put("retention_policy", "fabrikam", "p1", `{"days":7}`, "eve", 0, at(3))
 	put("hold", "contoso", "h1", `{"meeting":"m"}`, "ada", 0, at(4))
 	put("organization", "", "contoso", `{"id":"contoso","webhooks":[{"url":"u","secret":"whsec_1"}]}`, "operator:root", 0, at(5))
 	put("organization", "", "fabrikam", `{"id":"fabrikam"}`, "operator:root", 0, at(6))
 	put("user", "contoso", "ada", `{"name":"Ada"}`, "ada", 0, at(7))
+	w.published()
 	w.makes()
 	r := asked()
 	r.Kind = Changes
 	b := w.make(r)
 	var got []string
 	for _, v := range b.values() {
+		if _, ok := v["action"]; !ok {
+			continue // what the log has of it
+		}
 		before, _ := json.Marshal(v["before"])
 		after, _ := json.Marshal(v["after"])
 		got = append(got, fmt.Sprintf("%v %v %v %v %v %s -> %s", v["what"], v["id"], v["version"], v["action"], v["by"], before, after))
 	}
 	want := []string{
 		`retention_policy p1 2 changed bob {"days":30,"name":"\u003cb\u003e \u0026 =1+1"} -> {"days":1}`,
-		`retention_policy p1 3 deleted bob {"days":1} -> null`,
+		`retention_policy p1 3 deleted carl {"days":1} -> null`,
 		`hold h1 1 made ada null -> {"meeting":"m"}`,
 		`organization contoso 1 made operator:root null -> {"id":"contoso","webhooks":[{"secret":"(hidden)","url":"u"}]}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	proven := map[string]bool{}
+	for _, text := range b.lines(proof.DigestsFile) {
+		line, err := proof.ParseDigestLine([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change, err := proof.ParseChange(line.Value); err == nil {
+			proven[change.LeafID()] = line.Index != nil
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"policy:p1:2": true, "policy:p1:3": false, "hold:h1:1": true}, proven); diff != "" {
+		t.Errorf("in the log (-want +got):\n%s", diff)
 	}
 	if strings.Contains(string(b.files[proof.DigestsFile])+string(b.files[proof.DigestsCSVFile]), "whsec_1") {
 		t.Error("a secret is in the report")

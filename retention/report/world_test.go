@@ -201,6 +201,11 @@ func (w *world) put(batch *proof.Batch) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.putLeaf(leaf)
+}
+
+func (w *world) putLeaf(leaf proof.Leaf) {
+	w.t.Helper()
 	text, err := leaf.Canonical()
 	if err != nil {
 		w.t.Fatal(err)
