@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/transparency-dev/tessera"
@@ -181,60 +182,54 @@ func (l *Ledger) sameTail(ctx context.Context, size uint64) error {
 	})
 }
 
-// pass appends what waits, as far as one look finds it. more: there may be more of it.
+// pass appends what waits, as far as one look finds it, waits until it is published, and notes it. more: there may be more of it.
 func (l *Ledger) pass(ctx context.Context, a *appender) (more bool, err error) {
 	waiting, err := l.waiting(ctx)
-	if err != nil {
+	if err != nil || len(waiting) == 0 {
 		return false, err
 	}
-	for done := 0; done < len(waiting); done += l.cfg.Batch {
-		l.metrics.waiting.Set(float64(len(waiting) - done))
-		l.metrics.oldest.Set(float64(waiting[done].InsertedAt.Unix()))
-		if err := l.append(ctx, a, waiting[done:min(done+l.cfg.Batch, len(waiting))]); err != nil {
+	l.metrics.waiting.Set(float64(len(waiting)))
+	l.metrics.oldest.Set(float64(waiting[0].InsertedAt.Unix()))
+	size, appended := uint64(0), 0
+	for batch := range slices.Chunk(waiting, l.cfg.Batch) {
+		to, n, err := l.append(ctx, a, batch)
+		if err != nil {
 			return false, err
 		}
+		size, appended = max(size, to), appended+n
 	}
+	if err := l.await(ctx, size); err != nil {
+		return false, err
+	}
+	if err := l.record(ctx); err != nil {
+		return false, err
+	}
+	l.metrics.appended.Add(float64(appended))
 	l.metrics.waiting.Set(0)
 	l.metrics.oldest.Set(0)
-	return len(waiting) > 0, nil
+	return true, nil
 }
 
-// append appends a batch, waits until it is published, and notes it.
-func (l *Ledger) append(ctx context.Context, a *appender, waiting []store.OutboxLeaf) (err error) {
-	if l.deps.Journal != nil {
-		if err := l.deps.Journal.Leaves(ctx, waiting); err != nil {
-			return fmt.Errorf("keep leaves in the journal: %w", err)
-		}
-	}
-	futures := make([]tessera.IndexFuture, 0, len(waiting))
-	for i := range waiting {
-		text, err := l.prepare(&waiting[i])
+// append appends a batch. size is that of the log with it.
+func (l *Ledger) append(ctx context.Context, a *appender, batch []store.OutboxLeaf) (size uint64, appended int, err error) {
+	futures := make([]tessera.IndexFuture, 0, len(batch))
+	for i := range batch {
+		text, err := l.prepare(&batch[i])
 		if err != nil {
-			l.refuse(ctx, waiting[i].ID, err)
+			l.refuse(ctx, batch[i].ID, err)
 			continue
 		}
 		futures = append(futures, a.add(ctx, tessera.NewEntry(text)))
 	}
-	size := uint64(0)
 	for _, future := range futures {
 		at, e := future()
 		err = errors.Join(err, e)
 		size = max(size, at.Index+1)
 	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("append leaves: %w", err)
-	case len(futures) == 0:
-		return nil
+	if err != nil {
+		return 0, 0, fmt.Errorf("append leaves: %w", err)
 	}
-	if err := l.await(ctx, size); err != nil {
-		return err
-	}
-	if err := l.record(ctx); err != nil {
-		return err
-	}
-	l.metrics.appended.Add(float64(len(futures)))
-	return nil
+	return size, len(futures), nil
 }
 
 // prepare makes of a leaf in the outbox the leaf in the log.

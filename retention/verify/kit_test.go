@@ -92,7 +92,7 @@ func (w *world) tag() string { return proof.OrganizationTag(salt, region, contos
 // newThing makes the i-th thing: those from n on were sent before the window.
 func newThing(i, n int) *thing {
 	id := sum("thing", i)
-	sent := from.Add(time.Duration(i) * (to.Sub(from) - time.Hour) / time.Duration(n))
+	sent := from.Add((to.Sub(from) - time.Hour) / time.Duration(n) * time.Duration(i))
 	if i >= n {
 		sent = from.Add(-time.Duration(i) * time.Minute)
 	}
@@ -547,11 +547,11 @@ func check(t testing.TB, path string, opt verify.Options) verify.Result {
 func wantOK(t testing.TB, path string, opt verify.Options) verify.Result {
 	t.Helper()
 	result := check(t, path, opt)
-	for _, f := range result.Findings {
+	for _, f := range result.Findings[:min(5, len(result.Findings))] {
 		t.Errorf("finding: %s", f)
 	}
 	if !result.OK || result.ExitCode() != 0 {
-		t.Errorf("result is %+v", result)
+		t.Errorf("it doesn't hold: %d findings, exit code %d", len(result.Findings), result.ExitCode())
 	}
 	return result
 }
