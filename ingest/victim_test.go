@@ -34,6 +34,8 @@ type victimPlan struct {
 	Dir string
 	// Reports to produce in all, over all runs; streams of each.
 	Reports, Streams int
+	// Chat is how many acts of chat to produce in all, instead of reports; there is a further region then.
+	Chat int
 	// WaitForGo holds the producer back until the file "go" exists in Dir.
 	WaitForGo bool
 	// RestartEngine starts the engine again at the same address when it dies, while ingest goes on.
@@ -103,7 +105,11 @@ func (p victimPlan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := ingest.New(cfg, ingest.Deps{Kafka: client, Store: storage, Keys: keys, Metrics: prometheus.NewRegistry(), Log: log})
+	deps := ingest.Deps{Kafka: client, Store: storage, Keys: keys, Metrics: prometheus.NewRegistry(), Log: log}
+	if p.Chat > 0 {
+		return p.runChat(ctx, cfg, deps, engine)
+	}
+	service, err := ingest.New(cfg, deps)
 	if err != nil {
 		return err
 	}
@@ -150,6 +156,11 @@ func victimStore(e victimEngine) store.Config {
 // offsets, like a producer that lost an acknowledgement does.
 func (p victimPlan) produce(ctx context.Context, client *kafka.Client) error {
 	const chunk, overlap = 1000, 1500
+	return p.produceAll(ctx, client, p.Reports, chunk, overlap, p.report)
+}
+
+// produceAll produces what is numbered from 0 to n.
+func (p victimPlan) produceAll(ctx context.Context, client *kafka.Client, n, chunk, overlap int, make func(int) (*eventpb.Event, error)) error {
 	for p.WaitForGo {
 		if _, err := os.Stat(filepath.Join(p.Dir, "go")); err == nil {
 			break
@@ -164,10 +175,14 @@ func (p victimPlan) produce(ctx context.Context, client *kafka.Client) error {
 		}
 	}
 	producer := client.NewProducer()
-	for from := max(0, done-overlap); from < p.Reports; from += chunk {
+	for from := max(0, done-overlap); from < n; from += chunk {
 		var records []event.Record
-		for n := from; n < min(from+chunk, p.Reports); n++ {
-			record, err := event.Encode(p.report(n))
+		for i := from; i < min(from+chunk, n); i++ {
+			e, err := make(i)
+			if err != nil {
+				return err
+			}
+			record, err := event.Encode(e)
 			if err != nil {
 				return err
 			}
@@ -184,7 +199,7 @@ func (p victimPlan) produce(ctx context.Context, client *kafka.Client) error {
 }
 
 // report makes the nth report: of one of 20 calls, each a source of its own.
-func (p victimPlan) report(n int) *eventpb.Event {
+func (p victimPlan) report(n int) (*eventpb.Event, error) {
 	const calls = 20
 	call, sequence := fmt.Sprintf("call-%d", n%calls), uint64(n/calls+1)
 	participant := uuid.NewSHA1(uuid.Nil, []byte(call))
@@ -201,7 +216,7 @@ func (p victimPlan) report(n int) *eventpb.Event {
 		Source: "media/victim/" + call, Sequence: sequence, SourceKind: eventpb.SourceKind_SOURCE_KIND_MEDIA,
 		ObservedAtUs: baseTime.Add(time.Duration(sequence) * time.Second).UnixMicro(),
 		Payload:      &eventpb.Event_StreamReport{StreamReport: &eventpb.StreamReport{ParticipantId: participant[:], IntervalMs: 10_000, Streams: streams}},
-	}
+	}, nil
 }
 
 // replaceFile writes a file so that a reader sees all of the old or all of the new.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,21 +36,17 @@ func (s *service) startKeeping(r *regionRuntime) {
 // keepingOf asks the brokers of a region once; nil where there are none to ask, as beside `anteroom run`.
 func (c *cli) keepingOf(ctx context.Context, cfg config.Config, region string) *ingest.Keeping {
 	log := newLog(c.stderr, cfg.Log)
-	var home, further *kafka.Client
-	for i, r := range cfg.AllRegions() {
-		if i > 0 && r.Name != region {
-			continue
-		}
-		client, err := kafka.New(r.Kafka)
-		if err != nil || len(r.Kafka.Brokers) == 0 {
+	home, err := kafka.New(cfg.Home().Kafka)
+	if err != nil || len(cfg.Home().Kafka.Brokers) == 0 {
+		return nil
+	}
+	defer home.Close()
+	var further *kafka.Client
+	if i := slices.IndexFunc(cfg.Regions, func(r config.Region) bool { return r.Name == region }); i >= 0 {
+		if further, err = kafka.New(cfg.Regions[i].Kafka); err != nil {
 			return nil
 		}
-		defer client.Close()
-		if i == 0 {
-			home = client
-		} else {
-			further = client
-		}
+		defer further.Close()
 	}
 	keeping := ingest.NewKeeping(cfg.Ingest, home, region, further, log, prometheus.NewRegistry())
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
