@@ -160,7 +160,7 @@ func (p victimPlan) produce(ctx context.Context, client *kafka.Client) error {
 }
 
 // produceAll produces what is numbered from 0 to n.
-func (p victimPlan) produceAll(ctx context.Context, client *kafka.Client, n, chunk, overlap int, make func(int) (*eventpb.Event, error)) error {
+func (p victimPlan) produceAll(ctx context.Context, client *kafka.Client, n, chunk, overlap int, act func(int) (*eventpb.Event, error)) error {
 	for p.WaitForGo {
 		if _, err := os.Stat(filepath.Join(p.Dir, "go")); err == nil {
 			break
@@ -178,7 +178,7 @@ func (p victimPlan) produceAll(ctx context.Context, client *kafka.Client, n, chu
 	for from := max(0, done-overlap); from < n; from += chunk {
 		var records []event.Record
 		for i := from; i < min(from+chunk, n); i++ {
-			e, err := make(i)
+			e, err := act(i)
 			if err != nil {
 				return err
 			}
