@@ -110,6 +110,13 @@ func TestRule_R7_AReportOfWhatIsKept(t *testing.T) {
 	})
 	for _, bundle := range made.Bundles {
 		region, _, _ := strings.Cut(filepath.Base(bundle), ".")
+		m, err := proof.ParseManifest([]byte(strings.Join(bundledLines(t, bundle, proof.ManifestFile), "\n") + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.BrokerRetentionMs < (7*24*time.Hour).Milliseconds() || time.Since(time.Time(m.Watermark)) > time.Hour || m.Partial != "" {
+			t.Errorf("%s: the broker keeps for %d ms, complete until %s, partial: %q", region, m.BrokerRetentionMs, m.Watermark, m.Partial)
+		}
 		for _, name := range []string{proof.RowsFile, proof.ManifestFile} {
 			for _, text := range bundledLines(t, bundle, name) {
 				if strings.Contains(text, `"second"`) {

@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/retention/report"
+	"github.com/anteroom/anteroom/store"
 )
 
 // ownExports puts exports into the data folder where no other is configured.
@@ -38,7 +40,7 @@ func (s *service) startExports() error {
 	var regions []report.Region
 	err = s.eachWorkingRegion(func(r *regionRuntime) error {
 		regions = append(regions, report.Region{
-			Name: r.name, Store: r.store, Home: s.store, Ledger: s.ledgers[r.name], Watermark: s.watermark(r), BrokerRetention: s.cfg.Ingest.Retention,
+			Name: r.name, Store: r.store, Home: s.store, Ledger: s.ledgers[r.name], Watermark: s.watermark(r), BrokerRetention: brokerRetention(r.keeping),
 			PurgeWindow: s.cfg.Sweep.PurgeWindow, Version: programVersion(),
 		})
 		return nil
@@ -52,6 +54,19 @@ func (s *service) startExports() error {
 	}
 	s.app.Go("exports", worker.Run)
 	return nil
+}
+
+// brokerRetention is how long after it was sent brokers may keep, at the latest, what came by them to a region, as they say themselves; 0 if that isn't
+// known, or if it is for good.
+func brokerRetention(keeping *ingest.Keeping) func() time.Duration {
+	return func() time.Duration {
+		now := time.Now()
+		gone := keeping.Expires(store.ClassCopy, now, now)
+		if gone == nil {
+			return 0
+		}
+		return gone.Sub(now)
+	}
 }
 
 // watermark tells until when all that was produced for a region is stored: the latest of some moments of which that is known. It is the zero time if it

@@ -81,8 +81,8 @@ func (b *bundler) begin(ctx context.Context, job *Job, folder string, progress f
 	if d.m.MadeBy == "" {
 		d.m.MadeBy = "unknown"
 	}
-	if b.region.BrokerRetention > 0 {
-		d.m.BrokerRetentionMs = b.region.BrokerRetention.Milliseconds()
+	if keeps := b.region.BrokerRetention(); keeps > 0 {
+		d.m.BrokerRetentionMs = keeps.Milliseconds()
 	}
 	if err := d.backups(ctx); err != nil {
 		return nil, fmt.Errorf("begin report: %w", err)

@@ -165,9 +165,9 @@ func (d *draft) readme() string {
 	}
 	b.WriteString("\nWhat outlives a purge: ")
 	if d.m.BrokerRetentionMs >= 0 {
-		fmt.Fprintf(&b, "the broker keeps records for %s, sealed to keys that are destroyed. ", time.Duration(d.m.BrokerRetentionMs)*time.Millisecond)
+		fmt.Fprintf(&b, "brokers keep records for %s at most, sealed to keys that are destroyed. ", (time.Duration(d.m.BrokerRetentionMs) * time.Millisecond).Round(time.Minute))
 	} else {
-		b.WriteString("how long the broker keeps records is not known; they are sealed to keys that are destroyed. ")
+		b.WriteString("how long brokers keep records is not known; they are sealed to keys that are destroyed. ")
 	}
 	b.WriteString(d.m.Backup + "\n")
 	if d.m.CSV != nil || d.wants(CSV) {

@@ -38,8 +38,8 @@ type Region struct {
 	Watermark func(ctx context.Context) (time.Time, error)
 	// PurgeWindow is how long a purge may take once a thing has to be gone. Default 10m.
 	PurgeWindow time.Duration
-	// BrokerRetention is how long the broker keeps records; 0: not known.
-	BrokerRetention time.Duration
+	// BrokerRetention is how long brokers keep the records that the region's things came by, 0 if that isn't known. Default: it isn't.
+	BrokerRetention func() time.Duration
 	// Version is the program's.
 	Version string
 }
@@ -57,6 +57,9 @@ func NewWorker(regions []Region, deps WorkerDeps) (*Worker, error) {
 		}
 		if r.PurgeWindow == 0 {
 			r.PurgeWindow = defaultPurgeWindow
+		}
+		if r.BrokerRetention == nil {
+			r.BrokerRetention = func() time.Duration { return 0 }
 		}
 		if deps.Jobs == nil {
 			return nil, errors.New("make export worker: no jobs")

@@ -307,7 +307,7 @@ func (p *page) outlives(d *draft) {
 	broker := "How long it keeps records is not known. They are sealed to keys that are destroyed."
 	if d.m.BrokerRetentionMs >= 0 {
 		kept := time.Duration(d.m.BrokerRetentionMs) * time.Millisecond
-		broker = fmt.Sprintf("Records are kept for %g days, sealed to keys that are destroyed once what was sealed to them is stored.", kept.Hours()/24)
+		broker = fmt.Sprintf("Records are kept for %.1f days at most, sealed to keys that are destroyed once what was sealed to them is stored.", kept.Hours()/24)
 	}
 	p.pair("Broker", broker)
 	if d.m.BackupExpiry != nil {

@@ -236,7 +236,7 @@ func (w *world) published() {
 func (w *world) makes() {
 	w.t.Helper()
 	worker, err := NewWorker([]Region{{
-		Name: w.region, Store: w.store, Home: w.store, Ledger: w.ledger, Version: "test", BrokerRetention: 7 * 24 * time.Hour,
+		Name: w.region, Store: w.store, Home: w.store, Ledger: w.ledger, Version: "test", BrokerRetention: func() time.Duration { return 7 * 24 * time.Hour },
 		Watermark: func(context.Context) (time.Time, error) { return w.clock.Now(), nil },
 	}}, WorkerDeps{Jobs: w.Jobs, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil))})
 	if err != nil {
