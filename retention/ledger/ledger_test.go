@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -321,5 +322,50 @@ func TestBadLeavesStopNobody(t *testing.T) {
 	}
 	if _, err := json.Marshal(checked); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestConfigurationNamesItsFields(t *testing.T) {
+	if err := ledger.DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+	var none ledger.Config
+	for _, field := range []string{"origin: ", "checkpoint_interval: ", "poll_interval: ", "batch: "} {
+		if err := none.Validate(); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%sisn't named: %v", field, err)
+		}
+	}
+	if _, err := ledger.Open(ledger.DefaultConfig(), region, ledger.Deps{}); err == nil || !strings.Contains(err.Error(), "dir: ") {
+		t.Errorf("no folder: %v", err)
+	}
+	if _, err := ledger.Open(config(t.TempDir()), "../emea", ledger.Deps{}); err == nil {
+		t.Error("a region that climbs out of the folder")
+	}
+}
+
+func TestTilesAreThoseOfTheLog(t *testing.T) {
+	s := storetest.New(t)
+	l := open(t, t.TempDir(), s)
+	put(t, s, leaf("a"))
+	appendAll(t, l, s)
+	text, err := l.Leaf(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := forms.LeafHash(text)
+	if tile, err := l.Tile("0/000.p/1"); err != nil || string(tile) != string(hash[:]) {
+		t.Errorf("tile %x: %v", tile, err)
+	}
+	if tile, err := l.Tile("entries/000.p/1"); err != nil || string(tile[2:]) != string(text) {
+		t.Errorf("entries %s: %v", tile, err)
+	}
+	for _, path := range []string{
+		"", "0", "0/", "0/000", "0/001.p/1", "64/000", "-1/000", "0/../../../signer.key", "../log/checkpoint", "entries/../0/000.p/1", "0/000.p/0", "0/000.p/256",
+		"0/x000/000", "entries/000.p/1/", "/0/000.p/1",
+	} {
+		_, err := l.Tile(path)
+		if !errors.Is(err, ledger.ErrNoTile) {
+			t.Errorf("%q: %v", path, err)
+		}
 	}
 }
