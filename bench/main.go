@@ -39,6 +39,7 @@ type options struct {
 	Only   string
 	Tables kafkaTable
 	Media  mediaOptions
+	Sweep  retentionOptions
 }
 
 func defaultOptions() options {
@@ -46,6 +47,7 @@ func defaultOptions() options {
 		Rows: 3_000_000, Rounds: 3, JSON: true, Latency: 20 * time.Second, Limit: 7 * time.Minute,
 		Tables: kafkaTable{Consumers: 4, BlockSize: 524_288, FlushInterval: 7500 * time.Millisecond},
 		Media:  mediaOptions{Anteroom: "bin/anteroom", Rounds: 5, Duration: 10 * time.Second, Bitrate: 1_000_000, OnePort: true},
+		Sweep:  retentionOptions{Due: 1_000_000, Live: 10_000_000, Idle: 10},
 	}
 }
 
@@ -73,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.Limit, "limit", o.Limit, "begin no further round after this long")
 	flags.StringVar(&o.Docs, "docs", "docs/benchmarks.md", `file to write the result into, between its markers; "" for none`)
 	flags.StringVar(&o.Profile, "profile", "", "write a CPU profile of ingest's first turn to this file")
-	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas, or media; all if empty (else there are no ratios, and nothing is written, but of media)")
+	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas, or media, or retention; all but retention if empty (else there are no ratios, and nothing is written, but of media and retention)")
 	flags.IntVar(&o.Tables.Consumers, "engine-consumers", o.Tables.Consumers, "kafka_num_consumers of the Kafka table engine")
 	flags.IntVar(&o.Tables.BlockSize, "engine-block", o.Tables.BlockSize, "kafka_max_block_size of the Kafka table engine")
 	flags.DurationVar(&o.Tables.FlushInterval, "engine-flush", o.Tables.FlushInterval, "kafka_flush_interval_ms of the Kafka table engine")
@@ -82,6 +84,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.Media.Duration, "media-duration", o.Media.Duration, "how long each turn of the media comparison is measured")
 	flags.IntVar(&o.Media.Bitrate, "media-bitrate", o.Media.Bitrate, "bits per second of each publisher's video in the media comparison")
 	flags.BoolVar(&o.Media.OnePort, "media-one-port", o.Media.OnePort, "let the relay have all media on one UDP socket, as Anteroom does; else one per connection")
+	flags.IntVar(&o.Sweep.Due, "due", o.Sweep.Due, "copies that fall due at once in the measurement of the sweep; 0 for none")
+	flags.IntVar(&o.Sweep.Live, "live", o.Sweep.Live, "copies that are kept besides in the measurement of the sweep")
+	flags.IntVar(&o.Sweep.Idle, "idle", o.Sweep.Idle, "idle sweeps in the measurement of the sweep")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -91,6 +96,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// Whatever hangs, the run ends.
 	ctx, cancel := context.WithTimeout(ctx, o.Limit+15*time.Minute)
 	defer cancel()
+	if o.Only == onlyRetention {
+		result, err := measureRetention(ctx, o.Sweep, stderr)
+		if err != nil {
+			return fmt.Errorf("retention: %w", err)
+		}
+		return publish(stdout, o.Docs, retentionMarkers, result.markdown())
+	}
 	if o.Only != onlyMedia {
 		result, err := measure(ctx, o, stderr)
 		if err != nil {

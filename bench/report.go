@@ -87,8 +87,9 @@ func (r *result) perRow(outs []outcome, of func(usage) time.Duration) string {
 type markers struct{ begin, end string }
 
 var (
-	ingestMarkers = markers{"<!-- begin of what `make bench` wrote -->", "<!-- end of what `make bench` wrote -->"}
-	mediaMarkers  = markers{"<!-- begin of what `make bench` wrote of media -->", "<!-- end of what `make bench` wrote of media -->"}
+	ingestMarkers    = markers{"<!-- begin of what `make bench` wrote -->", "<!-- end of what `make bench` wrote -->"}
+	retentionMarkers = markers{"<!-- begin of what `make bench` wrote of retention -->", "<!-- end of what `make bench` wrote of retention -->"}
+	mediaMarkers     = markers{"<!-- begin of what `make bench` wrote of media -->", "<!-- end of what `make bench` wrote of media -->"}
 )
 
 // writeBetweenMarkers replaces what stands between the markers of a file.

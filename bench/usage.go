@@ -79,8 +79,11 @@ func sumTicks(fields []string) time.Duration {
 }
 
 // peakMemory is the largest resident size of this process so far, in bytes.
-func peakMemory() int64 {
-	b, _ := os.ReadFile("/proc/self/status")
+func peakMemory() int64 { return peakOf(os.Getpid()) }
+
+// peakOf is that of a process.
+func peakOf(pid int) int64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(b)) {
 		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)

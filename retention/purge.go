@@ -31,6 +31,9 @@ func (r *round) purging(epoch uint64) store.Purging {
 
 // purge purges what is hidden and not held, class by class and day by day. What can't be purged of one keeps the others from nothing.
 func (p *sweep) purge(ctx context.Context) error {
+	if p.news.Hidden == 0 && p.result.Hidden == 0 {
+		return nil
+	}
 	list, err := p.deps.Store.Purgeable(ctx, p.at())
 	if err != nil {
 		return err

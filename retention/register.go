@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -16,17 +15,18 @@ import (
 
 // register tells in the ledger what came to be kept since the last time: before anything of it may be purged, or nobody could tell that it ever was.
 func (p *sweep) register(ctx context.Context) error {
-	server, err := p.deps.Store.Now(ctx)
-	if err != nil {
-		return err
+	if p.news.Arrived == 0 && !p.looked.Registered.IsZero() && !p.looked.Registered.Before(p.since.Inserted) {
+		p.looked.Registered = p.news.Server
+		return nil
 	}
-	looks := []time.Time{{}} // of what arrived since
-	if p.looked.registered.IsZero() {
+	var err error
+	looks := []store.DayKept{{}} // of what arrived since
+	if p.looked.Registered.IsZero() {
 		if looks, err = p.deps.Store.DaysKept(ctx); err != nil {
 			return err
 		}
 	}
-	for _, day := range looks {
+	for _, of := range looks {
 		var things []store.StoredThing
 		flush := func(least int) error {
 			if len(things) < max(least, 1) {
@@ -36,7 +36,7 @@ func (p *sweep) register(ctx context.Context) error {
 			things = things[:0]
 			return err
 		}
-		err := p.deps.Store.EachArrived(ctx, p.looked.registered.Add(-arrivedSlack), day, func(t *store.Thing) error {
+		err := p.deps.Store.EachArrived(ctx, p.looked.Registered.Add(-arrivedSlack), of.Day, func(t *store.Thing) error {
 			things = append(things, store.StoredThing{
 				CopyID: p.id(t), Class: t.Class, Org: t.Org, MeetingID: t.MeetingID, CallID: t.CallID, ResourceID: t.ResourceID, SentAt: t.SentAt,
 			})
@@ -49,7 +49,7 @@ func (p *sweep) register(ctx context.Context) error {
 			return fmt.Errorf("tell what is kept: %w", err)
 		}
 	}
-	p.looked.registered = server
+	p.looked.Registered = p.news.Server
 	return nil
 }
 
@@ -111,17 +111,18 @@ func (p *sweep) putLeaf(ctx context.Context, id uuid.UUID, leaf proof.Leaf) erro
 
 // leftovers makes things of texts that nobody can read.
 func (p *sweep) leftovers(ctx context.Context) error {
-	server, err := p.deps.Store.Now(ctx)
-	if err != nil {
-		return err
+	if p.news.Texts == 0 && !p.looked.Texts.IsZero() {
+		p.looked.Texts = p.news.Server
+		return nil
 	}
-	looks := []time.Time{{}} // of what came since
-	if p.looked.texts.IsZero() {
+	var err error
+	looks := []store.DayKept{{}} // of what came since
+	if p.looked.Texts.IsZero() {
 		if looks, err = p.deps.Store.DaysOfTexts(ctx); err != nil {
 			return err
 		}
 	}
-	for _, day := range looks {
+	for _, of := range looks {
 		var found []store.Leftover
 		flush := func(least int) error {
 			if len(found) < least {
@@ -133,7 +134,7 @@ func (p *sweep) leftovers(ctx context.Context) error {
 			found = found[:0]
 			return err
 		}
-		err := p.deps.Store.EachLeftover(ctx, p.looked.texts.Add(-textSlack), day, func(l *store.Leftover) error {
+		err := p.deps.Store.EachLeftover(ctx, p.looked.Texts.Add(-textSlack), of.Day, func(l *store.Leftover) error {
 			l.ItemID = proof.RevisionID(l.MessageID, l.RevisedAt)
 			found = append(found, *l)
 			return flush(p.cfg.BatchThings)
@@ -145,6 +146,6 @@ func (p *sweep) leftovers(ctx context.Context) error {
 			return fmt.Errorf("look for texts that nobody can read: %w", err)
 		}
 	}
-	p.looked.texts = server
+	p.looked.Texts = p.news.Server
 	return nil
 }

@@ -116,12 +116,14 @@ func (p *sweep) dryRun(ctx context.Context) error {
 	}
 	sums := map[ResultLine]*ResultLine{}
 	for _, day := range days {
-		lines, err := p.deps.Store.Outlook(ctx, store.ScopeDay(day), p.now)
-		if err != nil {
-			return err
-		}
-		for _, o := range lines {
-			p.count(sums, o)
+		for _, scope := range store.ScopesOfDay(day) {
+			lines, err := p.deps.Store.Outlook(ctx, scope, p.now)
+			if err != nil {
+				return err
+			}
+			for _, o := range lines {
+				p.count(sums, o)
+			}
 		}
 	}
 	for _, line := range sums {

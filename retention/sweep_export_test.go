@@ -2,9 +2,6 @@ package retention
 
 import "time"
 
-// OnStep has a sweeper call do with each step of a batch once it is done.
-func OnStep(s *Sweeper, do func(step string)) { s.reached = do }
-
 // SweepSteps are the steps that OnStep tells of, in order.
 func SweepSteps() []string {
 	return []string{

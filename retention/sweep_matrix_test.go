@@ -17,7 +17,7 @@ import (
 // at runs do once when a sweeper has done a step.
 func at(s *retention.Sweeper, step string, do func()) {
 	var once sync.Once
-	retention.OnStep(s, func(reached string) {
+	s.OnStep(func(reached string) {
 		if reached == step {
 			once.Do(do)
 		}
@@ -219,7 +219,7 @@ func TestRule_R6_AClockThatGoesBackDeletesNothingEarly(t *testing.T) {
 			at(s, "hidden", func() {
 				k.sql.Exec("INSERT INTO sweep_beats (epoch, over) SELECT max(version), true FROM control WHERE kind = 'sweeper'")
 			})
-			retention.OnStep(s, func(step string) {
+			s.OnStep(func(step string) {
 				if step == "hidden" {
 					panic(step) // it dies with the wrong clock
 				}

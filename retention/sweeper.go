@@ -91,8 +91,8 @@ type Sweeper struct {
 	// sweeping is held through a sweep; it guards what follows.
 	sweeping sync.Mutex
 	epoch    uint64
-	// looked is how far the last sweep looked that looked at all there was to look at.
-	looked lookedUntil
+	// looked is how far the last sweep looked.
+	looked store.SweepMarks
 	// days are when each day's things were last looked at as a whole, and rolled when any day's were, both by the server's clock.
 	days   map[time.Time]time.Time
 	rolled time.Time
@@ -104,20 +104,12 @@ type Sweeper struct {
 	tidied time.Time
 	// told are the problems that were last logged.
 	told string
-	// reached is called with each step of a batch once it is done. Tests stop there.
+	// reached is OnStep's.
 	reached func(step string)
 }
 
 // decisionsWithin is how old decisions may be to be purged by, unless told otherwise.
 const decisionsWithin = 30 * time.Second
-
-// lookedUntil is how far a sweep has looked. Zero: never.
-type lookedUntil struct {
-	// now is the sweep's own moment.
-	now time.Time
-	// arrived is the server's clock before it looked for what is new; texts the same for texts.
-	arrived, registered, texts time.Time
-}
 
 // NewSweeper makes a sweeper. It starts nothing.
 func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
@@ -171,6 +163,9 @@ func (s *Sweeper) Sweep(ctx context.Context, now time.Time, dryRun bool) (Result
 	return p.result, err
 }
 
+// OnStep has the sweeper call do with each step of a batch once it is done: for measurements, and for tests that end or hold it there. Call it before it sweeps.
+func (s *Sweeper) OnStep(do func(step string)) { s.reached = do }
+
 // Close lets others take over at once.
 func (s *Sweeper) Close(ctx context.Context) error {
 	s.sweeping.Lock()
@@ -192,6 +187,9 @@ type sweep struct {
 	now    time.Time
 	began  time.Time
 	result Result
+	// news are what hide found to be new since.
+	since store.NewsSince
+	news  store.News
 }
 
 // at is the sweep's clock: the moment it was given, and what has passed since.
@@ -220,6 +218,10 @@ func (p *sweep) lead(ctx context.Context) error {
 		// What was known is from before another one swept.
 		p.epoch, p.resumed = epoch, false
 		p.failing = map[store.ClassDay][]store.SweepBatch{}
+		if p.looked, err = p.deps.Store.SweepMarks(ctx); err != nil {
+			p.epoch = 0
+			return err
+		}
 	}
 	return nil
 }
@@ -274,7 +276,7 @@ func (p *sweep) run(ctx context.Context, purge bool) error {
 	return err
 }
 
-// steps are those of a sweep, in order: what others left, what is new, what can't be read any more, what is purged.
+// steps are those of a sweep, in order: what can't be read any more; then what others left, what is new, what is purged.
 func (p *sweep) steps(ctx context.Context, purge bool) error {
 	if err := p.hide(ctx); err != nil {
 		return err
@@ -282,6 +284,12 @@ func (p *sweep) steps(ctx context.Context, purge bool) error {
 	if !purge {
 		return nil
 	}
+	err := p.purgeSteps(ctx)
+	// However far it came, that is how far it looked.
+	return errors.Join(err, p.deps.Store.PutSweepMarks(ctx, p.epoch, p.looked))
+}
+
+func (p *sweep) purgeSteps(ctx context.Context) error {
 	if err := p.resume(ctx); err != nil {
 		return err
 	}

@@ -96,7 +96,11 @@ func (s *Sweeper) timed(ctx context.Context, clock *clock, purge bool) (Result, 
 
 // tellLeft counts what is hidden and not purged.
 func (p *sweep) tellLeft(ctx context.Context) error {
-	left, err := p.deps.Store.Outlook(ctx, store.ScopeHidden("", time.Time{}), p.now)
+	if p.news.Hidden == 0 && p.result.Hidden == 0 {
+		p.deps.Metrics.left(p.deps.Region, p.now, nil)
+		return nil
+	}
+	left, err := p.deps.Store.HiddenLeft(ctx)
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,6 @@ func (s *Store) LeafIsPut(ctx context.Context, id string) (bool, error) {
 }
 
 // DaysOfTexts are the days (UTC) of whose messages there are texts, in order.
-func (s *Store) DaysOfTexts(ctx context.Context) ([]time.Time, error) {
+func (s *Store) DaysOfTexts(ctx context.Context) ([]DayKept, error) {
 	return s.days(ctx, "texts", "YYYYMMDDToDate(toUInt32(substring(partition_id, position(partition_id, '-') + 1)))")
 }

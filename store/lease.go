@@ -69,7 +69,7 @@ func (s *Store) silent(ctx context.Context, epoch uint64, silence time.Duration)
 	silent := false
 	err := s.scan(s.controlContext(ctx, ""), "look for the sweeper", `
 		SELECT max(over) OR dateDiff('microsecond', max(at), now64(6, 'UTC')) > {silence:Int64} FROM (
-			SELECT over, at FROM sweep_beats WHERE epoch = {epoch:UInt64}
+			SELECT over, at FROM sweep_beats WHERE epoch = {epoch:UInt64} AND NOT marks
 			UNION ALL
 			SELECT false, inserted_at FROM control WHERE kind = {kind:String} AND org = '' AND id = {id:String} AND version = {epoch:UInt64}
 		)`,

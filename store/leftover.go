@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
@@ -32,33 +33,31 @@ const grace = "toIntervalSecond(60)"
 // EachLeftover calls do for each leftover that is no thing yet: of the messages of which a text came since a moment of the server's clock, or of a day that
 // isn't zero.
 func (s *Store) EachLeftover(ctx context.Context, since, day time.Time, do func(*Leftover) error) error {
-	scope := Scope{`(org, meeting_id, message_id) IN (SELECT org, meeting_id, message_id FROM texts WHERE ` + sinceInserted + `)`, sinceArg(since)}
+	where, args := `(org, meeting_id, message_id) IN (SELECT org, meeting_id, message_id FROM texts WHERE `+sinceInserted+`)
+		AND message_id IN (SELECT message_id FROM texts WHERE `+sinceInserted+`)`, []any{clickhouse.Named("since", micros(since))}
 	if !day.IsZero() {
-		scope = ScopeDay(day)
+		where, args = "toDate(sent_at) = {day:Date}", []any{clickhouse.Named("day", day.Format(time.DateOnly))}
 	}
-	meetings := "(org, meeting_id) IN (SELECT org, meeting_id FROM texts WHERE " + scope.where + ")"
+	of := "(org, meeting_id) IN (SELECT org, meeting_id FROM texts WHERE " + where + ") AND meeting_id IN (SELECT meeting_id FROM texts WHERE " + where + ")"
 	sql := `SELECT x.class, x.org, x.meeting_id, x.call_id, x.message_id, x.revised_at, x.sent, if(k.there = 1, x.next, x.came) AS gone_at,
 			multiIf(k.there = 1, 'edited', t.there = 1 OR x.class = 'thread', 'tombstoned', 'superseded') AS why
 		FROM (
 			SELECT *, max(revised_at) OVER of AS newest, leadInFrame(revised_at) OVER (of ORDER BY revised_at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
 			FROM (
 				SELECT toString(class) AS class, org, meeting_id, call_id, message_id, revised_at, any(sent_at) AS sent, min(inserted_at) AS came
-				FROM texts WHERE ` + scope.where + ` GROUP BY class, org, meeting_id, call_id, message_id, revised_at
+				FROM texts WHERE ` + where + ` GROUP BY class, org, meeting_id, call_id, message_id, revised_at
 			) WINDOW of AS (PARTITION BY class, org, call_id, message_id)
 		) AS x
 		LEFT JOIN (
-			SELECT toString(class) AS class, org, call_id, item_id, 1 AS there FROM retained WHERE revision_of = ` + noUUID + ` AND ` + meetings + `
-			GROUP BY class, org, call_id, item_id
-		) AS k ON k.class = x.class AND k.org = x.org AND k.call_id = x.call_id AND k.item_id = x.message_id
-		LEFT JOIN (
-			SELECT toString(class) AS class, org, call_id, revision_of, revised_at, 1 AS there FROM retained WHERE revision_of != ` + noUUID + ` AND ` + meetings + `
-			GROUP BY class, org, call_id, revision_of, revised_at
-		) AS v ON v.class = x.class AND v.org = x.org AND v.call_id = x.call_id AND v.revision_of = x.message_id AND v.revised_at = x.revised_at
+			SELECT toString(class) AS class, org, call_id, if(revision_of = ` + noUUID + `, item_id, revision_of) AS message, countIf(revision_of = ` + noUUID + `) > 0 AS there,
+				groupUniqArrayIf(revised_at, revision_of != ` + noUUID + `) AS known
+			FROM retained WHERE ` + of + ` GROUP BY class, org, call_id, message
+		) AS k ON k.class = x.class AND k.org = x.org AND k.call_id = x.call_id AND k.message = x.message_id
 		LEFT JOIN (
 			SELECT toString(class) AS class, org, call_id, item_id, 1 AS there FROM tombstones
-			WHERE (org, call_id) IN (SELECT org, call_id FROM texts WHERE ` + scope.where + `) GROUP BY class, org, call_id, item_id
+			WHERE (org, call_id) IN (SELECT org, call_id FROM texts WHERE ` + where + `) GROUP BY class, org, call_id, item_id
 		) AS t ON t.class = x.class AND t.org = x.org AND t.call_id = x.call_id AND t.item_id = x.message_id
-		WHERE v.there = 0 AND if(k.there = 1, x.revised_at < x.newest, x.came <= now64(6, 'UTC') - ` + grace + `)`
+		WHERE NOT has(k.known, x.revised_at) AND if(k.there = 1, x.revised_at < x.newest, x.came <= now64(6, 'UTC') - ` + grace + `)`
 	return s.scan(ctx, "look for texts that nobody can read", sql, func(rows driver.Rows) error {
 		var l Leftover
 		if err := rows.Scan(&l.Class, &l.Org, &l.MeetingID, &l.CallID, &l.MessageID, &l.RevisedAt, &l.SentAt, &l.GoneAt, &l.Why); err != nil {
@@ -66,7 +65,7 @@ func (s *Store) EachLeftover(ctx context.Context, since, day time.Time, do func(
 		}
 		l.RevisedAt, l.SentAt, l.GoneAt = l.RevisedAt.UTC(), l.SentAt.UTC(), l.GoneAt.UTC()
 		return do(&l)
-	}, scope.args...)
+	}, args...)
 }
 
 // KeepLeftovers makes things of leftovers: hidden ones from the start, whatever happens in between. Repeated it does no harm.

@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,97 +12,79 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Scope says which things a step of the sweep looks at. An idle sweep must not look at all that is kept: what may have to go since the last look has either
-// arrived since, or was decided on anew, or was retracted, or its time has come; each is found by what is new, not by what is there.
+// Scope says which things a step of the sweep looks at.
 type Scope struct {
-	// where is a condition on the columns that retained and hidden share. It may name tables of the shard by {table}.
+	// where is a condition on the columns that retained and hidden share.
 	where string
-	args  []any
+	// meetings is one on organisation and meeting alone; "" where there is no simpler one.
+	meetings string
+	args     []any
 }
 
-// sql is the condition, on one shard or on all.
-func (sc Scope) sql(names func(string) string) string {
-	out := sc.where
-	for _, table := range []string{"retained", "retractions", "hidden"} {
-		out = strings.ReplaceAll(out, "{"+table+"}", names(table))
+// things is a query for the things in the scope, on one shard.
+func (sc Scope) things(s *Store) string {
+	if sc.meetings != "" {
+		return thingsOf(s.here, sc.where, sc.meetings)
+	}
+	return thingsSQL(s.here, sc.where)
+}
+
+// thingsAtOnce is how many things are looked at by one query: what it joins is in the server's memory.
+const thingsAtOnce = 300_000
+
+// ScopesOfDay are all that was sent on a day: in several parts where that is much.
+func ScopesOfDay(of DayKept) []Scope {
+	parts := int(of.Rows/thingsAtOnce) + 1 //nolint:gosec // a few
+	out := make([]Scope, parts)
+	for i := range out {
+		out[i] = Scope{where: "toDate(sent_at) = {day:Date}", args: []any{clickhouse.Named("day", of.Day.Format(time.DateOnly))}}
+		if parts > 1 {
+			out[i].where += fmt.Sprintf(" AND cityHash64(meeting_id) %% %d = %d", parts, i)
+		}
 	}
 	return out
 }
 
-func sinceArg(since time.Time) []any { return []any{clickhouse.Named("since", micros(since))} }
-
-const sinceInserted = "inserted_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')"
-
-// ScopeDay is all that was sent on a day.
-func ScopeDay(day time.Time) Scope {
-	return Scope{"toDate(sent_at) = {day:Date}", []any{clickhouse.Named("day", day.Format(time.DateOnly))}}
-}
-
-// ScopeArrived is what arrived since a moment of the server's clock, and the older copies of the guests whose copies did.
-func ScopeArrived(since time.Time) []Scope {
-	return []Scope{
-		{`class = 'copy' AND (org, meeting_id, call_id, holder_id) IN (SELECT org, meeting_id, call_id, holder_id FROM {retained}
-			WHERE class = 'copy' AND ` + sinceInserted + `)`, sinceArg(since)},
-		{`class != 'copy' AND (class, org, meeting_id, call_id, item_id) IN (SELECT class, org, meeting_id, call_id, item_id FROM {retained}
-			WHERE class != 'copy' AND ` + sinceInserted + `)`, sinceArg(since)},
+// ScopeMeetings is all that is kept of some meetings.
+func ScopeMeetings(meetings []MeetingKey) Scope {
+	orgs, ids := make([]string, len(meetings)), make([]string, len(meetings))
+	for i, m := range meetings {
+		orgs[i], ids[i] = m.Org, m.MeetingID.String()
 	}
+	const where = `(org, meeting_id) IN (SELECT pair.1, toUUID(pair.2) FROM (SELECT arrayJoin(arrayZip({orgs:Array(String)}, {ids:Array(String)})) AS pair))
+		AND meeting_id IN (SELECT toUUID(arrayJoin({ids:Array(String)})))`
+	return Scope{where: where, meetings: where, args: []any{clickhouse.Named("orgs", orgs), clickhouse.Named("ids", ids)}}
 }
 
-// ScopeDecided is what was decided on since a moment of the server's clock.
-func ScopeDecided(since time.Time) Scope {
-	return Scope{`(org, meeting_id, class, resource_id) IN (SELECT org, meeting_id, class, resource_id FROM retention_decisions FINAL
-		WHERE ` + sinceInserted + `)`, sinceArg(since)}
+// DayKept is a day (UTC) of which something is kept.
+type DayKept struct {
+	Day  time.Time
+	Rows uint64
 }
 
-// ScopeRetracted is what was retracted since a moment of the server's clock.
-func ScopeRetracted(since time.Time) Scope {
-	return Scope{`(org, meeting_id, call_id, item_id) IN (SELECT org, meeting_id, call_id, message_id FROM {retractions} WHERE ` + sinceInserted + `)`, sinceArg(since)}
-}
-
-// ScopeSent is what was sent in one of some spans, each after its first moment and up to its second.
-func ScopeSent(spans [][2]time.Time) Scope {
-	var within []string
-	for _, span := range spans {
-		within = append(within, fmt.Sprintf("(sent_at > fromUnixTimestamp64Micro(%d, 'UTC') AND sent_at <= fromUnixTimestamp64Micro(%d, 'UTC'))", micros(span[0]), micros(span[1])))
-	}
-	if within == nil {
-		within = []string{"0"}
-	}
-	return Scope{where: "(" + strings.Join(within, " OR ") + ")"}
-}
-
-// Periods are the different periods that decisions tell of, in order.
-func (s *Store) Periods(ctx context.Context) ([]time.Duration, error) {
-	var out []time.Duration
-	err := s.scan(ctx, "list periods", `SELECT DISTINCT least(assumeNotNull(period_s), `+longest+`) AS period FROM retention_decisions FINAL
-		WHERE period_s IS NOT NULL ORDER BY period`, func(rows driver.Rows) error {
-		var period int64
-		err := rows.Scan(&period)
-		out = append(out, time.Duration(period)*time.Second)
-		return err
-	})
-	return out, err
-}
-
-// DaysKept are the days (UTC) of which things are kept, in order.
-func (s *Store) DaysKept(ctx context.Context) ([]time.Time, error) {
+// DaysKept are the days of which things are kept, in order.
+func (s *Store) DaysKept(ctx context.Context) ([]DayKept, error) {
 	return s.days(ctx, "retained", "toDate(partition)")
 }
 
 // days are those that a table has partitions of.
-func (s *Store) days(ctx context.Context, table, day string) ([]time.Time, error) {
-	var out []time.Time
+func (s *Store) days(ctx context.Context, table, day string) ([]DayKept, error) {
+	sums := map[time.Time]uint64{}
 	err := s.eachShard(ctx, func(ctx context.Context, conn driver.Conn) error {
-		return scanOn(ctx, conn, "list days of "+table, `SELECT DISTINCT `+day+` FROM system.parts
-			WHERE active AND database = currentDatabase() AND table = {table:String} AND rows > 0`, func(rows driver.Rows) error {
+		return scanOn(ctx, conn, "list days of "+table, `SELECT `+day+` AS day, sum(rows) FROM system.parts
+			WHERE active AND database = currentDatabase() AND table = {table:String} AND rows > 0 GROUP BY day`, func(rows driver.Rows) error {
 			var day time.Time
-			err := rows.Scan(&day)
-			out = append(out, day.UTC())
+			var n uint64
+			err := rows.Scan(&day, &n)
+			sums[day.UTC()] += n
 			return err
 		}, clickhouse.Named("table", s.local(table)))
 	})
-	slices.SortFunc(out, time.Time.Compare)
-	return slices.CompactFunc(out, time.Time.Equal), err
+	out := make([]DayKept, 0, len(sums))
+	for _, day := range slices.SortedFunc(maps.Keys(sums), time.Time.Compare) {
+		out = append(out, DayKept{day, sums[day]})
+	}
+	return out, err
 }
 
 // Hide stores for good of all things in a scope that have to be gone at a moment that they can't be read any more, and returns how many there are now. It may
@@ -116,7 +98,7 @@ func (s *Store) Hide(ctx context.Context, scope Scope, now, looked time.Time) (u
 		err := conn.Exec(ctx, `INSERT INTO `+s.here("hidden")+` (`+columns+`, hidden_at, why, born, rule_id, rule_version, reason, revision)
 			SELECT `+columns+`, if(why = 'due' AND inserted_at < looked, greatest(assumeNotNull(gone_at), looked), assumeNotNull(gone_at)), why, born,
 				rule_id, rule_version, reason, revision
-			FROM (SELECT *, fromUnixTimestamp64Micro({looked:Int64}, 'UTC') AS looked FROM (`+thingsSQL(s.here, scope.sql(s.here))+`))
+			FROM (SELECT *, fromUnixTimestamp64Micro({looked:Int64}, 'UTC') AS looked FROM (`+scope.things(s)+`))
 			WHERE NOT is_hidden AND why != ''`,
 			append([]any{clickhouse.Named("now", micros(now)), clickhouse.Named("looked", micros(looked))}, scope.args...)...)
 		return wrap("hide what has to be gone", err)
@@ -142,7 +124,7 @@ func (s *Store) Outlook(ctx context.Context, scope Scope, now time.Time) ([]Outl
 	var out []Outlook
 	err := s.eachShard(ctx, func(ctx context.Context, conn driver.Conn) error {
 		return scanOn(ctx, conn, "count what has to be gone", `SELECT toString(class) AS class_, why, rule_id, is_hidden, held, count(), min(greatest(assumeNotNull(gone_at),
-				coalesce(released_at, gone_at), inserted_at)) FROM (`+thingsSQL(s.here, scope.sql(s.here))+`)
+				coalesce(released_at, gone_at), inserted_at)) FROM (`+scope.things(s)+`)
 			WHERE why != '' GROUP BY class_, why, rule_id, is_hidden, held ORDER BY class_, why, rule_id, is_hidden, held`, func(rows driver.Rows) error {
 			var o Outlook
 			err := rows.Scan(&o.Class, &o.Why, &o.RuleID, &o.Hidden, &o.Held, &o.Things, &o.Oldest)
@@ -152,19 +134,6 @@ func (s *Store) Outlook(ctx context.Context, scope Scope, now time.Time) ([]Outl
 		}, append([]any{clickhouse.Named("now", micros(now))}, scope.args...)...)
 	})
 	return out, err
-}
-
-// ScopeHidden is what is hidden, purged soon or held: of a class and day, or of all if class is "".
-func ScopeHidden(class string, day time.Time) Scope {
-	const key = "class, org, meeting_id, call_id, holder_id, sent_at, item_id"
-	if class == "" {
-		return Scope{where: "(" + key + ") IN (SELECT " + key + " FROM {hidden})"}
-	}
-	const of = "toString(class) = {class:String} AND toDate(sent_at) = {day:Date}"
-	return Scope{
-		of + " AND (" + key + ") IN (SELECT " + key + " FROM {hidden} WHERE " + of + ")",
-		[]any{clickhouse.Named("class", class), clickhouse.Named("day", day.Format(time.DateOnly))},
-	}
 }
 
 // ClassDay is what purges go by: all things of a class that were sent on a day.
@@ -194,32 +163,61 @@ func (s *Store) heldKeys() string {
 }
 
 // EachPurgeable calls do for each thing of a class and day that is hidden since a moment or before, and that no hold keeps, shard by shard; at most limit of
-// them. do must not keep the Thing.
+// them. do must not keep the Thing. What is hidden stays as it was when it was: what else is known by now makes no difference any more.
 func (s *Store) EachPurgeable(ctx context.Context, of ClassDay, now time.Time, limit int, do func(*Thing) error) error {
-	scope := ScopeHidden(of.Class, of.Day)
+	const key = "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at"
+	const where = "class = {class:String} AND toDate(sent_at) = {day:Date}"
 	var t Thing
 	left := limit
 	return s.eachShard(ctx, func(ctx context.Context, conn driver.Conn) error {
 		if left <= 0 {
 			return nil
 		}
-		args := append([]any{clickhouse.Named("now", micros(now)), clickhouse.Named("limit", uint64(left))}, scope.args...)
-		return scanOn(ctx, conn, "list what is to be purged", `SELECT `+thingColumns+` FROM (`+thingsSQL(s.here, scope.sql(s.here))+`)
-			WHERE is_hidden AND NOT held AND gone_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') LIMIT {limit:UInt64}`, func(rows driver.Rows) error {
+		return scanOn(ctx, conn, "list what is to be purged", `SELECT toString(h.class), h.org, h.call_id, h.meeting_id, h.item_id, h.holder_id, h.resource, h.text_of, h.revised_at,
+				h.sent_at, r.came, h.was.3, h.was.1, true, h.was.2, h.was.4, false, d.released, h.was.5, h.was.6, h.was.7, h.was.8, 'hidden'
+			FROM (
+				SELECT `+key+`, any(resource_id) AS resource, any(revision_of) AS text_of, argMin((hidden_at, toString(why), due_at, born, toString(rule_id), rule_version,
+					toString(reason), toString(revision)), (inserted_at, hidden_at)) AS was
+				FROM `+s.here("hidden")+` WHERE `+where+` AND (org, meeting_id, class, resource_id) NOT IN (`+s.heldKeys()+`) GROUP BY `+key+`
+			) AS h
+			INNER JOIN (
+				SELECT `+key+`, min(inserted_at) AS came FROM `+s.here("retained")+` WHERE `+where+` GROUP BY `+key+`
+			) AS r ON r.class = h.class AND r.org = h.org AND r.meeting_id = h.meeting_id AND r.call_id = h.call_id AND r.item_id = h.item_id AND r.holder_id = h.holder_id
+				AND r.revised_at = h.revised_at AND r.sent_at = h.sent_at
+			LEFT JOIN (
+				SELECT org, meeting_id, arrayJoin(arrayDistinct([resource_id, `+noUUID+`])) AS resource_id, max(released_at) AS released
+				FROM retention_decisions FINAL WHERE class = {class:String} AND released_at IS NOT NULL GROUP BY org, meeting_id, resource_id
+			) AS d ON d.org = h.org AND d.meeting_id = h.meeting_id AND d.resource_id = h.resource
+			WHERE h.was.1 <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') LIMIT {limit:UInt64}`, func(rows driver.Rows) error {
 			t = Thing{}
 			if err := t.scan(rows); err != nil {
 				return err
 			}
 			left--
 			return do(&t)
-		}, args...)
+		}, clickhouse.Named("class", of.Class), clickhouse.Named("day", of.Day.Format(time.DateOnly)), clickhouse.Named("now", micros(now)),
+			clickhouse.Named("limit", uint64(left))) //nolint:gosec // above zero
 	})
+}
+
+// HiddenLeft counts what is hidden and not purged yet, by class, and whether it is held.
+func (s *Store) HiddenLeft(ctx context.Context) ([]Outlook, error) {
+	var out []Outlook
+	err := s.scan(ctx, "count what is hidden", `SELECT toString(class), (org, meeting_id, class, resource_id) IN (`+s.heldKeys()+`) AS is_held,
+			uniqExact(class, org, meeting_id, call_id, holder_id, sent_at, item_id), min(hidden_at) FROM hidden GROUP BY class, is_held`, func(rows driver.Rows) error {
+		o := Outlook{Hidden: true}
+		err := rows.Scan(&o.Class, &o.Held, &o.Things, &o.Oldest)
+		o.Oldest = o.Oldest.UTC()
+		out = append(out, o)
+		return err
+	})
+	return out, err
 }
 
 // EachArrived calls do for each thing that arrived since a moment of the server's clock, or of a day that isn't zero, whatever its state. do must not keep
 // the Thing; of it only what names it is set, and SentAt.
 func (s *Store) EachArrived(ctx context.Context, since, day time.Time, do func(*Thing) error) error {
-	where, args := sinceInserted, sinceArg(since)
+	where, args := sinceInserted, []any{clickhouse.Named("since", micros(since))}
 	if !day.IsZero() {
 		where, args = "toDate(sent_at) = {day:Date}", []any{clickhouse.Named("day", day.Format(time.DateOnly))}
 	}

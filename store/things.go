@@ -121,8 +121,12 @@ const longest = "6311520000"
 // whatever comes back after it is gone from the moment it came. A copy gives way to the next that its guest was shown, of which either the copy
 // itself or, when that is gone, the head tells. A replaced text is shared by the guests who were shown it, so it is held when any of their copies may be.
 func thingsSQL(names func(string) string, where string) string {
+	return thingsOf(names, where, "(org, meeting_id) IN (SELECT org, meeting_id FROM "+names("retained")+" WHERE "+where+")")
+}
+
+// thingsOf is thingsSQL with a condition on the meetings of the things, where a simpler one is at hand.
+func thingsOf(names func(string) string, where, meetings string) string {
 	const key = "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at"
-	meetings := "(org, meeting_id) IN (SELECT org, meeting_id FROM " + names("retained") + " WHERE " + where + ")"
 	calls := "(class, org, call_id) IN (SELECT class, org, call_id FROM " + names("retained") + " WHERE " + where + ")"
 	return `SELECT r.class AS class, r.org AS org, r.meeting_id AS meeting_id, r.call_id AS call_id, r.item_id AS item_id, r.holder_id AS holder_id,
 		r.resource AS resource_id, r.revision AS revision_of, r.revised_at AS revised_at, r.sent_at AS sent_at, r.came AS inserted_at,

@@ -26,4 +26,4 @@ CREATE TABLE IF NOT EXISTS {{local "texts"}} (
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY (class, toDate(sent_at))
 ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
-SETTINGS {{dedup}}, {{shortLived}};
+SETTINGS {{dedup}}, {{shortLived}}, index_granularity = 1024;

@@ -27,8 +27,9 @@ CREATE TABLE IF NOT EXISTS {{local "retained"}} (
     _index          UInt32 CODEC(T64, ZSTD(1)),
     INDEX offset_range _offset TYPE minmax GRANULARITY 1,
     INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
+    INDEX meeting meeting_id TYPE bloom_filter GRANULARITY 1,
     INDEX item item_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = {{engine "MergeTree"}}
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS {{dedup}}, {{shortLived}};
+SETTINGS {{dedup}}, {{shortLived}}, index_granularity = 1024;

@@ -394,7 +394,7 @@ CREATE TABLE IF NOT EXISTS texts_local (
 ) ENGINE = MergeTree()
 PARTITION BY (class, toDate(sent_at))
 ORDER BY (org, meeting_id, sent_at, message_id, revised_at)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, index_granularity = 1024;
 
 -- 00028_texts_distributed.sql
 CREATE TABLE IF NOT EXISTS texts AS texts_local
@@ -419,11 +419,12 @@ CREATE TABLE IF NOT EXISTS retained_local (
     _index          UInt32 CODEC(T64, ZSTD(1)),
     INDEX offset_range _offset TYPE minmax GRANULARITY 1,
     INDEX inserted inserted_at TYPE minmax GRANULARITY 1,
+    INDEX meeting meeting_id TYPE bloom_filter GRANULARITY 1,
     INDEX item item_id TYPE bloom_filter GRANULARITY 1
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
-SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, index_granularity = 1024;
 
 -- 00030_retained_distributed.sql
 CREATE TABLE IF NOT EXISTS retained AS retained_local
@@ -742,10 +743,15 @@ ENGINE = Distributed('anteroom', currentDatabase(), 'purge_sets_local', cityHash
 -- 00064_sweep_beats.sql
 CREATE TABLE IF NOT EXISTS sweep_beats_local (
     epoch           UInt64,
+    marks           Bool,
     over            Bool,
+    looked          DateTime64(6, 'UTC'),
+    arrived         DateTime64(6, 'UTC'),
+    registered      DateTime64(6, 'UTC'),
+    texts           DateTime64(6, 'UTC'),
     at              DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
 ) ENGINE = ReplacingMergeTree(at)
-ORDER BY epoch
+ORDER BY (epoch, marks)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- 00065_sweep_beats_distributed.sql
