@@ -114,7 +114,7 @@ func (b *sweepBench) run(ctx context.Context) error {
 	}
 	b.out.filled = meter.stop()
 	deps := retention.SweeperDeps{
-		Region: "emea", Store: b.tables, IDKey: []byte("the benchmark's key"), Fresh: func(context.Context) (bool, error) { return true, nil },
+		Region: "emea", Store: b.tables, IDKey: []byte("the benchmark's key"), MaxDecisionAge: -1,
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	}
 	sweeper, err := retention.NewSweeper(retention.DefaultSweepConfig(), deps)

@@ -21,12 +21,12 @@ type round struct {
 	batches []store.SweepBatch
 }
 
-func (r *round) purging(epoch uint64) store.Purging {
-	p := store.Purging{ClassDay: r.ClassDay, Epoch: epoch}
+func (p *sweep) purging(r *round) store.Purging {
+	of := store.Purging{ClassDay: r.ClassDay, Epoch: p.epoch, FreshWithin: max(p.deps.MaxDecisionAge, 0)}
 	for i := range r.batches {
-		p.Batches = append(p.Batches, r.batches[i].ID)
+		of.Batches = append(of.Batches, r.batches[i].ID)
 	}
-	return p
+	return of
 }
 
 // purge purges what is hidden and not held, class by class and day by day. What can't be purged of one keeps the others from nothing.
@@ -187,6 +187,9 @@ func (p *sweep) delete(ctx context.Context, r *round) (store.Remains, error) {
 	if len(todo.batches) == 0 {
 		return store.RemainsNone, nil
 	}
+	if fresh, err := p.fresh(ctx); err != nil || !fresh {
+		return failStale, err
+	}
 	remains, err := p.deleteBytes(ctx, todo)
 	if err != nil || remains != store.RemainsNone {
 		return remains, err
@@ -213,7 +216,7 @@ func (p *sweep) deleteBytes(ctx context.Context, r *round) (store.Remains, error
 	if r.Class == string(proof.Recording) {
 		return p.deleteFiles(ctx, r)
 	}
-	s, of := p.deps.Store, r.purging(p.epoch)
+	s, of := p.deps.Store, p.purging(r)
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Patience)
 	defer cancel()
 	before, err := s.Capture(ctx, of)
@@ -274,6 +277,9 @@ func (p *sweep) deleteFiles(ctx context.Context, r *round) (store.Remains, error
 		for j := range things {
 			t := &things[j]
 			kept, err := p.deleteFile(ctx, t)
+			if errors.Is(err, errStale) {
+				return failStale, nil
+			}
 			if err != nil {
 				return failFiles, err
 			}
@@ -288,10 +294,16 @@ func (p *sweep) deleteFiles(ctx context.Context, r *round) (store.Remains, error
 	return store.RemainsNone, nil
 }
 
+// errStale: the region's decisions are too old to delete by.
+var errStale = errors.New("decisions are not up to date")
+
 // deleteFile deletes a recording and tells whether it is kept instead, for a hold.
 func (p *sweep) deleteFile(ctx context.Context, t *store.SetThing) (kept bool, err error) {
 	if epoch, err := p.deps.Store.SweepEpoch(ctx); err != nil || epoch != p.epoch {
 		return false, errors.Join(err, errOther)
+	}
+	if fresh, err := p.fresh(ctx); err != nil || !fresh {
+		return false, errors.Join(err, errStale)
 	}
 	held, err := p.deps.Store.HeldNow(ctx, t.Org, t.MeetingID, t.Class, t.ResourceID)
 	if err != nil || held {
@@ -400,7 +412,7 @@ func (p *sweep) row(b *store.SweepBatch, t *store.SetThing) store.Evidence {
 
 // forget removes the rows of what the batches of a round have purged, and ends them.
 func (p *sweep) forget(ctx context.Context, r *round) error {
-	of := r.purging(p.epoch)
+	of := p.purging(r)
 	epochs := make(map[uuid.UUID]uint64, len(r.batches))
 	for i := range r.batches {
 		epochs[r.batches[i].ID] = r.batches[i].Epoch

@@ -12,7 +12,7 @@ func (p *sweep) resume(ctx context.Context) error {
 	if p.resumed && len(p.failing) == 0 {
 		return nil
 	}
-	fresh, err := p.deps.Fresh(ctx)
+	fresh, err := p.fresh(ctx)
 	if err != nil {
 		return err
 	}

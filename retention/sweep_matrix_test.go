@@ -266,26 +266,45 @@ func TestClocksAreNotBelievedAtOnce(t *testing.T) {
 	}
 }
 
-// Without up to date decisions things are hidden by those that there are, and nothing is purged.
+// Without up to date decisions things are hidden by those that there are, and nothing is purged: not even what was about to be when they grew old.
 func TestRule_R4_WithoutFreshDecisionsNothingIsPurged(t *testing.T) {
-	k := newKept(t)
-	k.standard()
-	k.say(1, noon, "one", 1)
-	due := noon.Add(30 * keptDay)
-	fresh := false
-	deps := k.deps()
-	deps.Fresh = func(context.Context) (bool, error) { return fresh, nil }
-	s, err := retention.NewSweeper(sweepConfig(), deps)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := k.attempt(s, due); !r.Partial || r.Hidden != 1 || r.Purged != 0 {
-		t.Errorf("without fresh decisions: %+v", r)
-	}
-	k.wantTexts("without fresh decisions", "thread one", "copy one")
-	fresh = true
-	if r := k.sweep(s, due); r.Purged != 1 {
-		t.Errorf("with fresh decisions: %+v", r)
+	for _, step := range []string{"never", "hidden", "captured"} {
+		t.Run(step, func(t *testing.T) {
+			k := newKept(t)
+			k.standard()
+			k.say(1, noon, "one", 1)
+			due := noon.Add(30 * keptDay)
+			deps := k.deps()
+			deps.MaxDecisionAge = time.Minute
+			s, err := retention.NewSweeper(sweepConfig(), deps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := func() {
+				if err := k.s.MarkDecisions(t.Context(), 1, 2*time.Minute); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if step == "never" {
+				old()
+			} else {
+				if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
+					t.Fatal(err)
+				}
+				at(s, step, old)
+			}
+			if r := k.attempt(s, due); !r.Partial || r.Hidden != 1 || r.Purged != 0 {
+				t.Errorf("without fresh decisions: %+v", r)
+			}
+			k.wantTexts("without fresh decisions", "thread one", "copy one")
+			if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
+				t.Fatal(err)
+			}
+			if r := k.sweep(s, due); r.Purged != 1 {
+				t.Errorf("with fresh decisions: %+v", r)
+			}
+			k.reconcile()
+		})
 	}
 }
 

@@ -192,6 +192,9 @@ func TestRule_R8_AllClassesGo(t *testing.T) {
 	k.files[recording] = true
 	k.keep("recording", recording, uuid.Nil, uuid.Nil, noon)
 	k.keep("notice", uuid.Nil, uuid.Nil, uuid.Nil, noon)
+	k.keep("decision", uuid.Nil, uuid.Nil, uuid.Nil, noon)
+	k.sql.Exec(fmt.Sprintf("INSERT INTO decisions (org, meeting_id, call_id, input, at, sent_at) VALUES ('%s', '%s', '%s', '{}', %s, %s)",
+		keptOrg, keptMeeting, keptCall, micro(noon.Add(time.Hour)), micro(noon)))
 	for _, kind := range []string{"notice", "decision"} {
 		k.sql.Exec(fmt.Sprintf("INSERT INTO timeline (org, call_id, observed_at, kind, name) VALUES ('%s', '%s', %s, '%s', 'x')", keptOrg, keptCall, micro(noon.Add(time.Hour)), kind))
 	}
@@ -215,5 +218,9 @@ func TestRule_R8_AllClassesGo(t *testing.T) {
 	}
 	k.wantGone("due", "recording", recording, uuid.Nil)
 	k.wantGone("due", "notice", uuid.Nil, uuid.Nil)
+	k.wantGone("due", "decision", uuid.Nil, uuid.Nil)
+	if n := k.sql.Count("SELECT count() FROM decisions"); n > 0 {
+		t.Errorf("%d decision inputs are left", n)
+	}
 	k.reconcile()
 }

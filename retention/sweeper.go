@@ -36,8 +36,8 @@ type SweeperDeps struct {
 	Files Files
 	// Journal keeps beside the ledger what a restore must not bring back; nil where there is none.
 	Journal Journal
-	// Fresh tells whether the region's decisions are up to date enough to purge by. Nil: if they were so within 30 seconds.
-	Fresh func(context.Context) (bool, error)
+	// MaxDecisionAge is how old the region's decisions may be to be purged by (Config.MaxDecisionAge). 0: 30 seconds; below: however old.
+	MaxDecisionAge time.Duration
 	// BrokerExpiry is when brokers will have dropped, at the latest, what they keep of a thing of a class that was sent and purged then; nil for what came by
 	// no broker, and where it isn't known. Nil: it never is.
 	BrokerExpiry func(class string, sent, purged time.Time) *time.Time
@@ -108,9 +108,6 @@ type Sweeper struct {
 	reached func(step string)
 }
 
-// decisionsWithin is how old decisions may be to be purged by, unless told otherwise.
-const decisionsWithin = 30 * time.Second
-
 // NewSweeper makes a sweeper. It starts nothing.
 func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 	if err := cfg.Validate(); err != nil {
@@ -122,8 +119,8 @@ func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	if deps.Fresh == nil {
-		deps.Fresh = FreshWithin(deps.Store, decisionsWithin)
+	if deps.MaxDecisionAge == 0 {
+		deps.MaxDecisionAge = DefaultConfig().MaxDecisionAge
 	}
 	if deps.Metrics == nil {
 		deps.Metrics = newSweepMetrics()
@@ -134,18 +131,19 @@ func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 	}, nil
 }
 
-// FreshWithin tells whether a region's decisions were up to date within a time.
-func FreshWithin(s *store.Store, within time.Duration) func(context.Context) (bool, error) {
-	return func(ctx context.Context) (bool, error) {
-		mark, err := s.DecisionMark(ctx)
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, fmt.Errorf("look for decisions: %w", err)
-		}
-		return mark.Fresh(within), nil
+// fresh tells whether the region's decisions are up to date enough to purge by.
+func (s *Sweeper) fresh(ctx context.Context) (bool, error) {
+	if s.deps.MaxDecisionAge < 0 {
+		return true, nil
 	}
+	mark, err := s.deps.Store.DecisionMark(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for decisions: %w", err)
+	}
+	return mark.Fresh(s.deps.MaxDecisionAge), nil
 }
 
 // Sweep does all that there is to do at a moment: hides what has to be gone, purges it unless it is held, checks, proves, and remembers. It looks at all
@@ -299,7 +297,7 @@ func (p *sweep) purgeSteps(ctx context.Context) error {
 	if err := p.leftovers(ctx); err != nil {
 		return err
 	}
-	fresh, err := p.deps.Fresh(ctx)
+	fresh, err := p.fresh(ctx)
 	if err != nil || !fresh {
 		p.result.problem("decisions are not up to date: nothing is purged")
 		p.deps.Metrics.failure(p.deps.Region, failStale)

@@ -147,8 +147,8 @@ func sweepConfig() retention.SweepConfig {
 func (k *kept) deps() retention.SweeperDeps {
 	return retention.SweeperDeps{
 		Region: "emea", Store: k.s, IDKey: k.key, Files: k.files, Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)),
-		Fresh:        func(context.Context) (bool, error) { return true, nil },
-		BrokerExpiry: func(_ string, sent, _ time.Time) *time.Time { at := sent.Add(7 * keptDay); return &at },
+		MaxDecisionAge: -1,
+		BrokerExpiry:   func(_ string, sent, _ time.Time) *time.Time { at := sent.Add(7 * keptDay); return &at },
 	}
 }
 

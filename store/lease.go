@@ -96,3 +96,9 @@ func (s *Store) SweepEpoch(ctx context.Context) (uint64, error) {
 func (s *Store) fence(epoch uint64) string {
 	return fmt.Sprintf("(SELECT max(version) FROM %s.control WHERE kind = '%s' AND org = '' AND id = '%s') = %d", s.cfg.Database, sweeperKind, sweeperID, epoch)
 }
+
+// freshDecisions is the condition, for the engine to find out when it deletes, that the region's decisions were up to date within a time.
+func (s *Store) freshDecisions(within time.Duration) string {
+	return fmt.Sprintf("(SELECT count() FROM (SELECT dateDiff('microsecond', argMax(at, n), now64(6, 'UTC')) AS age FROM %s.decision_marks) WHERE age BETWEEN %d AND %d) > 0",
+		s.cfg.Database, -clockSlack.Microseconds(), within.Microseconds())
+}

@@ -18,6 +18,9 @@ type Purging struct {
 	Batches []uuid.UUID
 	// Epoch of the sweeper: the engine deletes nothing once another one has taken over.
 	Epoch uint64
+	// FreshWithin is how old decisions may be when something is deleted by them: the engine deletes nothing by older ones, which may not know of a hold.
+	// 0: they are not looked at.
+	FreshWithin time.Duration
 }
 
 // bytesOf says where the bytes of a class are: a table, its partitions by the ids that system.parts has, and the condition for rows to be of a thing; victims
@@ -69,6 +72,9 @@ func (p Purging) victims(s *Store, fenced bool) string {
 	where := "batch_id IN (" + p.batchList() + ") AND taken_out != 1 AND (org, meeting_id, class, resource_id) NOT IN (" + s.heldKeys() + ")"
 	if fenced {
 		where += " AND " + s.fence(p.Epoch)
+		if p.FreshWithin > 0 {
+			where += " AND " + s.freshDecisions(p.FreshWithin)
+		}
 	}
 	return "SELECT org, meeting_id, call_id, item_id, holder_id, revision_of, revised_at FROM " + s.here("purge_sets") + " WHERE " + where
 }

@@ -50,7 +50,7 @@ func (s *service) startSweeper(r *regionRuntime, metrics *retention.SweepMetrics
 // sweeperDeps are what a sweeper of a region works with, in the service and in the command.
 func sweeperDeps(cfg config.Config, of *ledger.Ledger, tables *store.Store, log *slog.Logger) (retention.SweeperDeps, error) {
 	deps := retention.SweeperDeps{
-		Region: of.Region(), Store: tables, IDKey: of.IDKey(), Fresh: retention.FreshWithin(tables, cfg.Retention.MaxDecisionAge),
+		Region: of.Region(), Store: tables, IDKey: of.IDKey(), MaxDecisionAge: cfg.Retention.MaxDecisionAge,
 		Log: log.With("room", "retention"),
 	}
 	if cfg.Recording.Dir != "" {
