@@ -93,6 +93,19 @@ func accessTable() map[string]access {
 		"getLedgerTile":       {own: roles(admin, auditor), any: roles(operator)},
 		"createImport":        {about: ofQuery, own: roles(admin), any: roles(operator)},
 
+		// Policies decide about chat of one's own organisation: the operator has no say in them.
+		"listRetentionPolicies":     {about: ofQuery, own: roles(admin, auditor, author)},
+		"createRetentionPolicy":     {about: ofQuery, own: roles(admin)},
+		"getRetentionPolicy":        {about: ofQuery, own: roles(admin, auditor, author)},
+		"updateRetentionPolicy":     {about: ofQuery, own: roles(admin)},
+		"getRetentionPolicyHistory": {about: ofQuery, own: roles(admin, auditor, author)},
+		"listHolds":                 {about: ofQuery, own: roles(admin, auditor, author)},
+		"createHold":                {about: ofQuery, own: roles(admin)},
+		"getHold":                   {about: ofQuery, own: roles(admin, auditor, author)},
+		"updateHold":                {about: ofQuery, own: roles(admin)},
+		"getHoldHistory":            {about: ofQuery, own: roles(admin, auditor, author)},
+		"previewRetention":          {about: ofQuery, own: roles(admin, author)},
+
 		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.
 		"createExport":  evidence,
 		"listExports":   evidence,

@@ -82,7 +82,10 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 		deps.Store = storetest.New(t)
 	}
 	out.store = deps.Store
-	if out.people = newPeople(t, storetest.New(t)); deps.Auth == nil {
+	rows, rowsCfg := storetest.NewConfig(t)
+	out.people = newPeople(t, rows)
+	out.people.sql = storetest.NewSQL(t, rowsCfg)
+	if deps.Auth == nil {
 		out.people.give(&deps) // The calls' store may be away: who asks is known all the same.
 	}
 	s, err := New(cfg, deps)

@@ -20,7 +20,10 @@ import (
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/identity/devissuer"
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
+	"github.com/anteroom/anteroom/store/storetest"
 )
 
 // publicURL is what tests of signing in have the service call itself; nothing listens there.
@@ -33,6 +36,9 @@ type people struct {
 	rows     *registry.Registry
 	verifier *identity.Verifier
 	issuer   *devissuer.Issuer
+	// book changes retention policies and holds; sql speaks to the directory's database.
+	book *retention.Rulebook
+	sql  *storetest.SQL
 	// clinic is a resource of contoso, which signs its guests' tokens with clinicKey.
 	clinic    directory.Resource
 	clinicKey ed25519.PrivateKey
@@ -64,6 +70,12 @@ func newPeople(t *testing.T, s *store.Store) *people {
 	put, err := p.rows.Resources.Put(t.Context(), directory.Resource{ID: uuid.NewString(), Org: "contoso", Name: "Clinic", Region: "amer", Keys: keys}, 0, "operator:test")
 	must(err)
 	p.clinic = put.Value
+	engine, err := policy.NewRetention(policy.DefaultConfig())
+	must(err)
+	p.book, err = retention.NewRulebook(retention.DefaultConfig(), retention.RulebookDeps{
+		Directory: p.rows, Home: s, HomeRegion: "emea", Regions: map[string]*store.Store{"emea": s}, Policy: engine, Resources: []string{identity.JoinPageResource},
+	})
+	must(err)
 
 	var lc net.ListenConfig
 	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -100,7 +112,7 @@ func runUntilEnd(t *testing.T, run func(context.Context) error) {
 
 // give hands the people to the service.
 func (p *people) give(d *Deps) {
-	d.Auth, d.Sessions, d.JoinPage, d.Links, d.Directory = p.verifier, p.verifier, p.verifier, p.verifier, p.rows
+	d.Auth, d.Sessions, d.JoinPage, d.Links, d.Directory, d.Retention = p.verifier, p.verifier, p.verifier, p.verifier, p.rows, p.book
 	d.Login = func(redirectURL string) (Login, error) { return p.verifier.Login(redirectURL) }
 }
 

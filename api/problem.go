@@ -50,8 +50,13 @@ const (
 	CodeKeyReused          Code = "idempotency_key_reused"
 	CodeTooManyExports     Code = "too_many_exports"
 	CodeExportsUnavailable Code = "exports_unavailable"
-	CodeLedgerNotFound     Code = "ledger_not_found"
-	CodeTileNotFound       Code = "tile_not_found"
+
+	CodeRetentionPolicyNotFound Code = "retention_policy_not_found"
+	CodeHoldNotFound            Code = "hold_not_found"
+	CodeHoldUnsettled           Code = "hold_unsettled"
+	CodeRetentionUnavailable    Code = "retention_unavailable"
+	CodeLedgerNotFound          Code = "ledger_not_found"
+	CodeTileNotFound            Code = "tile_not_found"
 
 	CodeForbidden            Code = "forbidden"
 	CodeOtherOrganization    Code = "other_organization"
@@ -201,6 +206,22 @@ func kindOfExport(code Code) kind {
 		return kind{http.StatusTooManyRequests, "Too many exports", "The organisation has as many exports under way as it may; wait for them, or cancel some."}
 	case CodeExportsUnavailable:
 		return kind{http.StatusServiceUnavailable, "Exports unavailable", "This process has no folder of exports; ask one that has, or set exports.dir."}
+	default:
+		return kindOfRetention(code)
+	}
+}
+
+// kindOfRetention is the part of the table about retention policies and holds.
+func kindOfRetention(code Code) kind {
+	switch code {
+	case CodeRetentionPolicyNotFound:
+		return kind{http.StatusNotFound, "Retention policy not found", "There is no retention policy of this id."}
+	case CodeHoldNotFound:
+		return kind{http.StatusNotFound, "Hold not found", "There is no hold of this id."}
+	case CodeHoldUnsettled:
+		return kind{http.StatusServiceUnavailable, "Hold placed, purges not known to have ended", "Ask again with the same Idempotency-Key."}
+	case CodeRetentionUnavailable:
+		return kind{http.StatusServiceUnavailable, "Retention unavailable", "This process knows nothing of retention; ask another one."}
 	default:
 		return kindOfRefusal(code)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/retention/report"
 	"github.com/anteroom/anteroom/store"
 )
@@ -80,6 +81,8 @@ type Deps struct {
 	Ledgers Ledgers
 	// Exports are reports as jobs. Without it they are refused, exports_unavailable.
 	Exports *report.Jobs
+	// Retention changes retention policies and holds. Without it that is refused, retention_unavailable.
+	Retention *retention.Rulebook
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
 	Mounts map[string]Mount
 	// Remote allows to listen where other machines can reach the service. Set it only where Auth can't be talked into anything: never with
@@ -130,8 +133,10 @@ type handlers struct {
 	ledgers Ledgers
 	// exports is nil where there is no folder of them.
 	exports *report.Jobs
-	limits  limits
-	proxies proxies
+	// retention is nil where policies and holds can't be changed.
+	retention *retention.Rulebook
+	limits    limits
+	proxies   proxies
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -173,7 +178,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		regions: deps.Regions,
-		exports: deps.Exports, ledgers: deps.Ledgers,
+		exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies),
 	}

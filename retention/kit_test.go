@@ -151,6 +151,23 @@ func (h *house) kept(meeting uuid.UUID, class string, resource uuid.UUID, sent t
 	}
 }
 
+// superseded notes that a copy is kept of a message that its guest was shown another one after.
+func (h *house) superseded(meeting uuid.UUID) {
+	h.t.Helper()
+	h.must(h.conns["amer"].Exec(h.t.Context(), `INSERT INTO retained (class, org, meeting_id, call_id, item_id, holder_id, resource_id, sent_at)
+		SELECT 'copy', org, meeting_id, call_id, generateUUIDv4(), holder_id, $2, sent_at - 1 FROM copy_heads WHERE meeting_id = $1 LIMIT 1`, meeting, clinic))
+}
+
+// hidden notes that a message of the thread is kept and can't be read any more.
+func (h *house) hidden(meeting uuid.UUID) {
+	h.t.Helper()
+	item := uuid.New()
+	for _, table := range []string{"retained", "hidden"} {
+		h.must(h.conns["emea"].Exec(h.t.Context(), `INSERT INTO `+table+` (class, org, meeting_id, call_id, item_id, sent_at)
+			VALUES ('thread', 'contoso', $1, 'call', $2, fromUnixTimestamp64Micro($3, 'UTC'))`, meeting, item, noon.UnixMicro()))
+	}
+}
+
 // chat is a meeting with a thread and a copy of a guest of the clinic, that users were in.
 func (h *house) chat(users ...string) uuid.UUID {
 	h.t.Helper()

@@ -83,7 +83,8 @@ func (r *Rulebook) PutPolicy(ctx context.Context, p directory.RetentionPolicy, i
 }
 
 // PlaceHold writes a new hold. It fails with *directory.FieldError for what can't be kept and for a hold on something that nobody knows. When it returns,
-// nothing is purged any more that the hold covers. It fails with *UnsettledError if that can't be told; the hold is placed all the same.
+// nothing is purged any more that the hold covers. It fails with *UnsettledError if that can't be told; the hold is placed all the same. Who places the
+// same hold again, by its id, gets it as it is; another hold of that id is a store.ErrConflict.
 func (r *Rulebook) PlaceHold(ctx context.Context, h directory.Hold, author string) (Hold, error) {
 	h.Nonce, h.PlacedBy, h.PlacedAt = newNonce(), author, time.Now().UTC().Truncate(time.Microsecond)
 	h.ReleasedAt, h.ReleasedBy, h.ReleaseReason = nil, "", ""
@@ -91,10 +92,35 @@ func (r *Rulebook) PlaceHold(ctx context.Context, h directory.Hold, author strin
 		return Hold{}, fmt.Errorf("place hold: %w", err)
 	}
 	placed, err := r.putHold(ctx, h, 0, author)
+	if errors.Is(err, store.ErrConflict) {
+		placed, err = r.sameHold(ctx, h, err)
+	}
 	if err != nil {
 		return Hold{}, err
 	}
 	return placed, r.settle(ctx, placed.Value.ID)
+}
+
+// sameHold is the hold that is there of an id, if it is the one that was to be placed. Its leaf may still have been missing.
+func (r *Rulebook) sameHold(ctx context.Context, h directory.Hold, conflict error) (Hold, error) {
+	rows, err := r.deps.Home.History(ctx, registry.KindHold, h.Org, h.ID)
+	if err != nil {
+		return Hold{}, err //nolint:wrapcheck // the store says what it did
+	}
+	there, err := r.deps.Directory.Holds.Get(ctx, h.Org, h.ID)
+	if err != nil {
+		return Hold{}, err //nolint:wrapcheck // the registry says what it did
+	}
+	field, id := h.On()
+	if isField, isID := there.Value.On(); isField != field || isID != id || there.Value.Reason != h.Reason || there.Value.PlacedBy != h.PlacedBy {
+		return Hold{}, conflict
+	}
+	for _, row := range rows {
+		if err := putLeaf(ctx, r.deps.Home, r.deps.HomeRegion, row); err != nil {
+			return Hold{}, err
+		}
+	}
+	return there, nil
 }
 
 // ReleaseHold ends a hold; reason may be "". One that is released already stays as it is.

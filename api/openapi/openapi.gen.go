@@ -197,6 +197,21 @@ func (e ExportState) Valid() bool {
 	}
 }
 
+// Defines values for HoldPatchReleased.
+const (
+	True HoldPatchReleased = true
+)
+
+// Valid indicates whether the value is a known member of the HoldPatchReleased enum.
+func (e HoldPatchReleased) Valid() bool {
+	switch e {
+	case True:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for IssueKind.
 const (
 	IssueKindDiagnostic    IssueKind = "diagnostic"
@@ -215,6 +230,33 @@ func (e IssueKind) Valid() bool {
 	case IssueKindPoorStream:
 		return true
 	case IssueKindUnexpectedEnd:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeptClass.
+const (
+	KeptClassCopy      KeptClass = "copy"
+	KeptClassDecision  KeptClass = "decision"
+	KeptClassNotice    KeptClass = "notice"
+	KeptClassRecording KeptClass = "recording"
+	KeptClassThread    KeptClass = "thread"
+)
+
+// Valid indicates whether the value is a known member of the KeptClass enum.
+func (e KeptClass) Valid() bool {
+	switch e {
+	case KeptClassCopy:
+		return true
+	case KeptClassDecision:
+		return true
+	case KeptClassNotice:
+		return true
+	case KeptClassRecording:
+		return true
+	case KeptClassThread:
 		return true
 	default:
 		return false
@@ -380,6 +422,27 @@ func (e RecordingState) Valid() bool {
 	}
 }
 
+// Defines values for RetentionActionKind.
+const (
+	Delete           RetentionActionKind = "delete"
+	Retain           RetentionActionKind = "retain"
+	RetainThenDelete RetentionActionKind = "retain_then_delete"
+)
+
+// Valid indicates whether the value is a known member of the RetentionActionKind enum.
+func (e RetentionActionKind) Valid() bool {
+	switch e {
+	case Delete:
+		return true
+	case Retain:
+		return true
+	case RetainThenDelete:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RetentionClass.
 const (
 	RetentionClassCopy      RetentionClass = "copy"
@@ -401,6 +464,27 @@ func (e RetentionClass) Valid() bool {
 	case RetentionClassRecording:
 		return true
 	case RetentionClassThread:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RetentionScopeKind.
+const (
+	RetentionScopeKindAdaptive     RetentionScopeKind = "adaptive"
+	RetentionScopeKindOrganization RetentionScopeKind = "organization"
+	RetentionScopeKindSelected     RetentionScopeKind = "selected"
+)
+
+// Valid indicates whether the value is a known member of the RetentionScopeKind enum.
+func (e RetentionScopeKind) Valid() bool {
+	switch e {
+	case RetentionScopeKindAdaptive:
+		return true
+	case RetentionScopeKindOrganization:
+		return true
+	case RetentionScopeKindSelected:
 		return true
 	default:
 		return false
@@ -887,6 +971,24 @@ type GuestCallInput struct {
 	Title *string `json:"title,omitempty"`
 }
 
+// Hold defines model for Hold.
+type Hold = json.RawMessage
+
+// HoldInput On exactly one of `meeting`, `user` and `resource`.
+type HoldInput = json.RawMessage
+
+// HoldPatch defines model for HoldPatch.
+type HoldPatch struct {
+	ReleaseReason *string           `json:"release_reason,omitempty"`
+	Released      HoldPatchReleased `json:"released"`
+}
+
+// HoldPatchReleased defines model for HoldPatch.Released.
+type HoldPatchReleased bool
+
+// HoldVersion defines model for HoldVersion.
+type HoldVersion = json.RawMessage
+
 // ImportResult defines model for ImportResult.
 type ImportResult struct {
 	// AlreadyImported The file had been imported before; nothing changed.
@@ -948,6 +1050,19 @@ type IssuerPatch struct {
 	ClientId  *string `json:"client_id,omitempty"`
 	RoleClaim *string `json:"role_claim,omitempty"`
 	Url       *string `json:"url,omitempty"`
+}
+
+// KeptClass defines model for KeptClass.
+type KeptClass string
+
+// LedgerLeaf The leaf that says so in the ledger of the home region.
+type LedgerLeaf struct {
+	// Digest SHA-256 of `text`
+	Digest string `json:"digest"`
+	Id     string `json:"id"`
+
+	// Text The version in the form that is hashed
+	Text string `json:"text"`
 }
 
 // LobbyBypass Who needn't wait in the lobby.
@@ -1226,8 +1341,147 @@ type ResourceInput = json.RawMessage
 // ResourcePatch defines model for ResourcePatch.
 type ResourcePatch = json.RawMessage
 
+// RetentionAction defines model for RetentionAction.
+type RetentionAction struct {
+	// Days From when a message was sent.
+	Days int                 `json:"days"`
+	Kind RetentionActionKind `json:"kind"`
+}
+
+// RetentionActionKind defines model for RetentionActionKind.
+type RetentionActionKind string
+
+// RetentionActionPatch defines model for RetentionActionPatch.
+type RetentionActionPatch struct {
+	Days *int                 `json:"days,omitempty"`
+	Kind *RetentionActionKind `json:"kind,omitempty"`
+}
+
 // RetentionClass defines model for RetentionClass.
 type RetentionClass string
+
+// RetentionMembers defines model for RetentionMembers.
+type RetentionMembers struct {
+	Groups *[]string `json:"groups,omitempty"`
+
+	// Users By id.
+	Users *[]string `json:"users,omitempty"`
+}
+
+// RetentionPolicy defines model for RetentionPolicy.
+type RetentionPolicy = json.RawMessage
+
+// RetentionPolicyInput defines model for RetentionPolicyInput.
+type RetentionPolicyInput = json.RawMessage
+
+// RetentionPolicyPatch defines model for RetentionPolicyPatch.
+type RetentionPolicyPatch = json.RawMessage
+
+// RetentionPolicyVersion defines model for RetentionPolicyVersion.
+type RetentionPolicyVersion = json.RawMessage
+
+// RetentionPreview defines model for RetentionPreview.
+type RetentionPreview struct {
+	// AfterDays How many would be deleted later than that.
+	AfterDays int64 `json:"after_days"`
+
+	// At The moment that it speaks of.
+	At time.Time `json:"at"`
+
+	// Complete Whether all regions could be asked. The home region always is.
+	Complete bool `json:"complete"`
+
+	// Days On which day (UTC) how many would be deleted, for the next 366 days; without what would be at once.
+	Days []struct {
+		Class  KeptClass          `json:"class"`
+		Day    openapi_types.Date `json:"day"`
+		Things int64              `json:"things"`
+	} `json:"days"`
+
+	// MeetingCount How many meetings have such things.
+	MeetingCount int `json:"meeting_count"`
+
+	// Meetings The 20 meetings that the most would be deleted of, at once and then at all.
+	Meetings []struct {
+		AtOnce   int64               `json:"at_once"`
+		Deleted  int64               `json:"deleted"`
+		FirstDay *openapi_types.Date `json:"first_day"`
+		Held     int64               `json:"held"`
+
+		// MeetingId Empty for what belongs to no meeting.
+		MeetingId string `json:"meeting_id"`
+		Things    int64  `json:"things"`
+		Title     string `json:"title"`
+	} `json:"meetings"`
+	Regions []struct {
+		Complete bool   `json:"complete"`
+		Region   string `json:"region"`
+	} `json:"regions"`
+
+	// Totals By class, of those that have things that the change touches.
+	Totals []RetentionPreviewTotal `json:"totals"`
+}
+
+// RetentionPreviewInput Exactly one of `policy`, `policy_id` and `hold`; `change` goes with `policy_id`.
+type RetentionPreviewInput struct {
+	Change *RetentionPolicyPatch `json:"change,omitempty"`
+
+	// Hold On exactly one of `meeting`, `user` and `resource`.
+	Hold     *HoldInput            `json:"hold,omitempty"`
+	Policy   *RetentionPolicyInput `json:"policy,omitempty"`
+	PolicyId *openapi_types.UUID   `json:"policy_id,omitempty"`
+}
+
+// RetentionPreviewTotal defines model for RetentionPreviewTotal.
+type RetentionPreviewTotal struct {
+	// AtOnce Would be deleted when the change is made.
+	AtOnce int64     `json:"at_once"`
+	Class  KeptClass `json:"class"`
+
+	// Deleted Would be deleted at some time.
+	Deleted int64 `json:"deleted"`
+
+	// Held A hold would cover them. They would not be readable either
+	Held  int64 `json:"held"`
+	Later int64 `json:"later"`
+
+	// NewlyDeleted So far never.
+	NewlyDeleted    int64 `json:"newly_deleted"`
+	NoLongerDeleted int64 `json:"no_longer_deleted"`
+	Sooner          int64 `json:"sooner"`
+
+	// Things Of a policy: what can be read now. Of a hold: all whose bytes are there.
+	Things int64 `json:"things"`
+}
+
+// RetentionScope defines model for RetentionScope.
+type RetentionScope struct {
+	Exclude *RetentionMembers `json:"exclude,omitempty"`
+	Include *RetentionMembers `json:"include,omitempty"`
+
+	// Kind `organization`: every user. `selected`: users and groups that are named; whoever is excluded is out, and with nobody included it is everybody else.
+	// `adaptive`: the users who meet a query just now.
+	Kind RetentionScopeKind `json:"kind"`
+
+	// Query On users' attributes, such as `department == "Legal" and not country in ["DE", "FR"]`. Tests are `==`, `!=`, `in [..]`, `startswith` and
+	// `has attribute`, joined by `not`, `and`, `or` and parentheses; see docs/retention.md.
+	Query *string `json:"query,omitempty"`
+}
+
+// RetentionScopeKind `organization`: every user. `selected`: users and groups that are named; whoever is excluded is out, and with nobody included it is everybody else.
+// `adaptive`: the users who meet a query just now.
+type RetentionScopeKind string
+
+// RetentionScopePatch defines model for RetentionScopePatch.
+type RetentionScopePatch struct {
+	Exclude *RetentionMembers `json:"exclude,omitempty"`
+	Include *RetentionMembers `json:"include,omitempty"`
+
+	// Kind `organization`: every user. `selected`: users and groups that are named; whoever is excluded is out, and with nobody included it is everybody else.
+	// `adaptive`: the users who meet a query just now.
+	Kind  *RetentionScopeKind `json:"kind,omitempty"`
+	Query *string             `json:"query,omitempty"`
+}
 
 // Role defines model for Role.
 type Role string
@@ -1786,6 +2040,92 @@ type UpdateResourceParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListHoldsParams defines parameters for ListHolds.
+type ListHoldsParams struct {
+	// Released Only those that are released by now, or only those that are not.
+	Released *bool `form:"released,omitempty" json:"released,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken    `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize  *LongPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CreateHoldParams defines parameters for CreateHold.
+type CreateHoldParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// IdempotencyKey Chosen by the client. The same person with the same key and body gets the hold that is there already.
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetHoldParams defines parameters for GetHold.
+type GetHoldParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// UpdateHoldParams defines parameters for UpdateHold.
+type UpdateHoldParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetHoldHistoryParams defines parameters for GetHoldHistory.
+type GetHoldHistoryParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ListRetentionPoliciesParams defines parameters for ListRetentionPolicies.
+type ListRetentionPoliciesParams struct {
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken    `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize  *LongPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CreateRetentionPolicyParams defines parameters for CreateRetentionPolicy.
+type CreateRetentionPolicyParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// GetRetentionPolicyParams defines parameters for GetRetentionPolicy.
+type GetRetentionPolicyParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// UpdateRetentionPolicyParams defines parameters for UpdateRetentionPolicy.
+type UpdateRetentionPolicyParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetRetentionPolicyHistoryParams defines parameters for GetRetentionPolicyHistory.
+type GetRetentionPolicyHistoryParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// PreviewRetentionParams defines parameters for PreviewRetention.
+type PreviewRetentionParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
 // StartGuestCallJSONRequestBody defines body for StartGuestCall for application/json ContentType.
 type StartGuestCallJSONRequestBody = GuestCallInput
 
@@ -1815,6 +2155,21 @@ type CreateResourceJSONRequestBody = ResourceInput
 
 // UpdateResourceJSONRequestBody defines body for UpdateResource for application/json ContentType.
 type UpdateResourceJSONRequestBody = ResourcePatch
+
+// CreateHoldJSONRequestBody defines body for CreateHold for application/json ContentType.
+type CreateHoldJSONRequestBody = HoldInput
+
+// UpdateHoldJSONRequestBody defines body for UpdateHold for application/json ContentType.
+type UpdateHoldJSONRequestBody = HoldPatch
+
+// CreateRetentionPolicyJSONRequestBody defines body for CreateRetentionPolicy for application/json ContentType.
+type CreateRetentionPolicyJSONRequestBody = RetentionPolicyInput
+
+// UpdateRetentionPolicyJSONRequestBody defines body for UpdateRetentionPolicy for application/json ContentType.
+type UpdateRetentionPolicyJSONRequestBody = RetentionPolicyPatch
+
+// PreviewRetentionJSONRequestBody defines body for PreviewRetention for application/json ContentType.
+type PreviewRetentionJSONRequestBody = RetentionPreviewInput
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1974,6 +2329,39 @@ type ServerInterface interface {
 	// UpdateResource Change an application
 	// (PATCH /v1/resources/{id})
 	UpdateResource(ctx echo.Context, id Id, params UpdateResourceParams) error
+	// ListHolds Legal holds
+	// (GET /v1/retention/holds)
+	ListHolds(ctx echo.Context, params ListHoldsParams) error
+	// CreateHold Place a legal hold
+	// (POST /v1/retention/holds)
+	CreateHold(ctx echo.Context, params CreateHoldParams) error
+	// GetHold One hold
+	// (GET /v1/retention/holds/{id})
+	GetHold(ctx echo.Context, id Id, params GetHoldParams) error
+	// UpdateHold Release a hold
+	// (PATCH /v1/retention/holds/{id})
+	UpdateHold(ctx echo.Context, id Id, params UpdateHoldParams) error
+	// GetHoldHistory All versions of a hold
+	// (GET /v1/retention/holds/{id}/history)
+	GetHoldHistory(ctx echo.Context, id Id, params GetHoldHistoryParams) error
+	// ListRetentionPolicies Retention policies
+	// (GET /v1/retention/policies)
+	ListRetentionPolicies(ctx echo.Context, params ListRetentionPoliciesParams) error
+	// CreateRetentionPolicy Make a retention policy
+	// (POST /v1/retention/policies)
+	CreateRetentionPolicy(ctx echo.Context, params CreateRetentionPolicyParams) error
+	// GetRetentionPolicy One retention policy
+	// (GET /v1/retention/policies/{id})
+	GetRetentionPolicy(ctx echo.Context, id Id, params GetRetentionPolicyParams) error
+	// UpdateRetentionPolicy Change a retention policy
+	// (PATCH /v1/retention/policies/{id})
+	UpdateRetentionPolicy(ctx echo.Context, id Id, params UpdateRetentionPolicyParams) error
+	// GetRetentionPolicyHistory All versions of a retention policy
+	// (GET /v1/retention/policies/{id}/history)
+	GetRetentionPolicyHistory(ctx echo.Context, id Id, params GetRetentionPolicyHistoryParams) error
+	// PreviewRetention What a policy or a hold would do
+	// (POST /v1/retention/preview)
+	PreviewRetention(ctx echo.Context, params PreviewRetentionParams) error
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx echo.Context) error
@@ -3383,6 +3771,332 @@ func (w *ServerInterfaceWrapper) UpdateResource(ctx echo.Context) error {
 	return err
 }
 
+// ListHolds converts echo context to params.
+func (w *ServerInterfaceWrapper) ListHolds(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHoldsParams
+	// ------------- Optional query parameter "released" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "released", ctx.QueryParams(), &params.Released, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter released: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListHolds(ctx, params)
+	return err
+}
+
+// CreateHold converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateHold(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateHoldParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateHold(ctx, params)
+	return err
+}
+
+// GetHold converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetHoldParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHold(ctx, id, params)
+	return err
+}
+
+// UpdateHold converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateHold(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateHoldParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateHold(ctx, id, params)
+	return err
+}
+
+// GetHoldHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHoldHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetHoldHistoryParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHoldHistory(ctx, id, params)
+	return err
+}
+
+// ListRetentionPolicies converts echo context to params.
+func (w *ServerInterfaceWrapper) ListRetentionPolicies(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRetentionPoliciesParams
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListRetentionPolicies(ctx, params)
+	return err
+}
+
+// CreateRetentionPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateRetentionPolicy(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRetentionPolicyParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateRetentionPolicy(ctx, params)
+	return err
+}
+
+// GetRetentionPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRetentionPolicyParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionPolicy(ctx, id, params)
+	return err
+}
+
+// UpdateRetentionPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateRetentionPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateRetentionPolicyParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateRetentionPolicy(ctx, id, params)
+	return err
+}
+
+// GetRetentionPolicyHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionPolicyHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRetentionPolicyHistoryParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionPolicyHistory(ctx, id, params)
+	return err
+}
+
+// PreviewRetention converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewRetention(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PreviewRetentionParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewRetention(ctx, params)
+	return err
+}
+
 // GetSession converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 	var err error
@@ -3463,6 +4177,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/:region/key", wrapper.GetLedgerKey, options.OperationMiddlewares["getLedgerKey"]...)
 	router.GET(options.BaseURL+"/v1/ledger/:region/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/ledger/:region/tile/:tile", wrapper.GetLedgerTile, options.OperationMiddlewares["getLedgerTile"]...)
+	router.GET(options.BaseURL+"/v1/retention/policies", wrapper.ListRetentionPolicies, options.OperationMiddlewares["listRetentionPolicies"]...)
+	router.POST(options.BaseURL+"/v1/retention/policies", wrapper.CreateRetentionPolicy, options.OperationMiddlewares["createRetentionPolicy"]...)
+	router.GET(options.BaseURL+"/v1/retention/policies/:id", wrapper.GetRetentionPolicy, options.OperationMiddlewares["getRetentionPolicy"]...)
+	router.PATCH(options.BaseURL+"/v1/retention/policies/:id", wrapper.UpdateRetentionPolicy, options.OperationMiddlewares["updateRetentionPolicy"]...)
+	router.GET(options.BaseURL+"/v1/retention/policies/:id/history", wrapper.GetRetentionPolicyHistory, options.OperationMiddlewares["getRetentionPolicyHistory"]...)
+	router.GET(options.BaseURL+"/v1/retention/holds", wrapper.ListHolds, options.OperationMiddlewares["listHolds"]...)
+	router.POST(options.BaseURL+"/v1/retention/holds", wrapper.CreateHold, options.OperationMiddlewares["createHold"]...)
+	router.GET(options.BaseURL+"/v1/retention/holds/:id", wrapper.GetHold, options.OperationMiddlewares["getHold"]...)
+	router.PATCH(options.BaseURL+"/v1/retention/holds/:id", wrapper.UpdateHold, options.OperationMiddlewares["updateHold"]...)
+	router.GET(options.BaseURL+"/v1/retention/holds/:id/history", wrapper.GetHoldHistory, options.OperationMiddlewares["getHoldHistory"]...)
+	router.POST(options.BaseURL+"/v1/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
 	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
 	router.POST(options.BaseURL+"/v1/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
 	router.GET(options.BaseURL+"/v1/exports/:id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
@@ -6305,6 +7030,511 @@ func (response UpdateResourcedefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListHoldsRequestObject struct {
+	Params ListHoldsParams
+}
+
+type ListHoldsResponseObject interface {
+	VisitListHoldsResponse(w http.ResponseWriter) error
+}
+
+type ListHolds200JSONResponse struct {
+	Holds []Hold `json:"holds"`
+
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken `json:"next_page_token"`
+}
+
+func (response ListHolds200JSONResponse) VisitListHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHoldsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHoldsdefaultApplicationProblemPlusJSONResponse) VisitListHoldsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHoldRequestObject struct {
+	Params CreateHoldParams
+	Body   *CreateHoldJSONRequestBody
+}
+
+type CreateHoldResponseObject interface {
+	VisitCreateHoldResponse(w http.ResponseWriter) error
+}
+
+type CreateHold201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateHold201JSONResponse struct {
+	Body    Hold
+	Headers CreateHold201ResponseHeaders
+}
+
+func (response CreateHold201JSONResponse) VisitCreateHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateHolddefaultApplicationProblemPlusJSONResponse) VisitCreateHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHoldRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetHoldParams
+}
+
+type GetHoldResponseObject interface {
+	VisitGetHoldResponse(w http.ResponseWriter) error
+}
+
+type GetHold200ResponseHeaders struct {
+	ETag string
+}
+
+type GetHold200JSONResponse struct {
+	Body    Hold
+	Headers GetHold200ResponseHeaders
+}
+
+func (response GetHold200JSONResponse) VisitGetHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHolddefaultApplicationProblemPlusJSONResponse) VisitGetHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateHoldRequestObject struct {
+	Id     Id `json:"id"`
+	Params UpdateHoldParams
+	Body   *UpdateHoldJSONRequestBody
+}
+
+type UpdateHoldResponseObject interface {
+	VisitUpdateHoldResponse(w http.ResponseWriter) error
+}
+
+type UpdateHold200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateHold200JSONResponse struct {
+	Body    Hold
+	Headers UpdateHold200ResponseHeaders
+}
+
+func (response UpdateHold200JSONResponse) VisitUpdateHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateHolddefaultApplicationProblemPlusJSONResponse) VisitUpdateHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHoldHistoryRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetHoldHistoryParams
+}
+
+type GetHoldHistoryResponseObject interface {
+	VisitGetHoldHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetHoldHistory200JSONResponse struct {
+	Versions []HoldVersion `json:"versions"`
+}
+
+func (response GetHoldHistory200JSONResponse) VisitGetHoldHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHoldHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHoldHistorydefaultApplicationProblemPlusJSONResponse) VisitGetHoldHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionPoliciesRequestObject struct {
+	Params ListRetentionPoliciesParams
+}
+
+type ListRetentionPoliciesResponseObject interface {
+	VisitListRetentionPoliciesResponse(w http.ResponseWriter) error
+}
+
+type ListRetentionPolicies200JSONResponse struct {
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken    `json:"next_page_token"`
+	Policies      []RetentionPolicy `json:"policies"`
+}
+
+func (response ListRetentionPolicies200JSONResponse) VisitListRetentionPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRetentionPoliciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRetentionPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListRetentionPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRetentionPolicyRequestObject struct {
+	Params CreateRetentionPolicyParams
+	Body   *CreateRetentionPolicyJSONRequestBody
+}
+
+type CreateRetentionPolicyResponseObject interface {
+	VisitCreateRetentionPolicyResponse(w http.ResponseWriter) error
+}
+
+type CreateRetentionPolicy201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateRetentionPolicy201JSONResponse struct {
+	Body    RetentionPolicy
+	Headers CreateRetentionPolicy201ResponseHeaders
+}
+
+func (response CreateRetentionPolicy201JSONResponse) VisitCreateRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRetentionPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRetentionPolicydefaultApplicationProblemPlusJSONResponse) VisitCreateRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionPolicyRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetRetentionPolicyParams
+}
+
+type GetRetentionPolicyResponseObject interface {
+	VisitGetRetentionPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionPolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type GetRetentionPolicy200JSONResponse struct {
+	Body    RetentionPolicy
+	Headers GetRetentionPolicy200ResponseHeaders
+}
+
+func (response GetRetentionPolicy200JSONResponse) VisitGetRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRetentionPolicydefaultApplicationProblemPlusJSONResponse) VisitGetRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRetentionPolicyRequestObject struct {
+	Id     Id `json:"id"`
+	Params UpdateRetentionPolicyParams
+	Body   *UpdateRetentionPolicyJSONRequestBody
+}
+
+type UpdateRetentionPolicyResponseObject interface {
+	VisitUpdateRetentionPolicyResponse(w http.ResponseWriter) error
+}
+
+type UpdateRetentionPolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateRetentionPolicy200JSONResponse struct {
+	Body    RetentionPolicy
+	Headers UpdateRetentionPolicy200ResponseHeaders
+}
+
+func (response UpdateRetentionPolicy200JSONResponse) VisitUpdateRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRetentionPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateRetentionPolicydefaultApplicationProblemPlusJSONResponse) VisitUpdateRetentionPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionPolicyHistoryRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetRetentionPolicyHistoryParams
+}
+
+type GetRetentionPolicyHistoryResponseObject interface {
+	VisitGetRetentionPolicyHistoryResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionPolicyHistory200JSONResponse struct {
+	Versions []RetentionPolicyVersion `json:"versions"`
+}
+
+func (response GetRetentionPolicyHistory200JSONResponse) VisitGetRetentionPolicyHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionPolicyHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRetentionPolicyHistorydefaultApplicationProblemPlusJSONResponse) VisitGetRetentionPolicyHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetentionRequestObject struct {
+	Params PreviewRetentionParams
+	Body   *PreviewRetentionJSONRequestBody
+}
+
+type PreviewRetentionResponseObject interface {
+	VisitPreviewRetentionResponse(w http.ResponseWriter) error
+}
+
+type PreviewRetention200JSONResponse RetentionPreview
+
+func (response PreviewRetention200JSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewRetentiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewRetentiondefaultApplicationProblemPlusJSONResponse) VisitPreviewRetentionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSessionRequestObject struct {
 }
 
@@ -6541,6 +7771,39 @@ type StrictServerInterface interface {
 	// UpdateResource Change an application
 	// (PATCH /v1/resources/{id})
 	UpdateResource(ctx context.Context, request UpdateResourceRequestObject) (UpdateResourceResponseObject, error)
+	// ListHolds Legal holds
+	// (GET /v1/retention/holds)
+	ListHolds(ctx context.Context, request ListHoldsRequestObject) (ListHoldsResponseObject, error)
+	// CreateHold Place a legal hold
+	// (POST /v1/retention/holds)
+	CreateHold(ctx context.Context, request CreateHoldRequestObject) (CreateHoldResponseObject, error)
+	// GetHold One hold
+	// (GET /v1/retention/holds/{id})
+	GetHold(ctx context.Context, request GetHoldRequestObject) (GetHoldResponseObject, error)
+	// UpdateHold Release a hold
+	// (PATCH /v1/retention/holds/{id})
+	UpdateHold(ctx context.Context, request UpdateHoldRequestObject) (UpdateHoldResponseObject, error)
+	// GetHoldHistory All versions of a hold
+	// (GET /v1/retention/holds/{id}/history)
+	GetHoldHistory(ctx context.Context, request GetHoldHistoryRequestObject) (GetHoldHistoryResponseObject, error)
+	// ListRetentionPolicies Retention policies
+	// (GET /v1/retention/policies)
+	ListRetentionPolicies(ctx context.Context, request ListRetentionPoliciesRequestObject) (ListRetentionPoliciesResponseObject, error)
+	// CreateRetentionPolicy Make a retention policy
+	// (POST /v1/retention/policies)
+	CreateRetentionPolicy(ctx context.Context, request CreateRetentionPolicyRequestObject) (CreateRetentionPolicyResponseObject, error)
+	// GetRetentionPolicy One retention policy
+	// (GET /v1/retention/policies/{id})
+	GetRetentionPolicy(ctx context.Context, request GetRetentionPolicyRequestObject) (GetRetentionPolicyResponseObject, error)
+	// UpdateRetentionPolicy Change a retention policy
+	// (PATCH /v1/retention/policies/{id})
+	UpdateRetentionPolicy(ctx context.Context, request UpdateRetentionPolicyRequestObject) (UpdateRetentionPolicyResponseObject, error)
+	// GetRetentionPolicyHistory All versions of a retention policy
+	// (GET /v1/retention/policies/{id}/history)
+	GetRetentionPolicyHistory(ctx context.Context, request GetRetentionPolicyHistoryRequestObject) (GetRetentionPolicyHistoryResponseObject, error)
+	// PreviewRetention What a policy or a hold would do
+	// (POST /v1/retention/preview)
+	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
@@ -8100,6 +9363,402 @@ func (sh *strictHandler) UpdateResource(ctx echo.Context, id Id, params UpdateRe
 		return err
 	} else if validResponse, ok := response.(UpdateResourceResponseObject); ok {
 		return validResponse.VisitUpdateResourceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListHolds operation middleware
+func (sh *strictHandler) ListHolds(ctx echo.Context, params ListHoldsParams) error {
+	var request ListHoldsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHolds(ctx.Request().Context(), request.(ListHoldsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHolds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListHoldsResponseObject); ok {
+		return validResponse.VisitListHoldsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateHold operation middleware
+func (sh *strictHandler) CreateHold(ctx echo.Context, params CreateHoldParams) error {
+	var request CreateHoldRequestObject
+
+	request.Params = params
+
+	var body CreateHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateHold(ctx.Request().Context(), request.(CreateHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateHoldResponseObject); ok {
+		return validResponse.VisitCreateHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHold operation middleware
+func (sh *strictHandler) GetHold(ctx echo.Context, id Id, params GetHoldParams) error {
+	var request GetHoldRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHold(ctx.Request().Context(), request.(GetHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHoldResponseObject); ok {
+		return validResponse.VisitGetHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateHold operation middleware
+func (sh *strictHandler) UpdateHold(ctx echo.Context, id Id, params UpdateHoldParams) error {
+	var request UpdateHoldRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body UpdateHoldJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateHold(ctx.Request().Context(), request.(UpdateHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateHold")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateHoldResponseObject); ok {
+		return validResponse.VisitUpdateHoldResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHoldHistory operation middleware
+func (sh *strictHandler) GetHoldHistory(ctx echo.Context, id Id, params GetHoldHistoryParams) error {
+	var request GetHoldHistoryRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHoldHistory(ctx.Request().Context(), request.(GetHoldHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHoldHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHoldHistoryResponseObject); ok {
+		return validResponse.VisitGetHoldHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListRetentionPolicies operation middleware
+func (sh *strictHandler) ListRetentionPolicies(ctx echo.Context, params ListRetentionPoliciesParams) error {
+	var request ListRetentionPoliciesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRetentionPolicies(ctx.Request().Context(), request.(ListRetentionPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRetentionPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListRetentionPoliciesResponseObject); ok {
+		return validResponse.VisitListRetentionPoliciesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateRetentionPolicy operation middleware
+func (sh *strictHandler) CreateRetentionPolicy(ctx echo.Context, params CreateRetentionPolicyParams) error {
+	var request CreateRetentionPolicyRequestObject
+
+	request.Params = params
+
+	var body CreateRetentionPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRetentionPolicy(ctx.Request().Context(), request.(CreateRetentionPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRetentionPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateRetentionPolicyResponseObject); ok {
+		return validResponse.VisitCreateRetentionPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionPolicy operation middleware
+func (sh *strictHandler) GetRetentionPolicy(ctx echo.Context, id Id, params GetRetentionPolicyParams) error {
+	var request GetRetentionPolicyRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionPolicy(ctx.Request().Context(), request.(GetRetentionPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionPolicyResponseObject); ok {
+		return validResponse.VisitGetRetentionPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateRetentionPolicy operation middleware
+func (sh *strictHandler) UpdateRetentionPolicy(ctx echo.Context, id Id, params UpdateRetentionPolicyParams) error {
+	var request UpdateRetentionPolicyRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body UpdateRetentionPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRetentionPolicy(ctx.Request().Context(), request.(UpdateRetentionPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRetentionPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateRetentionPolicyResponseObject); ok {
+		return validResponse.VisitUpdateRetentionPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionPolicyHistory operation middleware
+func (sh *strictHandler) GetRetentionPolicyHistory(ctx echo.Context, id Id, params GetRetentionPolicyHistoryParams) error {
+	var request GetRetentionPolicyHistoryRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionPolicyHistory(ctx.Request().Context(), request.(GetRetentionPolicyHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionPolicyHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionPolicyHistoryResponseObject); ok {
+		return validResponse.VisitGetRetentionPolicyHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PreviewRetention operation middleware
+func (sh *strictHandler) PreviewRetention(ctx echo.Context, params PreviewRetentionParams) error {
+	var request PreviewRetentionRequestObject
+
+	request.Params = params
+
+	var body PreviewRetentionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewRetention(ctx.Request().Context(), request.(PreviewRetentionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewRetention")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
+		return validResponse.VisitPreviewRetentionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -78,6 +78,9 @@ func (s *service) apiDeps() (api.Deps, error) {
 		deps.Meetings = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}
+	if deps.Retention, err = s.rulebook(); err != nil {
+		return api.Deps{}, err
+	}
 	if deps.Recordings, err = s.recordedFiles(); err != nil {
 		return api.Deps{}, err
 	}

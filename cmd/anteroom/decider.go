@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
@@ -32,4 +33,20 @@ func (s *service) startDecider() error {
 	}
 	s.app.Go("retention decisions", decider.Run)
 	return nil
+}
+
+// rulebook changes organisations' policies and holds. It needs all regions: a preview counts what they have, and a hold waits for what they purge.
+func (s *service) rulebook() (*retention.Rulebook, error) {
+	engine, err := policy.NewRetention(s.cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
+	deps := retention.RulebookDeps{
+		Directory: s.directory, Home: s.store, HomeRegion: s.home.name, Regions: map[string]*store.Store{}, Policy: engine,
+		Resources: []string{identity.JoinPageResource}, Query: s.cfg.API.Query, Log: s.log.With("room", "retention"),
+	}
+	for name, r := range s.regions {
+		deps.Regions[name] = r.store
+	}
+	return retention.NewRulebook(s.cfg.Retention, deps)
 }
