@@ -7,6 +7,7 @@ import (
 
 	"github.com/anteroom/anteroom/directory"
 	"github.com/anteroom/anteroom/directory/registry"
+	"github.com/anteroom/anteroom/retention/evidence"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -40,7 +41,7 @@ func history[T any](
 		if err != nil || row.Deleted {
 			continue
 		}
-		change := changeOf(row)
+		change, _ := evidence.Change(&row) // the kinds have one
 		text, err := change.Canonical()
 		if err != nil {
 			return nil, err //nolint:wrapcheck // it says what it did
