@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/internal/embedded"
 )
 
-// abroad are two regions, each with a broker and a ClickHouse of its own, and `anteroom serve` with all roles for both.
+// abroad are two regions, each with a broker and a ClickHouse of its own, and an `anteroom serve` for each.
 type abroad struct {
 	*rig
 	dir string
@@ -50,12 +50,20 @@ func newAbroad(t *testing.T) *abroad {
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(context.Background())
 	stdout := new(buffer)
-	go func() {
-		a.done <- run(ctx, []string{"serve", "--migrate", "--json"}, environ, strings.NewReader(""), stdout, a.stderr)
-	}()
-	in := &instance{t: t, stdout: stdout, stderr: a.stderr}
+	processes := [][]string{
+		{"serve", "--json", "--migrate", "--regions=emea"},
+		{"serve", "--roles=ingest,retention", "--regions=amer"},
+	}
+	ended := make(chan int, len(processes))
+	serve := func(args []string) {
+		go func() { ended <- run(ctx, args, environ, strings.NewReader(""), stdout, a.stderr) }()
+	}
+	go func() { a.done <- max(<-ended, <-ended) }()
 	t.Cleanup(func() { a.cancel(); a.done <- <-a.done })
-	in.awaitURL()
+	serve(processes[0])
+	in := &instance{t: t, stdout: stdout, stderr: a.stderr}
+	in.awaitURL() // the tables are there
+	serve(processes[1])
 	in.awaitStatus("/readyz", http.StatusOK)
 	a.url = in.url
 	return a
