@@ -40,6 +40,10 @@ func TestRule_S4_ChatThatCantBeStoredIsADeadLetterWithoutItsText(t *testing.T) {
 		spoilt(func(e *eventpb.Event) { e.GetChat().SealingKeyId = h.home.name + "-no-such-key" }),
 		spoilt(func(e *eventpb.Event) { e.GetChat().MeetingId = "no id" }),
 		spoilt(func(e *eventpb.Event) { e.GetChat().Act = eventpb.Chat_ACT_OTHER }),
+		spoilt(func(e *eventpb.Event) { // as media wrote it before chat was stored: it's in the timeline only
+			id := e.GetChat().MessageId
+			e.Payload = &eventpb.Event_Chat{Chat: &eventpb.Chat{Act: eventpb.Chat_ACT_SENT, MessageId: id}}
+		}),
 		good,
 	)
 	h.home.caughtUp(t)

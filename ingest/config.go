@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/anteroom/anteroom/event"
@@ -106,6 +107,8 @@ func validateSources(sources []SourceConfig) error {
 			return at("name", "must not be empty")
 		case seen[s.Name]:
 			return at("name", "is used twice")
+		case strings.HasPrefix(s.Name, "copies-"), strings.HasPrefix(s.Name, "copier-"):
+			return at("name", "must not begin with copies- or copier-: groups of regions are named so")
 		case s.Kind != "acs":
 			return at("kind", `must be "acs"`)
 		case !event.ValidOrg(s.Org):

@@ -57,10 +57,15 @@ func copiesDecoder(region string) decoder {
 	}
 }
 
+// wasNotStored tells acts from before chat was stored: they say that something was done, and nothing of what.
+func wasNotStored(c *eventpb.Chat) bool {
+	return c.GetSentAtUs() == 0 && c.GetMeetingId() == "" && len(c.GetSealedText()) == 0 && len(c.GetCopies()) == 0
+}
+
 // wrongChat tells why a chat act of own media can't be stored; "" if it can.
 func wrongChat(e *eventpb.Event) string {
 	c := e.GetChat()
-	if c == nil || e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA {
+	if c == nil || e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA || wasNotStored(c) {
 		return ""
 	}
 	switch {

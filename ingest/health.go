@@ -14,7 +14,7 @@ type Check struct {
 	OK   bool
 	// Reason says in plain English what is wrong; empty when OK.
 	Reason string
-	// Side: it is about copies for a further region, which nothing else waits for.
+	// Side: nothing but chat waits for it.
 	Side bool
 }
 
@@ -46,7 +46,7 @@ type health struct {
 }
 
 func newHealth() *health {
-	return &health{watched: []watched{{checkKafka, false}, {checkClickHouse, false}, {checkKeys, false}}, reasons: map[concern]string{}}
+	return &health{watched: []watched{{checkKafka, false}, {checkClickHouse, false}, {checkKeys, true}}, reasons: map[concern]string{}}
 }
 
 // watch adds a check.

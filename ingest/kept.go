@@ -60,6 +60,9 @@ func (k *keptBatch) add(e *eventpb.Event, offset int64, text opened, out *store.
 	}
 	switch p := e.Payload.(type) {
 	case *eventpb.Event_Chat:
+		if wasNotStored(p.Chat) {
+			return
+		}
 		k.chat.acts = append(k.chat.acts, chatAct{offset: offset, event: e, chat: p.Chat, opened: text})
 	case *eventpb.Event_Recording:
 		started := p.Recording.GetStartedAtUs()
