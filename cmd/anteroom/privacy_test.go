@@ -158,6 +158,12 @@ func personal(t *testing.T, file string) []string {
 // query asks the embedded ClickHouse of a data folder, as its service user.
 func query(t *testing.T, data, statement string) []byte {
 	t.Helper()
+	return queryIn(t, data, config.Default().ClickHouse.Database, statement)
+}
+
+// queryIn asks it about one of its databases.
+func queryIn(t *testing.T, data, database, statement string) []byte {
+	t.Helper()
 	dir := filepath.Join(data, "clickhouse")
 	settings, err := os.ReadFile(filepath.Join(dir, "config.xml"))
 	if err != nil {
@@ -168,7 +174,7 @@ func query(t *testing.T, data, statement string) []byte {
 		t.Fatal(err)
 	}
 	port := regexp.MustCompile(`<http_port>(\d+)</http_port>`).FindSubmatch(settings)
-	req, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+string(port[1])+"/?database="+config.Default().ClickHouse.Database, strings.NewReader(statement))
+	req, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+string(port[1])+"/?database="+database, strings.NewReader(statement))
 	if err != nil {
 		t.Fatal(err)
 	}
