@@ -30,7 +30,7 @@ func (m DecisionMark) Fresh(within time.Duration) bool {
 
 // MarkDecisions says that all decisions of this region are made from so many versions of policies and holds, which were read so long ago.
 func (s *Store) MarkDecisions(ctx context.Context, seen uint64, ago time.Duration) error {
-	err := s.conn.Exec(clickhouse.Context(ctx, clickhouse.WithSettings(settings())), `
+	err := s.conn.Exec(clickhouse.Context(ctx, clickhouse.WithSettings(repeated(settings()))), `
 		INSERT INTO decision_marks (id, n, seen, at)
 		SELECT '', max(n) + 1, {seen:UInt64}, now64(6, 'UTC') - toIntervalMicrosecond({ago:Int64}) FROM decision_marks`,
 		clickhouse.Named("seen", fmt.Sprint(seen)), clickhouse.Named("ago", fmt.Sprint(ago.Microseconds())))

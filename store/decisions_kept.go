@@ -55,7 +55,7 @@ func (s *Store) PutRetentionDecisions(ctx context.Context, list []RetentionDecis
 	if len(list) == 0 {
 		return nil
 	}
-	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(settings())), `INSERT INTO retention_decisions
+	batch, err := s.conn.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(repeated(settings()))), `INSERT INTO retention_decisions
 		(org, meeting_id, class, resource_id, period_s, held, released_at, rule_id, rule_version, reason, revision, basis, decided_at, seq)`)
 	if err != nil {
 		return wrap(action, err)
