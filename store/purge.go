@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -25,20 +26,20 @@ type Purging struct {
 
 // bytesOf says where the bytes of a class are: a table, its partitions by the ids that system.parts has, and the condition for rows to be of a thing; victims
 // is a query for org, meeting_id, call_id, item_id, holder_id, revision_of and revised_at of what may be deleted. false: not in a table, but in files.
-func (p Purging) bytesOf(s *Store) (table string, partitions []string, condition func(victims string) string, ok bool) {
+func (p Purging) bytesOf(s *Store) (table string, partitions []string, condition func(victims queries) string, ok bool) {
 	month := func(at time.Time) string { return at.Format("200601") }
 	switch p.Class {
 	case "thread", "copy":
 		n := map[string]string{"thread": "1", "copy": "2"}[p.Class]
-		return "texts", []string{n + "-" + p.Day.Format("20060102")}, func(victims string) string { return p.texts(s, victims) }, true
+		return "texts", []string{n + "-" + p.Day.Format("20060102")}, func(victims queries) string { return p.texts(s, victims) }, true
 	case "notice":
 		// A call's notices are a thing of the day on which it began; it may have gone on into the next month.
-		return "timeline", []string{month(p.Day), month(p.Day.AddDate(0, 1, 1-p.Day.Day()))}, func(victims string) string {
-			return "kind = 'notice' AND (org, call_id) IN (SELECT org, call_id FROM (" + victims + "))"
+		return "timeline", []string{month(p.Day), month(p.Day.AddDate(0, 1, 1-p.Day.Day()))}, func(victims queries) string {
+			return "kind = 'notice' AND (org, call_id) IN (SELECT org, call_id FROM (" + victims(0) + "))"
 		}, true
 	case "decision":
-		return "decisions", []string{p.Day.Format("20060102")}, func(victims string) string {
-			return "(org, call_id) IN (SELECT org, call_id FROM (" + victims + "))"
+		return "decisions", []string{p.Day.Format("20060102")}, func(victims queries) string {
+			return "(org, call_id) IN (SELECT org, call_id FROM (" + victims(0) + "))"
 		}, true
 	default:
 		return "", nil, nil, false
@@ -47,15 +48,23 @@ func (p Purging) bytesOf(s *Store) (table string, partitions []string, condition
 
 // texts is the condition for texts. A text goes with its message, unless another guest's copy of the same message stays, for which it is kept; or it goes
 // alone, when another has replaced it.
-func (p Purging) texts(s *Store, victims string) string {
-	of := fmt.Sprintf("class = '%s' AND toDate(sent_at) = '%s' AND (org, meeting_id) IN (SELECT org, meeting_id FROM (%s))", p.Class, p.Day.Format(time.DateOnly), victims)
-	whole := "SELECT org, call_id, item_id FROM (" + victims + ") WHERE revision_of = " + noUUID
-	staying := "SELECT org, call_id, item_id FROM " + s.here("retained") + " WHERE " + of + " AND revision_of = " + noUUID +
-		" AND (org, call_id, item_id) IN (" + whole + ")" +
-		" AND (org, call_id, item_id, holder_id) NOT IN (SELECT org, call_id, item_id, holder_id FROM (" + victims + ") WHERE revision_of = " + noUUID + ")"
-	return of + " AND ((org, call_id, message_id) IN (" + whole + ") AND (org, call_id, message_id) NOT IN (" + staying + ")" +
-		" OR (org, call_id, message_id, revised_at) IN (SELECT org, call_id, revision_of, revised_at FROM (" + victims + ") WHERE revision_of != " + noUUID + "))"
+func (p Purging) texts(s *Store, victims queries) string {
+	of := func(n int) string {
+		return fmt.Sprintf("class = '%s' AND toDate(sent_at) = '%s' AND (org, meeting_id) IN (SELECT org, meeting_id FROM (%s))", p.Class, p.Day.Format(time.DateOnly), victims(n))
+	}
+	whole := func(n int) string {
+		return "SELECT org, call_id, item_id FROM (" + victims(n) + ") WHERE revision_of = " + noUUID
+	}
+	staying := "SELECT org, call_id, item_id FROM " + s.here("retained") + " WHERE " + of(0) + " AND revision_of = " + noUUID +
+		" AND (org, call_id, item_id) IN (" + whole(1) + ")" +
+		" AND (org, call_id, item_id, holder_id) NOT IN (SELECT org, call_id, item_id, holder_id FROM (" + victims(2) + ") WHERE revision_of = " + noUUID + ")"
+	return of(3) + " AND ((org, call_id, message_id) IN (" + whole(4) + ") AND (org, call_id, message_id) NOT IN (" + staying + ")" +
+		" OR (org, call_id, message_id, revised_at) IN (SELECT org, call_id, revision_of, revised_at FROM (" + victims(5) + ") WHERE revision_of != " + noUUID + "))"
 }
+
+// queries gives a query that asks the same for each number, in other words: a mutation answers equal subqueries once and shares what comes of it, and where one
+// is within another, the one thread that answers both waits for itself for ever.
+type queries func(n int) string
 
 // batchList is the batches as a list of literals: ids only.
 func (p Purging) batchList() string {
@@ -68,15 +77,18 @@ func (p Purging) batchList() string {
 
 // victims is a query for what may be deleted of the batches, to be answered when it is deleted: what a hold covers by then may not be, and nothing may once
 // another sweeper has taken over.
-func (p Purging) victims(s *Store, fenced bool) string {
-	where := "batch_id IN (" + p.batchList() + ") AND taken_out != 1 AND (org, meeting_id, class, resource_id) NOT IN (" + s.heldKeys() + ")"
-	if fenced {
-		where += " AND " + s.fence(p.Epoch)
-		if p.FreshWithin > 0 {
-			where += " AND " + s.freshDecisions(p.FreshWithin)
+func (p Purging) victims(s *Store, fenced bool) queries {
+	return func(n int) string {
+		where := fmt.Sprintf("batch_id IN (%s) AND taken_out NOT IN (1, %d) AND (org, meeting_id, class, resource_id) NOT IN (%s AND rule_version != %d)",
+			p.batchList(), 100+n, s.heldKeys(), math.MaxUint64-uint64(n)) //nolint:gosec // a few
+		if fenced {
+			where += " AND " + s.fence(p.Epoch)
+			if p.FreshWithin > 0 {
+				where += " AND " + s.freshDecisions(p.FreshWithin)
+			}
 		}
+		return "SELECT org, meeting_id, call_id, item_id, holder_id, revision_of, revised_at FROM " + s.here("purge_sets") + " WHERE " + where
 	}
-	return "SELECT org, meeting_id, call_id, item_id, holder_id, revision_of, revised_at FROM " + s.here("purge_sets") + " WHERE " + where
 }
 
 // PurgeState is what a look at a node before and after a deletion has found.
