@@ -210,8 +210,13 @@ func (l *Ledger) pass(ctx context.Context, a *appender) (more bool, err error) {
 	return true, nil
 }
 
-// append appends a batch. size is that of the log with it.
+// append appends a batch, which the journal has by then. size is that of the log with it.
 func (l *Ledger) append(ctx context.Context, a *appender, batch []store.OutboxLeaf) (size uint64, appended int, err error) {
+	if l.deps.Journal != nil {
+		if err := l.deps.Journal.Leaves(ctx, batch); err != nil {
+			return 0, 0, fmt.Errorf("keep leaves in the journal: %w", err)
+		}
+	}
 	futures := make([]tessera.IndexFuture, 0, len(batch))
 	for i := range batch {
 		text, err := l.prepare(&batch[i])
