@@ -67,6 +67,19 @@ func Render(layout Layout) (fs.FS, error) {
 	return out, nil
 }
 
+// Newest is the version of the last migration.
+func Newest() (int64, error) {
+	entries, err := fs.ReadDir(files, "sql")
+	if err != nil || len(entries) == 0 {
+		return 0, fmt.Errorf("list migrations: %w", err)
+	}
+	var version int64
+	if _, err := fmt.Sscanf(entries[len(entries)-1].Name(), "%d_", &version); err != nil {
+		return 0, fmt.Errorf("list migrations: %w", err)
+	}
+	return version, nil
+}
+
 // Statement is the one that makes a table, as a layout has it; "" if the layout has no such table.
 func Statement(layout Layout, table string) (string, error) {
 	made, err := statements(layout, func(file string) bool { return file[strings.Index(file, "_")+1:] == table+".sql" })

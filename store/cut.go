@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -15,6 +16,13 @@ type Position struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
 	Offset    int64  `json:"offset"`
+	// Feed names the reader of the topic. The tables know nothing of it.
+	Feed string `json:"feed,omitempty"`
+}
+
+// Compare orders positions by feed, topic and partition.
+func (p Position) Compare(q Position) int {
+	return cmp.Or(strings.Compare(p.Feed, q.Feed), strings.Compare(p.Topic, q.Topic), cmp.Compare(p.Partition, q.Partition))
 }
 
 // topicName is what Kafka lets a topic be called: it stands in statements, where nothing can be bound.

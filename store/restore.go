@@ -59,7 +59,7 @@ func BeginRestore(ctx context.Context, cfg Config, replace bool) error {
 	system.Database = "system"
 	if !replace && !again {
 		err := eachNode(ctx, system, false, func(_ node, db *sql.DB) error {
-			rows, err := firstColumn[uint64](ctx, db, "SELECT toUInt64(sum(total_rows)) FROM system.tables WHERE database = ? AND name != 'goose_db_version'", cfg.Database)
+			rows, err := firstColumn[uint64](ctx, db, "SELECT toUInt64(ifNull(sum(total_rows), 0)) FROM system.tables WHERE database = ? AND name != 'goose_db_version'", cfg.Database)
 			if err == nil && len(rows) > 0 && rows[0] > 0 {
 				err = fmt.Errorf("%w: %s has %d rows", ErrNotEmpty, cfg.Database, rows[0])
 			}

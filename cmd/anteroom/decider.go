@@ -9,12 +9,22 @@ import (
 
 // startDecider decides how long things are kept in the regions whose work this process does.
 func (s *service) startDecider() error {
-	if err := s.startDirectory(); err != nil {
+	decider, err := s.newDecider()
+	if err != nil {
 		return err
+	}
+	s.app.Go("retention decisions", decider.Run)
+	return nil
+}
+
+// newDecider makes what decides, and has the directory be followed.
+func (s *service) newDecider() (*retention.Decider, error) {
+	if err := s.startDirectory(); err != nil {
+		return nil, err
 	}
 	engine, err := policy.NewRetention(s.cfg.Policy)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	deps := retention.DeciderDeps{
 		Directory: s.directory, Home: s.store, Regions: map[string]*store.Store{}, Policy: engine, Metrics: s.metrics, Log: s.log.With("room", "retention"),
@@ -27,12 +37,7 @@ func (s *service) startDecider() error {
 	if s.home.works {
 		deps.LeavesOf = s.home.name
 	}
-	decider, err := retention.NewDecider(s.cfg.Retention, deps)
-	if err != nil {
-		return err
-	}
-	s.app.Go("retention decisions", decider.Run)
-	return nil
+	return retention.NewDecider(s.cfg.Retention, deps)
 }
 
 // rulebook changes organisations' policies and holds. It needs all regions: a preview counts what they have, and a hold waits for what they purge.

@@ -12,6 +12,7 @@ import (
 	"github.com/anteroom/anteroom/internal/app"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/embedded"
+	"github.com/anteroom/anteroom/internal/kafka"
 )
 
 // startEngines starts the embedded broker and ClickHouse at the same time and returns the configuration that reaches them, and
@@ -28,7 +29,7 @@ func (c *cli) startEngines(ctx context.Context, a *app.App, log *slog.Logger, cf
 		broker, brokerErr = embedded.StartBroker(ctx, brokerConfig(cfg.Embedded, log))
 	})
 	wg.Go(func() {
-		clickhouse, engineErr = embedded.SuperviseClickHouse(ctx, clickHouseConfig(cfg.Embedded), log)
+		clickhouse, engineErr = embedded.SuperviseClickHouse(ctx, clickHouseConfig(cfg), log)
 	})
 	wg.Wait()
 	if brokerErr == nil {
@@ -60,11 +61,44 @@ func brokerConfig(cfg config.Embedded, log *slog.Logger) embedded.BrokerConfig {
 	return out
 }
 
-func clickHouseConfig(cfg config.Embedded) embedded.ClickHouseConfig {
-	out := embedded.DefaultClickHouseConfig(filepath.Join(cfg.Data, "clickhouse"))
-	out.Binary, out.Library = cfg.ClickHouseBinary, cfg.Library
-	out.MemoryRatio, out.Pool, out.LogDays = cfg.MemoryRatio, cfg.MergeThreads, cfg.LogDays
+func clickHouseConfig(cfg config.Config) embedded.ClickHouseConfig {
+	out := embedded.DefaultClickHouseConfig(filepath.Join(cfg.Embedded.Data, "clickhouse"))
+	out.Binary, out.Library = cfg.Embedded.ClickHouseBinary, cfg.Embedded.Library
+	out.MemoryRatio, out.Pool, out.LogDays = cfg.Embedded.MemoryRatio, cfg.Embedded.MergeThreads, cfg.Embedded.LogDays
+	out.Backups = backupFolder(cfg)
 	return out
+}
+
+// workWith reaches the engines of a configuration for a command that works with them, for as long as the app runs: those of a data folder are started, and
+// the folder is locked. beside: if an instance runs on it, its engines are taken; else that is an error.
+func (c *cli) workWith(ctx context.Context, a *app.App, log *slog.Logger, cfg config.Config, beside bool) (config.Config, error) {
+	if cfg.ModeOf() == config.Serve {
+		return cfg, nil
+	}
+	if beside {
+		broker, brokerUser, brokerPassword, mechanism, err := embedded.RunningKafka(cfg.Embedded.Data)
+		if err == nil {
+			addr, user, password, err := embedded.RunningClickHouse(cfg.Embedded.Data)
+			cfg.Kafka.Brokers = []string{broker}
+			cfg.Kafka.SASL = kafka.SASLConfig{Mechanism: mechanism, Username: brokerUser, Password: brokerPassword}
+			if err != nil {
+				return cfg, err
+			}
+			return ownKey(reachingClickHouse(cfg, addr, user, password))
+		}
+		if !errors.Is(err, embedded.ErrNotRunning) {
+			return cfg, err
+		}
+	}
+	lock, err := embedded.AcquireLock(cfg.Embedded.Data)
+	if err != nil {
+		return cfg, err
+	}
+	a.OnStop("lock", func(context.Context) error { return lock.Close() })
+	if cfg, err = c.startEngines(ctx, a, log, cfg); err != nil {
+		return cfg, err
+	}
+	return ownKey(cfg)
 }
 
 // reaching fills in how the embedded engines are reached: like any others, over their sockets.
@@ -105,7 +139,7 @@ func (c *cli) lookInto(ctx context.Context, cfg config.Config) (_ config.Config,
 	if cfg.ModeOf() == config.Serve {
 		return cfg, func() error { return nil }, nil
 	}
-	if _, err := os.Stat(clickHouseConfig(cfg.Embedded).Dir); err != nil {
+	if _, err := os.Stat(clickHouseConfig(cfg).Dir); err != nil {
 		return cfg, nil, fmt.Errorf("there is no Anteroom in the data folder %s: %w", cfg.Embedded.Data, err)
 	}
 	addr, user, password, err := embedded.RunningClickHouse(cfg.Embedded.Data)
@@ -120,7 +154,7 @@ func (c *cli) lookInto(ctx context.Context, cfg config.Config) (_ config.Config,
 	if err != nil {
 		return cfg, nil, err
 	}
-	engine, err := embedded.StartClickHouse(ctx, clickHouseConfig(cfg.Embedded))
+	engine, err := embedded.StartClickHouse(ctx, clickHouseConfig(cfg))
 	if err != nil {
 		return cfg, nil, errors.Join(err, lock.Close())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/internal/config"
+	"github.com/anteroom/anteroom/retention/journal"
 	"github.com/anteroom/anteroom/retention/ledger"
 )
 
@@ -23,7 +24,7 @@ func ownLedger(cfg config.Config) config.Config {
 // openLedgers opens the ledgers of all regions. Those whose region this process works for, in the role retention, are made if need be and are
 // appended to; the others are there to be read, if they are on this machine.
 func (s *service) openLedgers(appends bool) error {
-	s.ledgers = map[string]*ledger.Ledger{}
+	s.ledgers, s.journals = map[string]*ledger.Ledger{}, map[string]*journal.Journal{}
 	ledger.RouteLogs(slog.New(quieter{s.log.With("room", "ledger").Handler()}))
 	for _, region := range s.cfg.AllRegions() {
 		r := s.regions[region.Name]
@@ -32,6 +33,11 @@ func (s *service) openLedgers(appends bool) error {
 			if s.cfg.Ledger.Dir == "" {
 				return fmt.Errorf("%w: ledger.dir: the role retention needs a folder on this machine", errConfig)
 			}
+			j, err := s.openJournal(r)
+			if err != nil {
+				return err
+			}
+			s.journals[r.name], deps.Journal = j, j
 			l, err := ledger.Open(s.cfg.Ledger, r.name, deps)
 			if err != nil {
 				return err

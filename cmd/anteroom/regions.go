@@ -54,7 +54,7 @@ func (s *service) connectRegions(works []string) error {
 			return fmt.Errorf("region %s: %w", r.name, err)
 		}
 		s.app.OnStop("store"+r.suffix(), func(context.Context) error { return r.store.Close() })
-		check("ClickHouse"+r.suffix(), r.store.Ping)
+		check("ClickHouse"+r.suffix(), func(ctx context.Context) error { return reachable(ctx, r.store, cfg.ClickHouse) })
 		if r.kafka, err = kafka.New(cfg.Kafka); err != nil {
 			return fmt.Errorf("region %s: %w", r.name, err)
 		}
@@ -67,6 +67,18 @@ func (s *service) connectRegions(works []string) error {
 		r.keeping = s.keep(r)
 	}
 	return nil
+}
+
+// reachable tells why a region's tables can't be reached.
+func reachable(ctx context.Context, tables *store.Store, cfg store.Config) error {
+	err := tables.Ping(ctx)
+	if err == nil {
+		return nil
+	}
+	if restoring, e := store.Restoring(ctx, cfg); e == nil && restoring {
+		return store.ErrRestoring
+	}
+	return err
 }
 
 // eachWorkingRegion calls do for each region whose work this process does, the home region first.
@@ -97,10 +109,13 @@ func parseRegions(cfg config.Config, names []string) ([]string, error) {
 	return taken, nil
 }
 
-// tablesAreCurrent refuses tables that are behind in any region. A region that is away is waited for, like at any other time.
-func tablesAreCurrent(ctx context.Context, cfg config.Config) error {
-	for _, r := range cfg.AllRegions() {
-		if err := schemaIsCurrent(ctx, r.ClickHouse); err != nil && !errors.Is(err, store.ErrUnavailable) {
+// tablesAreCurrent refuses tables that are behind in any region. A region that is away is waited for, like at any other time; so is one that is being
+// restored, if it is none whose work this process is to do (works; none means all).
+func tablesAreCurrent(ctx context.Context, cfg config.Config, works []string) error {
+	for i, r := range cfg.AllRegions() {
+		err := schemaIsCurrent(ctx, r.ClickHouse)
+		away := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrRestoring) && i > 0 && len(works) > 0 && !slices.Contains(works, r.Name)
+		if err != nil && !away {
 			return fmt.Errorf("region %s: %w", r.Name, err)
 		}
 	}

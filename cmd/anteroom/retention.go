@@ -22,7 +22,10 @@ func (s *service) startRetention(context.Context) error {
 	}
 	err = s.eachWorkingRegion(func(r *regionRuntime) error {
 		s.startLedger(r)
-		return s.startSweeper(r, metrics)
+		if err := s.startSweeper(r, metrics); err != nil {
+			return err
+		}
+		return s.startPruning(r)
 	})
 	if err != nil {
 		return err
@@ -38,7 +41,7 @@ func (s *service) startSweeper(r *regionRuntime, metrics *retention.SweepMetrics
 	}
 	deps.BrokerExpiry = brokerExpiry(r.keeping)
 	s.startKeeping(r)
-	deps.Metrics = metrics
+	deps.Metrics, deps.Journal = metrics, s.journals[r.name]
 	sweeper, err := retention.NewSweeper(s.cfg.Sweep, deps)
 	if err != nil {
 		return err

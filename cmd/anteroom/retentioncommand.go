@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/retention"
+	"github.com/anteroom/anteroom/retention/journal"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/store"
 )
@@ -134,6 +135,14 @@ func (c *cli) sweepRegion(ctx context.Context, cfg config.Config, of *ledger.Led
 		return retention.Result{}, err
 	}
 	deps.Preempt = true
+	if !f.dryRun {
+		j, err := journal.Open(journalFolder(cfg, of.Region()), journal.Deps{Store: tables, Region: of.Region()})
+		if err != nil {
+			return retention.Result{}, err
+		}
+		defer func() { err = errors.Join(err, j.Close()) }()
+		deps.Journal = j
+	}
 	if keeping := c.keepingOf(ctx, cfg, of.Region()); keeping != nil {
 		deps.BrokerExpiry = brokerExpiry(keeping)
 	}

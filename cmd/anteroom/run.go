@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,11 +83,11 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 		return err
 	}
 	a.OnStop("lock", func(context.Context) error { return lock.Close() })
-	_, statErr := os.Stat(clickHouseConfig(cfg.Embedded).Dir)
+	_, statErr := os.Stat(clickHouseConfig(cfg).Dir)
 	if cfg, err = c.startEngines(ctx, a, log, cfg); err != nil {
 		return err
 	}
-	if err := lock.SetClickHouse(cfg.ClickHouse.Addresses[0]); err != nil {
+	if err := errors.Join(lock.SetClickHouse(cfg.ClickHouse.Addresses[0]), lock.SetKafka(cfg.Kafka.Brokers[0])); err != nil {
 		return err
 	}
 	if cfg, err = ownKey(cfg); err != nil {
@@ -98,13 +97,7 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 		return err
 	}
 	cfg.Identity.StateFolder = stateFolder(cfg.Embedded)
-	if cfg.Recording.Dir == "" {
-		cfg.Recording.Dir = recordingsFolder(cfg.Embedded)
-	}
-	if cfg.Sealing.Dir == "" {
-		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")
-	}
-	cfg = ownExports(ownLedger(cfg))
+	cfg = ownFolders(cfg)
 	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
 	s.loading.Store(cfg.Embedded.Demo)
 	if err := s.start(ctx, roles(), nil); err != nil {

@@ -103,7 +103,7 @@ func (c *cli) serve(ctx context.Context, cfg config.Config, does serving) error 
 			if err := c.makeTables(ctx, cfg); err != nil {
 				return err
 			}
-		} else if err := tablesAreCurrent(ctx, cfg); err != nil {
+		} else if err := tablesAreCurrent(ctx, cfg, does.regions); err != nil {
 			return err
 		}
 		return s.start(ctx, does.roles, does.regions)

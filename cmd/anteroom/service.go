@@ -23,6 +23,7 @@ import (
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
+	"github.com/anteroom/anteroom/retention/journal"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
@@ -41,7 +42,9 @@ type service struct {
 	regions map[string]*regionRuntime
 	home    *regionRuntime
 	// ledgers by region: those of all that are on this machine.
-	ledgers  map[string]*ledger.Ledger
+	ledgers map[string]*ledger.Ledger
+	// journals are beside them, of the regions that this process works for in the role retention.
+	journals map[string]*journal.Journal
 	store    *store.Store
 	kafka    *kafka.Client
 	keys     *label.Keyring

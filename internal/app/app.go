@@ -87,6 +87,24 @@ func (a *App) Wait(ctx context.Context) error {
 	}
 }
 
+// While calls do with a context that ends, and fails, when a component ends by itself.
+func (a *App) While(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case err := <-a.failed:
+			cancel(err)
+		case <-ctx.Done():
+		}
+	}()
+	err := do(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
 // Stop calls all steps, the last added first, and joins their errors. When the timeout is over it returns at once and names
 // what was left behind. A second call finds nothing to stop.
 func (a *App) Stop(timeout time.Duration) error {

@@ -62,6 +62,10 @@ func rooms() []Room {
 		{Path: "retention/evidence", May: []string{"store", "retention/proof"}, Why: "the forms that are hashed, made of what is stored in one place: all who make, show or check them must agree"},
 		{Path: "retention/ledger", May: []string{"store", "retention/proof", "retention/evidence"}, Why: "leaves in, checkpoints out: it knows nothing of what they are about"},
 		{Path: "retention/journal", May: []string{"store", "retention/proof"}, Why: "rows out of tables and into files: it knows of them what leaves are made of, and nothing else"},
+		{
+			Path: "retention/backup", May: []string{"store", "migrations", "retention/proof", "retention/journal"},
+			Why: "copying is the store's; what others do with restored tables before anybody may see them is handed in",
+		},
 		{Path: "retention/report", May: []string{"store", "retention/proof", "retention/evidence", "retention/ledger"}, Why: "a bundle is made of what is stored and of the ledger"},
 		{Path: "retention/verify", May: []string{"retention/proof"}, Why: "an auditor reads all of it: it trusts no other code of ours"},
 		{
@@ -82,7 +86,7 @@ func rooms() []Room {
 			Path: "internal/config",
 			May: []string{
 				"event", "api", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
-				"policy", "quality", "retention", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
+				"policy", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},

@@ -24,6 +24,7 @@ import (
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/retention"
+	"github.com/anteroom/anteroom/retention/backup"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/retention/report"
 	"github.com/anteroom/anteroom/sealing"
@@ -64,6 +65,8 @@ type Config struct {
 	Sealing sealing.Config `koanf:"sealing"`
 	// Sweep deletes what has to be gone.
 	Sweep retention.SweepConfig `koanf:"sweep"`
+	// Backup is where backups are and how long they are kept.
+	Backup backup.Config `koanf:"backup"`
 	// Ledger proves what was stored and deleted. Under `anteroom run` it is in the data folder.
 	Ledger ledger.Config `koanf:"ledger"`
 	// Recording writes meetings to files. Under `anteroom run` they are in the data folder.
@@ -168,6 +171,7 @@ func Default() Config {
 		Signalling:    signal.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
 		Sweep:         retention.DefaultSweepConfig(),
+		Backup:        backup.DefaultConfig(),
 		Ledger:        ledger.DefaultConfig(),
 		Recording:     record.DefaultConfig(),
 		Transcription: record.DefaultSinkConfig(),
@@ -228,6 +232,7 @@ func (c Config) Validate(mode Mode) error {
 	section("signalling", c.Signalling.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
 	section("sweep", c.Sweep.Validate())
+	section("backup", c.Backup.Validate())
 	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())

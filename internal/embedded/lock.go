@@ -31,6 +31,8 @@ type holder struct {
 	URL     string    `json:"url,omitempty"`
 	// ClickHouse is where the instance's engine listens, host:port of the native protocol.
 	ClickHouse string `json:"clickhouse,omitempty"`
+	// Kafka is where its broker listens.
+	Kafka string `json:"kafka,omitempty"`
 }
 
 // AcquireLock takes the data folder dir, which it makes with mode 0700 if
@@ -66,6 +68,12 @@ func (l *Lock) SetURL(url string) error {
 // SetClickHouse notes where this instance's engine listens, for commands that look into the same folder meanwhile.
 func (l *Lock) SetClickHouse(addr string) error {
 	l.holder.ClickHouse = addr
+	return l.write()
+}
+
+// SetKafka notes where this instance's broker listens, for commands that work beside it.
+func (l *Lock) SetKafka(addr string) error {
+	l.holder.Kafka = addr
 	return l.write()
 }
 

@@ -39,6 +39,20 @@ func RunningClickHouse(dir string) (addr, user, password string, err error) {
 	return by.ClickHouse, clickHouseUser, password, err
 }
 
+// RunningKafka is where the broker of the instance that holds the data folder listens, and how it is signed in to; its own folder is the one of the name
+// kafka in the data folder.
+func RunningKafka(dir string) (addr, user, password, mechanism string, err error) {
+	by, err := running(dir)
+	if err == nil && by.Kafka == "" {
+		err = fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	}
+	if err != nil {
+		return "", "", "", "", err
+	}
+	password, err = readSecret(filepath.Join(dir, "kafka", "password"))
+	return by.Kafka, brokerUser, password, brokerMechanism, err
+}
+
 func running(dir string) (holder, error) {
 	file, err := os.Open(filepath.Join(dir, lockFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,6 +8,9 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
+// ErrNoTopic: the broker has no such topic.
+var ErrNoTopic = errors.New("there is no such topic")
+
 // Offsets are what a partition holds: First is its oldest record's, End is after its newest.
 type Offsets struct{ First, End int64 }
 
@@ -75,6 +78,9 @@ func (c *Client) partitions(ctx context.Context, topic string) ([]int, error) {
 		if t.Name != topic {
 			continue
 		}
+		if errors.Is(t.Error, kafkago.UnknownTopicOrPartition) {
+			break
+		}
 		if t.Error != nil {
 			return nil, fmt.Errorf("list partitions of %s: %w", topic, t.Error)
 		}
@@ -84,5 +90,44 @@ func (c *Client) partitions(ctx context.Context, topic string) ([]int, error) {
 		}
 		return out, nil
 	}
-	return nil, fmt.Errorf("list partitions of %s: the broker doesn't know it", topic)
+	return nil, fmt.Errorf("list partitions of %s: %w", topic, ErrNoTopic)
+}
+
+// Members is how many members a group has; none if there is no such group.
+func (c *Client) Members(ctx context.Context, group string) (int, error) {
+	resp, err := c.API().DescribeGroups(ctx, &kafkago.DescribeGroupsRequest{GroupIDs: []string{group}})
+	if err != nil {
+		return 0, fmt.Errorf("look for members of group %s: %w", group, err)
+	}
+	members := 0
+	for _, g := range resp.Groups {
+		if g.Error != nil && !errors.Is(g.Error, kafkago.GroupIdNotFound) {
+			return 0, fmt.Errorf("look for members of group %s: %w", group, g.Error)
+		}
+		members += len(g.Members)
+	}
+	return members, nil
+}
+
+// Commit sets the next offset that a group has to read of partitions of a topic, without metadata. The broker refuses it while the group has members.
+func (c *Client) Commit(ctx context.Context, group, topic string, next map[int]int64) error {
+	if len(next) == 0 {
+		return nil
+	}
+	offsets := make([]kafkago.OffsetCommit, 0, len(next))
+	for id, offset := range next {
+		offsets = append(offsets, kafkago.OffsetCommit{Partition: id, Offset: offset})
+	}
+	resp, err := c.API().OffsetCommit(ctx, &kafkago.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: map[string][]kafkago.OffsetCommit{topic: offsets}})
+	if err != nil {
+		return fmt.Errorf("set offsets of group %s: %w", group, err)
+	}
+	for _, partitions := range resp.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return fmt.Errorf("set offsets of group %s for %s: %w", group, topic, p.Error)
+			}
+		}
+	}
+	return nil
 }

@@ -11,7 +11,7 @@
 //
 // The folder has numbered files that are only appended to. A file is a sequence of records: a line of JSON (table, columns, number of rows, when, length and
 // digest) and that many bytes, gzip of ClickHouse's TabSeparated. A record that was cut short by a crash can only be a file's last, since each start, and
-// each failure, begins a new file. Rows may be there twice; reading them back (store.PutCopied) heeds that.
+// each failure, begins a new file, and each writer has files of its own. Rows may be there twice; reading them back (store.PutCopied) heeds that.
 //
 // Files go when all in them is older than the oldest backup that is kept: a backup has what was there when it began.
 package journal

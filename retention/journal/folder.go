@@ -26,8 +26,8 @@ const (
 var (
 	// ErrNone: there is no journal in the folder.
 	ErrNone = errors.New("there is no journal in the folder")
-	// ErrLocked: another process writes the journal.
-	ErrLocked = errors.New("another process writes the journal")
+	// ErrLocked: a process writes the journal that is to be had alone, or has it alone.
+	ErrLocked = errors.New("another process uses the journal")
 	// ErrDamaged: a file isn't what was written.
 	ErrDamaged = errors.New("the journal is damaged")
 )
@@ -63,8 +63,8 @@ func ReadAbout(dir string) (About, error) {
 	return a, nil
 }
 
-// replaceFile writes a file so that it is there as a whole, on disk, or as it was.
-func replaceFile(dir, name string, content any) error {
+// writeFile writes a file so that it is there as a whole, on disk, or as it was. With fresh it may not be there yet (fs.ErrExist).
+func writeFile(dir, name string, content any, fresh bool) error {
 	text, err := json.Marshal(content)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -78,7 +78,11 @@ func replaceFile(dir, name string, content any) error {
 	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := os.Rename(temp.Name(), filepath.Join(dir, name)); err != nil {
+	place := os.Rename
+	if fresh {
+		place = os.Link
+	}
+	if err := place(temp.Name(), filepath.Join(dir, name)); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return syncFolder(dir)
@@ -112,16 +116,20 @@ func rowFiles(dir string) ([]string, error) {
 	return out, nil
 }
 
-// lock takes the right to write. The operating system takes it back when the process ends, however it ends.
-func lock(dir string) (*os.File, error) {
+// lock takes the right to write, beside others or alone. The operating system takes it back when the process ends, however it ends.
+func lock(dir string, alone bool) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock journal: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	how := syscall.LOCK_SH
+	if alone {
+		how = syscall.LOCK_EX
+	}
+	if err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB); err != nil {
 		defer file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s: stop the process that has the role retention for the region", ErrLocked, dir)
+			return nil, fmt.Errorf("%w: %s: while the region is restored, no process may have the role retention for it", ErrLocked, dir)
 		}
 		return nil, fmt.Errorf("lock journal: %w", err)
 	}

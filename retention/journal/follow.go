@@ -152,7 +152,7 @@ func (j *Journal) follow(ctx context.Context, table string, overlap time.Duratio
 		return nil // an older mark only means that more is looked at again
 	}
 	j.saved = now
-	return replaceFile(j.dir, marksFile, j.tails)
+	return writeFile(j.dir, marksFile, j.tails, false)
 }
 
 var seed = maphash.MakeSeed()

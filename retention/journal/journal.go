@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,6 +35,8 @@ type Deps struct {
 	Metrics prometheus.Registerer
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Alone: nobody else may write meanwhile. Default false: others may, each to files of its own.
+	Alone bool
 }
 
 // Journal is a region's. All methods are safe for concurrent use; Run is called once.
@@ -60,7 +63,7 @@ const (
 	fileAge   = 6 * time.Hour
 )
 
-// Open makes a region's journal ready to be written: there is one writer. It makes the folder (mode 0700) if there is none.
+// Open makes a region's journal ready to be written. It fails with ErrLocked if that has to be alone, for this one or for another. It makes the folder (mode 0700) if there is none.
 func Open(dir string, deps Deps) (*Journal, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -71,7 +74,7 @@ func Open(dir string, deps Deps) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	held, err := lock(dir)
+	held, err := lock(dir, deps.Alone)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +95,9 @@ func (j *Journal) open() (err error) {
 			return errors.Join(err, fmt.Errorf("open journal: %w: %s is missing in %s, but there are rows", ErrDamaged, aboutFile, j.dir))
 		}
 		j.about = About{Format: format, Schema: schema, ID: uuid.New(), Begins: j.deps.Now().UTC()}
-		err = replaceFile(j.dir, aboutFile, j.about)
+		if err = writeFile(j.dir, aboutFile, j.about, true); errors.Is(err, fs.ErrExist) {
+			j.about, err = ReadAbout(j.dir) // another was first
+		}
 	}
 	if err != nil {
 		return err
@@ -219,7 +224,7 @@ func (j *Journal) broken(err error) error {
 	return fmt.Errorf("write journal: %w", err)
 }
 
-// begin begins a new file. The caller holds mu.
+// begin begins a new file, which is nobody else's. The caller holds mu.
 func (j *Journal) begin(now time.Time) error {
 	files, err := rowFiles(j.dir)
 	if err != nil {
@@ -233,6 +238,9 @@ func (j *Journal) begin(now time.Time) error {
 		next++
 	}
 	file, err := os.OpenFile(filepath.Join(j.dir, fmt.Sprintf("%08d%s", next, rowsEnd)), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return j.begin(now) // another took the number
+	}
 	if err != nil {
 		return fmt.Errorf("begin a file of the journal: %w", err)
 	}
@@ -243,7 +251,7 @@ func (j *Journal) begin(now time.Time) error {
 	return nil
 }
 
-// Prune removes files of which all was written before a moment. What is younger, and the file that is written, stays.
+// Prune removes files of which all was written before a moment. What is younger, and files that are written, stay.
 func (j *Journal) Prune(ctx context.Context, before time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -251,17 +259,24 @@ func (j *Journal) Prune(ctx context.Context, before time.Time) error {
 	if err != nil {
 		return err
 	}
-	for i, name := range files[:max(len(files)-1, 0)] {
-		// What a file has was written before the next one was begun.
-		next, err := firstAt(filepath.Join(j.dir, files[i+1]))
-		if err != nil || !next.Before(before) {
-			return err
+	for _, name := range files[:max(len(files)-1, 0)] {
+		path := filepath.Join(j.dir, name)
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("prune journal: %w", err)
 		}
-		j.about.Begins = next
-		if err := replaceFile(j.dir, aboutFile, j.about); err != nil {
-			return err
+		// A file is written for some hours at most. The files' times and the moments in them are of the same clock.
+		if last := info.ModTime(); !last.Before(before) || j.deps.Now().Sub(last) < 2*fileAge {
+			return nil
 		}
-		if err := os.Remove(filepath.Join(j.dir, name)); err != nil {
+		// From now on it is not all there any more.
+		if last := info.ModTime().UTC(); last.After(j.about.Begins) {
+			j.about.Begins = last
+			if err := writeFile(j.dir, aboutFile, j.about, false); err != nil {
+				return err
+			}
+		}
+		if err := os.Remove(path); err != nil {
 			return fmt.Errorf("prune journal: %w", err)
 		}
 		j.deps.Log.InfoContext(ctx, "a file of the journal was removed: all backups are younger", "region", j.deps.Region, "file", name)

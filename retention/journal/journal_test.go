@@ -79,8 +79,12 @@ func TestARestoreFindsAllThatWasWritten(t *testing.T) {
 	s, cfg := storetest.NewConfig(t)
 	conn, dir := raw(t, cfg), filepath.Join(t.TempDir(), "emea", "journal")
 	j := open(t, dir, s, nil)
-	if _, err := journal.Open(dir, journal.Deps{Store: s, Region: "emea"}); !errors.Is(err, journal.ErrLocked) {
-		t.Errorf("a second writer: %v", err)
+	if _, err := journal.Open(dir, journal.Deps{Store: s, Region: "emea", Alone: true}); !errors.Is(err, journal.ErrLocked) {
+		t.Errorf("alone beside a writer: %v", err)
+	}
+	second := open(t, dir, s, nil) // beside the first, as a command does
+	if second.About() != j.About() {
+		t.Errorf("one folder has the journals %+v and %+v", j.About(), second.About())
 	}
 	putHold(t, s, "first")
 	for range 3 {
@@ -96,6 +100,9 @@ func TestARestoreFindsAllThatWasWritten(t *testing.T) {
 	}
 	exec(t, conn, fmt.Sprintf(hide, 2))
 	if err := errors.Join(j.Hidden(t.Context()), j.Hidden(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]int{"control": 3, "attendance": 1, "hidden": 5}, rows(t, dir)); diff != "" { // the claim is a control row
@@ -225,39 +232,37 @@ func TestDamageIsTold(t *testing.T) {
 	}
 }
 
-// TestFilesGoOnceNoBackupNeedsThem: the journal then begins with what is left.
+// TestFilesGoOnceNoBackupNeedsThem: what is left begins where what went ended.
 func TestFilesGoOnceNoBackupNeedsThem(t *testing.T) {
 	s := storetest.New(t)
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	j := open(t, dir, s, func() time.Time { return now })
 	begins := j.About().Begins
-	for _, id := range []string{"a", "b", "c"} { // a file each
+	for i, id := range []string{"a", "b", "c"} { // a file each
 		putHold(t, s, id)
 		if err := j.Follow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.Chtimes(filepath.Join(dir, fmt.Sprintf("%08d.rows", i+1)), now, now); err != nil {
+			t.Fatal(err)
+		}
 		now = now.Add(7 * time.Hour)
 	}
-	if err := j.Prune(t.Context(), begins.Add(6*time.Hour)); err != nil {
-		t.Fatal(err)
+	prune := func(before time.Time, rowsLeft int, begin time.Time) {
+		t.Helper()
+		if err := j.Prune(t.Context(), before); err != nil {
+			t.Fatal(err)
+		}
+		if got := rows(t, dir)["control"]; got != rowsLeft || !j.About().Begins.Equal(begin) {
+			t.Errorf("%d rows, begins %v; want %d, %v", got, j.About().Begins, rowsLeft, begin)
+		}
+		if about, err := journal.ReadAbout(dir); err != nil || about != j.About() {
+			t.Errorf("%+v, %v", about, err)
+		}
 	}
-	if got := rows(t, dir)["control"]; got != 4 || !j.About().Begins.Equal(begins) {
-		t.Errorf("too early: %d rows, begins %v", got, j.About().Begins)
-	}
-	if err := j.Prune(t.Context(), begins.Add(8*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if got := rows(t, dir)["control"]; got != 2 || !j.About().Begins.Equal(begins.Add(7*time.Hour)) {
-		t.Errorf("%d rows, begins %v", got, j.About().Begins)
-	}
-	if about, err := journal.ReadAbout(dir); err != nil || about != j.About() {
-		t.Errorf("%+v, %v", about, err)
-	}
-	if err := j.Prune(t.Context(), now.AddDate(1, 0, 0)); err != nil {
-		t.Fatal(err)
-	}
-	if got := rows(t, dir)["control"]; got != 1 {
-		t.Errorf("the file that is written was removed: %d rows", got)
-	}
+	prune(begins, 4, begins)
+	prune(begins.Add(time.Hour), 2, begins)
+	prune(begins.Add(8*time.Hour), 1, begins.Add(7*time.Hour))
+	prune(now.AddDate(1, 0, 0), 1, begins.Add(7*time.Hour)) // the last file stays
 }

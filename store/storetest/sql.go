@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -40,6 +41,14 @@ func (s *SQL) Exec(query string, args ...any) {
 // Try runs a statement that may fail.
 func (s *SQL) Try(query string, args ...any) error {
 	if err := s.conn.Exec(s.t.Context(), query, args...); err != nil {
+		return fmt.Errorf("%s: %w", query, err)
+	}
+	return nil
+}
+
+// TryAfter is Try for a test's clean-up, when its context has ended.
+func (s *SQL) TryAfter(query string) error {
+	if err := s.conn.Exec(context.Background(), query); err != nil {
 		return fmt.Errorf("%s: %w", query, err)
 	}
 	return nil
