@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -14,7 +17,8 @@ import (
 
 // Producer writes records and waits for the acknowledgement of all in-sync replicas. It is safe for concurrent use.
 type Producer struct {
-	writer *kafkago.Writer
+	writer    *kafkago.Writer
+	transport *kafkago.Transport
 	// turn lets one Write at a time hand chunks to the writer, so that a chunk is one batch per partition.
 	turn sync.Mutex
 }
@@ -29,7 +33,7 @@ const (
 
 // NewProducer makes a producer. Records of one key go to one partition, by the same hash as Kafka's own clients use.
 func (c *Client) NewProducer() *Producer {
-	return &Producer{writer: &kafkago.Writer{
+	return &Producer{transport: c.transport, writer: &kafkago.Writer{
 		Addr:         kafkago.TCP(c.cfg.Brokers...),
 		Transport:    c.transport,
 		Balancer:     kafkago.Murmur2Balancer{Consistent: true},
@@ -123,6 +127,11 @@ func (p *Producer) writeChunk(ctx context.Context, w *written, records []event.R
 		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers), WriterData: w}
 	}
 	err := p.writer.WriteMessages(ctx, messages...)
+	if connectionLost(err) && ctx.Err() == nil {
+		// The broker was away and knows none of the connections that wait in the pool, which may be more than the writer tries.
+		p.transport.CloseIdleConnections()
+		err = p.writer.WriteMessages(ctx, messages...)
+	}
 	var failed kafkago.WriteErrors
 	if errors.As(err, &failed) {
 		for _, e := range failed {
@@ -138,6 +147,15 @@ func (p *Producer) writeChunk(ctx context.Context, w *written, records []event.R
 		return fmt.Errorf("write to Kafka: %w", err)
 	}
 	return nil
+}
+
+// connectionLost tells whether a write failed because the other end of its connection is gone.
+func connectionLost(err error) bool {
+	var failed kafkago.WriteErrors
+	if errors.As(err, &failed) {
+		return slices.ContainsFunc(failed, connectionLost)
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // Close writes out what is queued and closes the connections.
