@@ -6,4 +6,7 @@ import (
 	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	sweepVictimMain()
+	embeddedtest.Main(m)
+}
