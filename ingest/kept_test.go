@@ -57,6 +57,7 @@ func TestRule_R8_WhatElseIsKeptHasItsThing(t *testing.T) {
 	r.produce(t, ended, notice(26*time.Hour), foreign, decision(26*time.Hour, `{"c":3}`)) // another batch, on another day
 	r.eventually(t, 3, "SELECT count() FROM decisions")
 	r.eventually(t, 1, "SELECT count() FROM retained WHERE class = 'recording'")
+	r.eventually(t, 8, "SELECT count() FROM timeline WHERE kind IN (4, 6, 7)")
 
 	type thing struct {
 		Class   string

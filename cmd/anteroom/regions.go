@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/config"
@@ -109,15 +111,29 @@ func parseRegions(cfg config.Config, names []string) ([]string, error) {
 	return taken, nil
 }
 
+// farPatience bounds how long a start asks a further region about its tables: one that doesn't answer holds up nobody.
+const farPatience = 5 * time.Second
+
 // tablesAreCurrent refuses tables that are behind in any region. A region that is away is waited for, like at any other time; so is one that is being
 // restored, if it is none whose work this process is to do (works; none means all).
 func tablesAreCurrent(ctx context.Context, cfg config.Config, works []string) error {
-	for i, r := range cfg.AllRegions() {
-		err := schemaIsCurrent(ctx, r.ClickHouse)
-		away := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrRestoring) && i > 0 && len(works) > 0 && !slices.Contains(works, r.Name)
-		if err != nil && !away {
-			return fmt.Errorf("region %s: %w", r.Name, err)
-		}
+	regions := cfg.AllRegions()
+	errs := make([]error, len(regions))
+	var wg sync.WaitGroup
+	for i, r := range regions {
+		wg.Go(func() {
+			ctx, cancel := ctx, func() {}
+			if i > 0 {
+				ctx, cancel = context.WithTimeout(ctx, farPatience)
+			}
+			defer cancel()
+			err := schemaIsCurrent(ctx, r.ClickHouse)
+			away := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrRestoring) && i > 0 && len(works) > 0 && !slices.Contains(works, r.Name)
+			if err != nil && !away {
+				errs[i] = fmt.Errorf("region %s: %w", r.Name, err)
+			}
+		})
 	}
-	return nil
+	wg.Wait()
+	return errors.Join(errs...)
 }
