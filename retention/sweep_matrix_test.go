@@ -1,7 +1,6 @@
 package retention_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -32,83 +31,6 @@ func (k *kept) attempt(s *retention.Sweeper, now time.Time) retention.Result {
 		k.t.Fatal(err)
 	}
 	return r
-}
-
-// A hold that comes after things were selected, at whatever step before the deletion, keeps them.
-func TestRule_R4_AHoldCountsAtTheMomentOfDeletion(t *testing.T) {
-	for _, step := range []string{"hidden", "set", "intent", "captured"} {
-		t.Run(step, func(t *testing.T) {
-			k := newKept(t)
-			k.standard()
-			k.say(1, noon, "one", 1, 2)
-			due := noon.Add(30 * keptDay)
-			s := k.sweeper()
-			at(s, step, func() {
-				k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, held: true})
-			})
-			k.sweep(s, due)
-			k.wantTexts("after a hold came at the step "+step, "thread one", "copy one")
-			k.wantStates(due, map[string]int{"thread stored": 1, "copy hidden": 2})
-			if got := k.evidence(); len(got) > 0 {
-				t.Errorf("there is evidence of what is held: %+v", got)
-			}
-			k.reconcile()
-			k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, released: due}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, released: due})
-			k.sweep(s, due)
-			k.wantTexts("after release", "thread one")
-			k.reconcile()
-		})
-	}
-}
-
-// Who places a hold is told that it counts only once nothing is deleted any more that was begun before.
-func TestRule_R4_AHoldWaitsForPurgesInFlight(t *testing.T) {
-	k := newKept(t)
-	k.standard()
-	k.say(1, noon, "one", 1)
-	s := k.sweeper()
-	regions := map[string]*store.Store{"emea": k.s}
-	acknowledged := make(chan error, 1)
-	at(s, "captured", func() {
-		waiting, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer stop()
-		if err := retention.AwaitPurges(waiting, regions, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("while a purge is in flight the wait ends with %v", err)
-		}
-		go func() { acknowledged <- retention.AwaitPurges(t.Context(), regions, time.Now()) }()
-	})
-	k.sweep(s, noon.Add(30*keptDay))
-	if err := <-acknowledged; err != nil {
-		t.Error(err)
-	}
-	k.wantTexts("after the purge", "thread one")
-}
-
-// A sweeper that died in the middle is not waited for for ever, and deletes nothing when it was only asleep.
-func TestRule_R4_AHoldWaitsForNoDeadSweeper(t *testing.T) {
-	k := newKept(t)
-	k.standard()
-	k.say(1, noon, "one", 1)
-	k.say(2, noon.Add(time.Second), "two", 3)
-	due := noon.Add(30 * keptDay)
-	s := k.sweeper()
-	at(s, "captured", func() {
-		// It shows no sign of life as far as the table tells.
-		k.sql.Exec("ALTER TABLE sweep_beats UPDATE over = true WHERE 1 SETTINGS mutations_sync = 2")
-		k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true})
-		if err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, time.Now()); err != nil {
-			t.Error(err)
-		}
-		// Even the hold's end changes nothing for who was taken over from.
-		k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay})
-	})
-	if r := k.attempt(s, due); !r.Partial || r.Purged > 0 {
-		t.Errorf("who was taken over from says %+v", r)
-	}
-	k.wantTexts("after it woke", "thread one", "thread two", "copy one", "copy two")
-	k.once(due)
-	k.wantTexts("after the next", "thread one", "thread two", "copy two")
-	k.reconcile()
 }
 
 // Two sweepers at once: one works at a time, and everything goes once.
@@ -263,48 +185,6 @@ func TestClocksAreNotBelievedAtOnce(t *testing.T) {
 		if got := now.Sub(noon); got != r.want || agreed != r.agreed {
 			t.Errorf("reading %d: %v %v, want %v %v", i, got, agreed, r.want, r.agreed)
 		}
-	}
-}
-
-// Without up to date decisions things are hidden by those that there are, and nothing is purged: not even what was about to be when they grew old.
-func TestRule_R4_WithoutFreshDecisionsNothingIsPurged(t *testing.T) {
-	for _, step := range []string{"never", "hidden", "captured"} {
-		t.Run(step, func(t *testing.T) {
-			k := newKept(t)
-			k.standard()
-			k.say(1, noon, "one", 1)
-			due := noon.Add(30 * keptDay)
-			deps := k.deps()
-			deps.MaxDecisionAge = time.Minute
-			s, err := retention.NewSweeper(sweepConfig(), deps)
-			if err != nil {
-				t.Fatal(err)
-			}
-			old := func() {
-				if err := k.s.MarkDecisions(t.Context(), 1, 2*time.Minute); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if step == "never" {
-				old()
-			} else {
-				if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
-					t.Fatal(err)
-				}
-				at(s, step, old)
-			}
-			if r := k.attempt(s, due); !r.Partial || r.Hidden != 1 || r.Purged != 0 {
-				t.Errorf("without fresh decisions: %+v", r)
-			}
-			k.wantTexts("without fresh decisions", "thread one", "copy one")
-			if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
-				t.Fatal(err)
-			}
-			if r := k.sweep(s, due); r.Purged != 1 {
-				t.Errorf("with fresh decisions: %+v", r)
-			}
-			k.reconcile()
-		})
 	}
 }
 

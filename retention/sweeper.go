@@ -62,6 +62,8 @@ type Result struct {
 	Problems []string `json:"problems"`
 	// Outlook of a dry run: what would be hidden and purged, by class, reason and rule.
 	Outlook []ResultLine `json:"outlook,omitempty"`
+	// standby: another sweeper works.
+	standby bool
 }
 
 // ResultLine is what a dry run tells of things of a class that have to be gone for a reason by a rule.
@@ -158,7 +160,17 @@ func (s *Sweeper) Sweep(ctx context.Context, now time.Time, dryRun bool) (Result
 	} else {
 		err = p.run(ctx, true)
 	}
-	return p.result, err
+	return p.result, p.outOfReach(ctx, err)
+}
+
+// outOfReach makes of a region that can't be reached a sweep that is partial: the next one goes on.
+func (p *sweep) outOfReach(ctx context.Context, err error) error {
+	if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		return err
+	}
+	p.result.problem("the region is out of reach: %v", err)
+	p.deps.Metrics.failure(p.deps.Region, failUnavailable)
+	return nil
 }
 
 // OnStep has the sweeper call do with each step of a batch once it is done: for measurements, and for tests that end or hold it there. Call it before it sweeps.
@@ -209,7 +221,7 @@ func (p *sweep) lead(ctx context.Context) error {
 		return err
 	}
 	if !ok {
-		p.epoch = 0
+		p.epoch, p.result.standby = 0, true
 		return errOther
 	}
 	if epoch != p.epoch {
@@ -267,7 +279,7 @@ func (p *sweep) run(ctx context.Context, purge bool) error {
 	defer rest()
 	err := p.steps(ctx, purge)
 	if cause := context.Cause(ctx); errors.Is(cause, errOther) {
-		p.epoch = 0
+		p.epoch, p.result.standby = 0, true
 		p.result.problem("%s", errOther)
 		return nil
 	}

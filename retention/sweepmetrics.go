@@ -81,10 +81,10 @@ func (m *SweepMetrics) purged(region string, e *store.Evidence) {
 }
 
 // passed notes how a sweep ended.
-func (m *SweepMetrics) passed(r *Result, took time.Duration, standby bool, err error) {
+func (m *SweepMetrics) passed(r *Result, took time.Duration, err error) {
 	result := "complete"
 	switch {
-	case standby && err == nil:
+	case r.standby && err == nil:
 		result = "standby"
 	case err != nil:
 		result = "failed"

@@ -54,7 +54,7 @@ func (s *Sweeper) pass(ctx context.Context, clock *clock, purge bool) {
 		return
 	}
 	if purge || err != nil {
-		s.deps.Metrics.passed(&result, time.Since(began), s.epoch == 0, err)
+		s.deps.Metrics.passed(&result, time.Since(began), err)
 	}
 	told := strings.Join(result.Problems, "; ")
 	if err != nil {
@@ -77,12 +77,13 @@ func (s *Sweeper) pass(ctx context.Context, clock *clock, purge bool) {
 
 // timed sweeps for the moment that the clocks agree on.
 func (s *Sweeper) timed(ctx context.Context, clock *clock, purge bool) (Result, error) {
+	p := &sweep{Sweeper: s, now: time.Now().UTC(), began: time.Now(), result: Result{Region: s.deps.Region, Problems: []string{}}}
 	server, err := s.deps.Store.Now(ctx)
 	if err != nil {
-		return Result{Region: s.deps.Region}, err
+		return p.result, p.outOfReach(ctx, err)
 	}
 	now, agreed := clock.now(time.Now(), server, time.Since(clock.start))
-	p := &sweep{Sweeper: s, now: now, began: time.Now(), result: Result{Region: s.deps.Region, At: now, Problems: []string{}}}
+	p.now, p.result.At = now.Truncate(time.Microsecond), now
 	if !agreed {
 		p.result.problem("the clocks of this process and of ClickHouse differ: nothing is purged")
 		s.deps.Metrics.failure(s.deps.Region, failClock)
@@ -91,7 +92,7 @@ func (s *Sweeper) timed(ctx context.Context, clock *clock, purge bool) (Result, 
 	if err == nil && purge && s.epoch != 0 {
 		err = p.tellLeft(ctx)
 	}
-	return p.result, err
+	return p.result, p.outOfReach(ctx, err)
 }
 
 // tellLeft counts what is hidden and not purged.

@@ -19,6 +19,8 @@ type Purging struct {
 	Batches []uuid.UUID
 	// Epoch of the sweeper: the engine deletes nothing once another one has taken over.
 	Epoch uint64
+	// Again: the same sweeper has asked for it before. What the engine has not come to yet is not asked for once more.
+	Again bool
 	// FreshWithin is how old decisions may be when something is deleted by them: the engine deletes nothing by older ones, which may not know of a hold.
 	// 0: they are not looked at.
 	FreshWithin time.Duration
@@ -171,6 +173,10 @@ func (s *Store) DeleteBytes(ctx context.Context, p Purging, before []PurgeState)
 		if err != nil {
 			return err
 		}
+		waiting, err := s.asked(ctx, conn, p, table)
+		if err != nil || waiting {
+			return err
+		}
 		for _, partition := range partitions {
 			if !some[partition] {
 				continue
@@ -182,6 +188,18 @@ func (s *Store) DeleteBytes(ctx context.Context, p Purging, before []PurgeState)
 		}
 		return nil
 	})
+}
+
+// asked tells whether the engine has yet to come to what the sweeper asked for before.
+func (s *Store) asked(ctx context.Context, conn driver.Conn, p Purging, table string) (bool, error) {
+	waiting := false
+	if !p.Again {
+		return false, nil
+	}
+	err := scanOn(ctx, conn, "look for what was asked for", `SELECT count() > 0 FROM system.mutations WHERE database = currentDatabase() AND table = {table:String}
+		AND NOT is_done AND NOT is_killed AND multiSearchAny(command, {batches:Array(String)})`, func(rows driver.Rows) error { return rows.Scan(&waiting) },
+		clickhouse.Named("table", s.local(table)), clickhouse.Named("batches", p.batchPatterns()))
+	return waiting, err
 }
 
 // mutating are the settings of statements that change parts: they wait for all replicas.

@@ -218,10 +218,18 @@ const thingOrder = "sent_at, class, meeting_id, item_id, holder_id"
 func (s *Store) EachThing(ctx context.Context, f ThingFilter, do func(*Thing) error) error {
 	var t Thing
 	return s.eachDay(ctx, f, func(where string) string {
-		return `SELECT ` + thingColumns + ` FROM (` + thingsSQL(distributed, where) + `)`
+		return `SELECT ` + thingColumns + `, attempts FROM (
+			SELECT things.*, tries.attempts AS attempts FROM (` + thingsSQL(distributed, where) + `) AS things
+			LEFT JOIN (
+				SELECT class, org, call_id, item_id, holder_id, max(n) AS attempts FROM purge_sets
+				INNER JOIN (SELECT batch_id, max(attempts) AS n FROM purge_batches GROUP BY batch_id HAVING max(toInt8(step)) = 1) AS unended USING batch_id
+				WHERE taken_out = 0 AND org = {of:String} AND toDate(sent_at) = {day:Date} GROUP BY class, org, call_id, item_id, holder_id
+			) AS tries ON tries.class = things.class AND tries.org = things.org AND tries.call_id = things.call_id AND tries.item_id = things.item_id
+				AND tries.holder_id = things.holder_id
+		)`
 	}, func(rows driver.Rows) error {
 		t = Thing{}
-		if err := t.scan(rows); err != nil {
+		if err := t.scan(rows, &t.Attempts); err != nil {
 			return err
 		}
 		return do(&t)

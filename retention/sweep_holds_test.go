@@ -1,0 +1,136 @@
+package retention_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anteroom/anteroom/retention"
+	"github.com/anteroom/anteroom/store"
+)
+
+// A hold that comes after things were selected, at whatever step before the deletion, keeps them.
+func TestRule_R4_AHoldCountsAtTheMomentOfDeletion(t *testing.T) {
+	for _, step := range []string{"hidden", "set", "intent", "captured"} {
+		t.Run(step, func(t *testing.T) {
+			k := newKept(t)
+			k.standard()
+			k.say(1, noon, "one", 1, 2)
+			due := noon.Add(30 * keptDay)
+			s := k.sweeper()
+			at(s, step, func() {
+				k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, held: true})
+			})
+			k.sweep(s, due)
+			k.wantTexts("after a hold came at the step "+step, "thread one", "copy one")
+			k.wantStates(due, map[string]int{"thread stored": 1, "copy hidden": 2})
+			if got := k.evidence(); len(got) > 0 {
+				t.Errorf("there is evidence of what is held: %+v", got)
+			}
+			k.reconcile()
+			k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, released: due}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, released: due})
+			k.sweep(s, due)
+			k.wantTexts("after release", "thread one")
+			k.reconcile()
+		})
+	}
+}
+
+// Who places a hold is told that it counts only once nothing is deleted any more that was begun before.
+func TestRule_R4_AHoldWaitsForPurgesInFlight(t *testing.T) {
+	k := newKept(t)
+	k.standard()
+	k.say(1, noon, "one", 1)
+	s := k.sweeper()
+	var checked atomic.Bool
+	acknowledged := make(chan error, 1)
+	s.OnStep(func(step string) {
+		switch step {
+		case "captured":
+			go func() {
+				err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, time.Now())
+				if err == nil && !checked.Load() {
+					err = errors.New("it was acknowledged while a purge was in flight")
+				}
+				acknowledged <- err
+			}()
+		case "checked":
+			checked.Store(true)
+		}
+	})
+	k.sweep(s, noon.Add(30*keptDay))
+	if err := <-acknowledged; err != nil {
+		t.Error(err)
+	}
+	k.wantTexts("after the purge", "thread one")
+}
+
+// A sweeper that died in the middle is not waited for for ever, and deletes nothing when it was only asleep.
+func TestRule_R4_AHoldWaitsForNoDeadSweeper(t *testing.T) {
+	k := newKept(t)
+	k.standard()
+	k.say(1, noon, "one", 1)
+	k.say(2, noon.Add(time.Second), "two", 3)
+	due := noon.Add(30 * keptDay)
+	s := k.sweeper()
+	at(s, "captured", func() {
+		// It shows no sign of life as far as the table tells.
+		k.sql.Exec("ALTER TABLE sweep_beats UPDATE over = true WHERE 1 SETTINGS mutations_sync = 2")
+		k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true})
+		if err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, time.Now()); err != nil {
+			t.Error(err)
+		}
+		// Even the hold's end changes nothing for who was taken over from.
+		k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay})
+	})
+	if r := k.attempt(s, due); !r.Partial || r.Purged > 0 {
+		t.Errorf("who was taken over from says %+v", r)
+	}
+	k.wantTexts("after it woke", "thread one", "thread two", "copy one", "copy two")
+	k.once(due)
+	k.wantTexts("after the next", "thread one", "thread two", "copy two")
+	k.reconcile()
+}
+
+// Without up to date decisions things are hidden by those that there are, and nothing is purged: not even what was about to be when they grew old.
+func TestRule_R4_WithoutFreshDecisionsNothingIsPurged(t *testing.T) {
+	for _, step := range []string{"never", "hidden", "captured"} {
+		t.Run(step, func(t *testing.T) {
+			k := newKept(t)
+			k.standard()
+			k.say(1, noon, "one", 1)
+			due := noon.Add(30 * keptDay)
+			deps := k.deps()
+			deps.MaxDecisionAge = time.Minute
+			s, err := retention.NewSweeper(sweepConfig(), deps)
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := func() {
+				if err := k.s.MarkDecisions(t.Context(), 1, 2*time.Minute); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if step == "never" {
+				old()
+			} else {
+				if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
+					t.Fatal(err)
+				}
+				at(s, step, old)
+			}
+			if r := k.attempt(s, due); !r.Partial || r.Hidden != 1 || r.Purged != 0 {
+				t.Errorf("without fresh decisions: %+v", r)
+			}
+			k.wantTexts("without fresh decisions", "thread one", "copy one")
+			if err := k.s.MarkDecisions(t.Context(), 1, 0); err != nil {
+				t.Fatal(err)
+			}
+			if r := k.sweep(s, due); r.Purged != 1 {
+				t.Errorf("with fresh decisions: %+v", r)
+			}
+			k.reconcile()
+		})
+	}
+}
