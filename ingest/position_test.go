@@ -22,12 +22,8 @@ import (
 // TestARestoredRegionCountsEveryRecordOnce backs up while records are ingested, again and again, and after each restore ingests what came since.
 func TestARestoredRegionCountsEveryRecordOnce(t *testing.T) {
 	r := newRig(t)
-	folder := embeddedtest.ClickHouse(t).Backups
-	if folder == "" {
-		t.Skip("the ClickHouse from outside says of no folder for backups")
-	}
+	to := backupsOf(t)
 	r.cfg.FlushRows = 20 // many batches
-	to := store.Destination(fmt.Sprintf("File('%s/{name}')", filepath.Join(folder, uuid.NewString())))
 	service, stop := r.startService(t)
 	sequence, produced := uint64(0), uint64(0)
 	for round := range 3 {
@@ -46,6 +42,9 @@ func TestARestoredRegionCountsEveryRecordOnce(t *testing.T) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				produce(50)
+				for ctx.Err() == nil && r.count(t, countSamples)+500 < produced { // no more ahead than can be caught up with
+					time.Sleep(5 * time.Millisecond)
+				}
 			}
 		})
 		r.eventuallyAtLeast(t, uint64(round)*500+200, countSamples)
@@ -75,26 +74,7 @@ func TestARestoredRegionCountsEveryRecordOnce(t *testing.T) {
 			t.Errorf("after its end: %v", err)
 		}
 
-		if err := store.BeginRestore(t.Context(), r.storage, true); err != nil {
-			t.Fatal(err)
-		}
-		if err := store.RestoreTables(t.Context(), r.storage, to, name); err != nil {
-			t.Fatal(err)
-		}
-		restored, err := store.Open(r.storage.Restored())
-		if err != nil {
-			t.Fatal(err)
-		}
-		from, err := restored.Cut(t.Context(), positions, began)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := restored.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := store.EndRestore(t.Context(), r.storage); err != nil {
-			t.Fatal(err)
-		}
+		from := r.restoreTables(t, to, name, positions, began)
 		before := r.count(t, countSamples)
 		if before == 0 || before >= produced {
 			t.Errorf("round %d: %d of %d samples are in the backup: nothing is tried", round, before, produced)
@@ -104,6 +84,36 @@ func TestARestoredRegionCountsEveryRecordOnce(t *testing.T) {
 		r.eventually(t, produced, countKeys)
 	}
 	stop()
+}
+
+// backupsOf is where a test's backups lie.
+func backupsOf(t *testing.T) store.Destination {
+	t.Helper()
+	folder := embeddedtest.ClickHouse(t).Backups
+	if folder == "" {
+		t.Skip("the ClickHouse from outside says of no folder for backups")
+	}
+	return store.Destination(fmt.Sprintf("File('%s/{name}')", filepath.Join(folder, uuid.NewString())))
+}
+
+// restoreTables replaces the tables by those of a backup and returns from where to go on.
+func (r *rig) restoreTables(t *testing.T, from store.Destination, name string, positions []store.Position, began time.Time) []store.Position {
+	t.Helper()
+	if err := store.BeginRestore(t.Context(), r.storage, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.RestoreTables(t.Context(), r.storage, from, name); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := store.Open(r.storage.Restored())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := restored.Cut(t.Context(), positions, began)
+	if err := errors.Join(err, restored.Close(), store.EndRestore(t.Context(), r.storage)); err != nil {
+		t.Fatal(err)
+	}
+	return next
 }
 
 // startServiceFrom starts the service at positions and waits until it has reached the end.

@@ -89,6 +89,21 @@ func Statement(layout Layout, table string) (string, error) {
 	return made[0], nil
 }
 
+// Tables are the names of the tables that a layout has rows in on each node.
+func Tables(layout Layout) ([]string, error) {
+	made, err := statements(layout, func(string) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, statement := range made {
+		if found := tableWithRows.FindStringSubmatch(statement); found != nil {
+			out = append(out, found[1])
+		}
+	}
+	return out, nil
+}
+
 // Distributed are the statements that make a layout's Distributed tables, by the tables' names. Each may be repeated.
 func Distributed(layout Layout) (map[string]string, error) {
 	made, err := statements(layout, func(file string) bool { return strings.HasSuffix(file, "_distributed.sql") })
@@ -103,6 +118,8 @@ func Distributed(layout Layout) (map[string]string, error) {
 	}
 	return out, nil
 }
+
+var tableWithRows = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) \(`)
 
 var distributedTable = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) AS `)
 

@@ -84,6 +84,14 @@ func (c Config) markRestore(ctx context.Context, db *sql.DB) error {
 	if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+to); err != nil {
 		return err
 	}
+	all, err := migrations.Tables(c.layout())
+	if err != nil {
+		return err
+	}
+	for _, table := range all {
+		// Where an earlier attempt was cut short between detaching and attaching a table (see numberParts). There is no telling whether it was.
+		_, _ = db.ExecContext(ctx, "ATTACH TABLE IF NOT EXISTS "+to+"."+table)
+	}
 	tables, err := firstColumn[string](ctx, db, "SELECT name FROM system.tables WHERE database = ?", to)
 	if err != nil {
 		return err
@@ -137,7 +145,7 @@ func RestoreTables(ctx context.Context, cfg Config, from Destination, name strin
 				return err
 			}
 		}
-		return nil
+		return numberParts(ctx, db, to)
 	})
 	if hasCode(err, codeBackupNotFound) {
 		return fmt.Errorf("restore: %w: %s", ErrNoBackup, name)
@@ -146,6 +154,24 @@ func RestoreTables(ctx context.Context, cfg Config, from Destination, name strin
 		return wrap("restore", err)
 	}
 	return wrap("restore", cfg.redistribute(ctx, to))
+}
+
+// numberParts has tables count parts and mutations on from where the backup's did. A restored part keeps the number of the last mutation that it went through,
+// while the restored table counts from one: each mutation with a lower number is taken for done, and deletes nothing without a word. When it is attached, a
+// table counts on from the highest number of its parts. (Replicated tables have their numbers from Keeper.)
+func numberParts(ctx context.Context, db *sql.DB, database string) error {
+	tables, err := firstColumn[string](ctx, db, "SELECT name FROM system.tables WHERE database = ? AND engine LIKE '%MergeTree' AND engine NOT LIKE 'Replicated%'", database)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		for _, statement := range []string{"DETACH TABLE " + database + "." + table + " SYNC", "ATTACH TABLE " + database + "." + table} {
+			if _, err := db.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // EndRestore gives the restored database the region's name, after what it replaces is gone. The connections to the restored one have to be closed before.

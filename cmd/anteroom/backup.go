@@ -111,6 +111,7 @@ func (s *service) openJournal(r *regionRuntime) (*journal.Journal, error) {
 	}
 	s.app.OnStop("journal"+r.suffix(), func(context.Context) error { return j.Close() })
 	s.app.Go("journal follower"+r.suffix(), j.Run)
+	s.app.OnSideCheck("journal"+r.suffix(), func(context.Context) error { return j.Check() })
 	return j, nil
 }
 

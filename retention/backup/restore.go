@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -239,40 +240,53 @@ func (r *restore) ingest(ctx context.Context) (err error) {
 	return err
 }
 
+// buryAtOnce is how many things are in memory at once, about.
+const buryAtOnce = 1_000_000
+
 // bury writes tombstones of all that has evidence: whatever came back, by the backup or out of Kafka, is unreadable with that, and goes.
 func (r *restore) bury(ctx context.Context) error {
 	days, err := r.store.DaysKept(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // the store says what it did
 	}
-	now := r.now()
 	for _, of := range days {
-		day := of.Day
-		kept := map[[32]byte]store.Tombstone{}
-		err := r.store.EachArrived(ctx, time.Time{}, day, func(t *store.Thing) error {
-			id := proof.ThingID(r.IDKey, proof.Class(t.Class), r.Name, t.Org, t.CallID, t.ItemID, t.HolderID)
-			kept[id] = store.Tombstone{Class: t.Class, Org: t.Org, CallID: t.CallID, ItemID: t.ItemID, HolderID: t.HolderID, SentAt: t.SentAt, BuriedAt: now}
-			return nil
-		})
-		if err != nil {
-			return err //nolint:wrapcheck // the store says what it did
-		}
-		var stones []store.Tombstone
-		err = r.store.EachEvidence(ctx, store.ThingFilter{From: day, To: day.AddDate(0, 0, 1)}, func(e *store.Evidence) error {
-			if stone, ok := kept[e.CopyID]; ok {
-				stones = append(stones, stone)
+		parts := of.Rows/buryAtOnce + 1
+		for part := range parts {
+			n, err := r.buryDay(ctx, of.Day, func(id proof.Hash) bool { return binary.BigEndian.Uint64(id[:8])%parts == part })
+			r.out.Returned += n
+			if err != nil {
+				return err
 			}
-			return nil
-		})
-		if err == nil {
-			err = r.store.PutTombstones(ctx, stones)
 		}
-		if err != nil {
-			return err //nolint:wrapcheck // the store says what it did
-		}
-		r.out.Returned += uint64(len(stones))
 	}
 	return r.store.DropStrayHidden(ctx) //nolint:wrapcheck // the store says what it did
+}
+
+// buryDay buries what was sent on a day, of the things of some ids.
+func (r *restore) buryDay(ctx context.Context, day time.Time, ids func(proof.Hash) bool) (uint64, error) {
+	now := r.now()
+	kept := map[proof.Hash]store.Tombstone{}
+	err := r.store.EachArrived(ctx, time.Time{}, day, func(t *store.Thing) error {
+		id := proof.ThingID(r.IDKey, proof.Class(t.Class), r.Name, t.Org, t.CallID, t.ItemID, t.HolderID)
+		if ids(id) {
+			kept[id] = store.Tombstone{Class: t.Class, Org: t.Org, CallID: t.CallID, ItemID: t.ItemID, HolderID: t.HolderID, SentAt: t.SentAt, BuriedAt: now}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the store says what it did
+	}
+	var stones []store.Tombstone
+	err = r.store.EachEvidence(ctx, store.ThingFilter{From: day, To: day.AddDate(0, 0, 1)}, func(e *store.Evidence) error {
+		if stone, ok := kept[e.CopyID]; ok {
+			stones = append(stones, stone)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err //nolint:wrapcheck // the store says what it did
+	}
+	return uint64(len(stones)), r.store.PutTombstones(ctx, stones) //nolint:wrapcheck // the store says what it did
 }
 
 func (r *restore) sweep(ctx context.Context) (err error) {

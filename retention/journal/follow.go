@@ -62,28 +62,28 @@ func (j *Journal) readMarks() (map[string]tail, error) {
 	return marks, nil
 }
 
-// Run follows control rows, backups and attendance, and removes files that no backup needs, until the context ends. While ClickHouse is away it goes on
-// trying; a folder that can't be written is an error.
+// Run follows control rows, backups and attendance, and removes files that no backup needs, until the context ends. What fails is tried again, and told by
+// Check.
 func (j *Journal) Run(ctx context.Context) error {
-	wait, pruned := pollEvery, time.Time{}
+	wait, failures, pruned := pollEvery, 0, time.Time{}
 	for {
 		err := j.Follow(ctx)
 		if err == nil && j.deps.Now().Sub(pruned) >= pruneEvery {
 			pruned = j.deps.Now()
 			err = j.pruneUnneeded(ctx)
 		}
-		var path *fs.PathError
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop
-		case errors.As(err, &path):
-			return err
-		case err != nil:
+		}
+		j.trouble.Store(&err)
+		wait = pollEvery
+		if err != nil {
 			j.metrics.failures.Inc()
-			wait = min(2*wait, maxWait)
+			failures++
+			wait = min(pollEvery<<min(failures, 6), maxWait)
 			j.deps.Log.WarnContext(ctx, "the journal can't follow", "region", j.deps.Region, "error", err, "next_try_in", wait)
-		default:
-			wait = pollEvery
+		} else {
+			failures = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -91,6 +91,14 @@ func (j *Journal) Run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// Check tells why the journal can't follow; nil if it does.
+func (j *Journal) Check() error {
+	if err := j.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Follow takes over what was put into the tables that are followed, once.

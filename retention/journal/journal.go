@@ -47,6 +47,8 @@ type Journal struct {
 	metrics metrics
 	// claimed: the region's tables know of this journal.
 	claimed atomic.Bool
+	// trouble is what came of the last look.
+	trouble atomic.Pointer[error]
 
 	mu    sync.Mutex
 	about About           // guarded by mu
