@@ -232,13 +232,19 @@ func (r *rig) must(t *testing.T, want int, token, method, path string, body any,
 // eventually asks a question again and again until its answer is yes, and fails with the last answer.
 func eventually(t *testing.T, what string, question func() (bool, string)) {
 	t.Helper()
-	for deadline := time.Now().Add(rigPatience); ; time.Sleep(30 * time.Millisecond) {
+	within(t, rigPatience, what, question)
+}
+
+// within is eventually for what may take longer where much else goes on: a sweep gathers for the longer, the slower it is.
+func within(t *testing.T, patience time.Duration, what string, question func() (bool, string)) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
 		yes, last := question()
 		if yes {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so after %s; last: %s", what, rigPatience, last)
+			t.Fatalf("%s: not so after %s; last: %s", what, patience, last)
 		}
 	}
 }

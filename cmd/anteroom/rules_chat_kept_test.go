@@ -82,7 +82,7 @@ func TestRule_R1_R6_FromSayingToBeingGone(t *testing.T) {
 	homeDB, farDB := config.Default().ClickHouse.Database, config.EmbeddedDatabase("amer")
 	// The older copies are superseded and go; one stays in each region.
 	for _, database := range []string{homeDB, farDB} {
-		eventually(t, "one copy in "+database, func() (bool, string) {
+		within(t, 5*rigPatience, "one copy in "+database, func() (bool, string) {
 			rows := h.keptSince(database, "copy")
 			texts := string(queryIn(t, r.data, database, "SELECT text FROM texts WHERE class = 'copy' AND org = '"+h.org+"' FORMAT TSVRaw"))
 			return len(rows) == 1 && strings.Count(texts, "\n") == 1 && strings.Contains(texts, last), fmt.Sprint(len(rows), texts)

@@ -130,7 +130,7 @@ func TestRule_S4_OtherRegionsGetNothing(t *testing.T) {
 	guest.awaitChat(latest)
 
 	// All has come where it belongs, and the copies that were superseded are gone again.
-	eventually(t, "the further region has the latest copy only", func() (bool, string) {
+	within(t, 5*rigPatience, "the further region has the latest copy only", func() (bool, string) {
 		got := string(query(t, a.far, "SELECT text FROM texts FORMAT TSVRaw"))
 		return strings.Count(got, "\n") == 1 && strings.Contains(got, latest), got
 	})
