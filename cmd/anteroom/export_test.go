@@ -90,7 +90,7 @@ func TestRule_R7_AReportOfWhatIsKept(t *testing.T) {
 	}
 	var made exported
 	var folder string
-	eventually(t, "everything that was said is in the report, and in the log", func() (bool, string) {
+	within(t, 5*rigPatience, "everything that was said is in the report, and in the log", func() (bool, string) {
 		made, folder = s.house.export("--class", "thread,copy")
 		kept, told := map[string]int{}, 0
 		for _, region := range []string{"emea", "amer"} {
