@@ -65,7 +65,7 @@ func (j *Journal) readMarks() (map[string]tail, error) {
 // Run follows control rows, backups and attendance, and removes files that no backup needs, until the context ends. What fails is tried again, and told by
 // Check.
 func (j *Journal) Run(ctx context.Context) error {
-	wait, failures, pruned := pollEvery, 0, time.Time{}
+	failures, pruned := 0, time.Time{}
 	for {
 		err := j.Follow(ctx)
 		if err == nil && j.deps.Now().Sub(pruned) >= pruneEvery {
@@ -76,7 +76,7 @@ func (j *Journal) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // told to stop
 		}
 		j.trouble.Store(&err)
-		wait = pollEvery
+		wait := pollEvery
 		if err != nil {
 			j.metrics.failures.Inc()
 			failures++
