@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -24,7 +26,9 @@ type RowText struct {
 
 // copied says how rows of a table are found and told apart when they are copied: by when they were put, or by batch.
 type copied struct {
-	key   string // the same in two rows: one of them is enough
+	key string // the same in two rows: one of them is enough
+	// order are columns that the table is in order of, so that few of its rows are looked at.
+	order string
 	at    string // when the server took it; "" if it isn't looked for by that
 	batch string // "" if it isn't looked for by batch
 }
@@ -32,18 +36,20 @@ type copied struct {
 // copiedTables are those whose rows a restore must not lose: nothing else has them.
 func copiedTables() map[string]copied {
 	return map[string]copied{
-		"control":       {key: "kind, org, id, version, write_id", at: "inserted_at"},
-		"backups":       {key: "name, started_at, step", at: "inserted_at"},
-		"attendance":    {key: "org, meeting_id, user_id, call_id", at: "inserted_at"},
-		"hidden":        {key: "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at, hidden_at, why", at: "inserted_at"},
-		"stored_things": {key: "batch_id, copy_id", batch: "batch_id"},
-		"evidence":      {key: "batch_id, copy_id", batch: "batch_id"},
-		"ledger_outbox": {key: "id", at: "inserted_at"},
+		"control":    {key: "kind, org, id, version, write_id", order: "kind, org, id", at: "inserted_at"},
+		"backups":    {key: "name, started_at, step", order: "name", at: "inserted_at"},
+		"attendance": {key: "org, meeting_id, user_id, call_id", order: "org, meeting_id", at: "inserted_at"},
+		"hidden": {
+			key: "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at, hidden_at, why", order: "class, org, meeting_id, call_id, holder_id", at: "inserted_at",
+		},
+		"stored_things": {key: "batch_id, copy_id", order: "org, sent_at", batch: "batch_id"},
+		"evidence":      {key: "batch_id, copy_id", order: "org, sent_at", batch: "batch_id"},
+		"ledger_outbox": {key: "id", order: "inserted_at", at: "inserted_at"},
 	}
 }
 
 // chunkRows is how many rows are text at once: some megabytes.
-const chunkRows = 20_000
+const chunkRows = 50_000
 
 // Now is the server's time.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
@@ -127,20 +133,27 @@ func (s *Store) PutCopied(ctx context.Context, rows RowText) (uint64, error) {
 		}
 		structure[i] = name + " " + have[at].kind
 	}
+	// Read once, and aside: a text is large, and it is compared and put.
+	aside := "copied_" + strings.ToLower(rand.Text())
+	if err := s.conn.Exec(ctx, "CREATE TABLE "+aside+" ("+strings.Join(structure, ", ")+") ENGINE = Memory"); err != nil {
+		return 0, wrap("put copied rows", err)
+	}
+	defer func() { _ = s.conn.Exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+aside+" SYNC") }()
+	err = s.conn.Exec(ctx, "INSERT INTO "+aside+" SELECT * FROM format(TSV, {structure:String}, {text:String})",
+		clickhouse.Named("structure", strings.Join(structure, ", ")), clickhouse.Named("text", string(rows.Text)))
+	if err != nil {
+		return 0, wrap("put copied rows", err)
+	}
+	var added atomic.Uint64
 	set := repeated(s.controlSettings(""))
 	set["max_partitions_per_insert_block"] = 0
-	args := []any{clickhouse.Named("structure", strings.Join(structure, ", ")), clickhouse.Named("text", string(rows.Text))}
-	const given = "format(TSV, {structure:String}, {text:String})"
-	missing := `FROM ` + given + ` WHERE (` + of.key + `) NOT IN (
-		SELECT ` + of.key + ` FROM ` + rows.Table + ` WHERE (` + of.key + `) IN (SELECT ` + of.key + ` FROM ` + given + `)) LIMIT 1 BY ` + of.key
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(set))
-	var added uint64
-	err = s.scan(ctx, "look for copied rows", "SELECT count() FROM (SELECT 1 "+missing+")", func(r driver.Rows) error { return r.Scan(&added) }, args...)
-	if err != nil || added == 0 {
-		return 0, err
-	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(set), clickhouse.WithProgress(func(p *clickhouse.Progress) { added.Add(p.WroteRows) }))
 	columns := strings.Join(rows.Columns, ", ")
-	return added, wrap("put copied rows", s.conn.Exec(ctx, "INSERT INTO "+rows.Table+" ("+columns+") SELECT "+columns+" "+missing, args...))
+	err = s.conn.Exec(ctx, `INSERT INTO `+rows.Table+` (`+columns+`) SELECT `+columns+` FROM `+aside+` WHERE (`+of.key+`) NOT IN (
+			SELECT `+of.key+` FROM `+rows.Table+`
+			WHERE (`+of.order+`) GLOBAL IN (SELECT `+of.order+` FROM `+aside+`) AND (`+of.key+`) GLOBAL IN (SELECT `+of.key+` FROM `+aside+`)
+		) LIMIT 1 BY `+of.key)
+	return added.Load(), wrap("put copied rows", err)
 }
 
 type tableColumn struct{ name, kind string }

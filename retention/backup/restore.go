@@ -174,8 +174,11 @@ func (r *restore) check(ctx context.Context, name string) error {
 		return fmt.Errorf("%w: it has %d leaves, the backup knows of %d", ErrLedger, size, m.Ledger)
 	}
 	// All of it can be read, before anything depends on it.
-	return journal.Read(r.Journal, func(store.RowText) error { return nil }) //nolint:wrapcheck // it says what it did
+	return journal.Read(r.Journal, r.since(), func(store.RowText) error { return nil }) //nolint:wrapcheck // it says what it did
 }
+
+// since is from when the journal has what the backup may not have. The clocks of who writes the two may differ.
+func (r *restore) since() time.Time { return r.manifest.StartedAt.Add(-time.Hour) }
 
 // takeJournal keeps others from writing the journal, and has it take over what is in the tables that are to be replaced, if they are there.
 func (r *restore) takeJournal(ctx context.Context) (err error) {
@@ -208,7 +211,7 @@ func (r *restore) migrate(ctx context.Context) error {
 
 // replay puts the journal's rows into the tables, and makes both agree.
 func (r *restore) replay(ctx context.Context) error {
-	err := journal.Read(r.Journal, func(rows store.RowText) error {
+	err := journal.Read(r.Journal, r.since(), func(rows store.RowText) error {
 		added, err := r.store.PutCopied(ctx, rows)
 		r.out.Journal[rows.Table] += added
 		return err //nolint:wrapcheck // the store says what it did

@@ -58,7 +58,7 @@ func open(t *testing.T, dir string, s *store.Store, now func() time.Time) *journ
 func rows(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	if err := journal.Read(dir, func(r store.RowText) error { out[r.Table] += r.Rows; return nil }); err != nil {
+	if err := journal.Read(dir, time.Time{}, func(r store.RowText) error { out[r.Table] += r.Rows; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -122,7 +122,7 @@ func TestARestoreFindsAllThatWasWritten(t *testing.T) {
 	other := storetest.New(t)
 	for _, want := range []uint64{9, 0} {
 		added := uint64(0)
-		err := journal.Read(dir, func(r store.RowText) error {
+		err := journal.Read(dir, time.Time{}, func(r store.RowText) error {
 			n, err := other.PutCopied(t.Context(), r)
 			added += n
 			return err
@@ -219,15 +219,15 @@ func TestDamageIsTold(t *testing.T) {
 		changed := slices.Clone(whole)
 		changed[at] ^= 1 << (at % 8)
 		write(changed)
-		if err := journal.Read(dir, read); !errors.Is(err, journal.ErrDamaged) {
+		if err := journal.Read(dir, time.Time{}, read); !errors.Is(err, journal.ErrDamaged) {
 			t.Fatalf("byte %d of %d was changed: %v", at, len(whole), err)
 		}
 	}
 	write(whole)
-	if err := journal.Read(dir, read); err != nil {
+	if err := journal.Read(dir, time.Time{}, read); err != nil {
 		t.Error(err)
 	}
-	if err := journal.Read(filepath.Join(dir, "none"), read); !errors.Is(err, journal.ErrNone) {
+	if err := journal.Read(filepath.Join(dir, "none"), time.Time{}, read); !errors.Is(err, journal.ErrNone) {
 		t.Errorf("no journal: %v", err)
 	}
 }
@@ -248,6 +248,11 @@ func TestFilesGoOnceNoBackupNeedsThem(t *testing.T) {
 			t.Fatal(err)
 		}
 		now = now.Add(7 * time.Hour)
+	}
+	late := 0
+	err := journal.Read(dir, begins.Add(10*time.Hour), func(r store.RowText) error { late += r.Rows; return nil })
+	if err != nil || late != 1 {
+		t.Errorf("%d rows of the last file, %v", late, err)
 	}
 	prune := func(before time.Time, rowsLeft int, begin time.Time) {
 		t.Helper()

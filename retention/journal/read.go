@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/anteroom/anteroom/store"
 )
@@ -20,9 +21,9 @@ const maxLine = 64 << 10
 // errCut marks a record that ends with its file before it is complete.
 var errCut = errors.New("the record is cut short")
 
-// Read calls do with all rows of the journal in a folder, in the order in which they were written, file and offset for who has to say where something is.
-// It fails with ErrDamaged, which names them, where a file isn't what was written.
-func Read(dir string, do func(rows store.RowText) error) error {
+// Read calls do with all rows of the journal in a folder that were written since a moment, in the order in which they were. It fails with ErrDamaged, which
+// names file and place, where a file isn't what was written, whenever that was.
+func Read(dir string, since time.Time, do func(rows store.RowText) error) error {
 	if _, err := ReadAbout(dir); err != nil {
 		return err
 	}
@@ -31,14 +32,14 @@ func Read(dir string, do func(rows store.RowText) error) error {
 		return err
 	}
 	for _, name := range files {
-		if err := readFile(filepath.Join(dir, name), do); err != nil {
+		if err := readFile(filepath.Join(dir, name), since, do); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func readFile(path string, do func(store.RowText) error) error {
+func readFile(path string, since time.Time, do func(store.RowText) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
@@ -47,21 +48,24 @@ func readFile(path string, do func(store.RowText) error) error {
 	in := bufio.NewReaderSize(file, maxLine)
 	offset := int64(0)
 	for {
-		rows, length, err := readRecord(in)
+		rows, length, err := readRecord(in, since)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, errCut): // the end, or what a crash left: nobody was told that it is there
 			return nil
 		case err != nil:
 			return fmt.Errorf("%w: %s, at byte %d: %w", ErrDamaged, path, offset, err)
 		}
-		if err := do(rows); err != nil {
-			return err
+		if rows.Rows > 0 {
+			if err := do(rows); err != nil {
+				return err
+			}
 		}
 		offset += length
 	}
 }
 
-func readRecord(in *bufio.Reader) (rows store.RowText, length int64, err error) {
+// readRecord reads one record; of one that is older than a moment no rows, but it is looked at all the same.
+func readRecord(in *bufio.Reader, since time.Time) (rows store.RowText, length int64, err error) {
 	var h header
 	line, err := in.ReadSlice('\n')
 	switch {
@@ -97,6 +101,9 @@ func readRecord(in *bufio.Reader) (rows store.RowText, length int64, err error) 
 	}
 	if digest(content[:h.Bytes]) != h.SHA256 || content[h.Bytes] != '\n' {
 		return rows, 0, errors.New("digest is another one")
+	}
+	if h.At.Before(since) {
+		return rows, length, nil
 	}
 	rows = h.RowText
 	r, err := gzip.NewReader(bytes.NewReader(content[:h.Bytes]))

@@ -525,7 +525,8 @@ CREATE TABLE IF NOT EXISTS hidden_local (
     rule_version    UInt64,
     reason          LowCardinality(String),
     revision        LowCardinality(String),
-    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
 ) ENGINE = MergeTree()
 PARTITION BY toDate(sent_at)
 ORDER BY (class, org, meeting_id, call_id, holder_id, sent_at, item_id)
