@@ -37,8 +37,13 @@ func (p *sweep) hide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A look at a moment that is to come tells nothing of what was due by now.
+	looked := p.looked.Now
+	if looked.After(p.now) {
+		looked = time.Time{}
+	}
 	for _, scope := range scopes {
-		n, err := p.deps.Store.Hide(ctx, scope, p.now, p.looked.Now)
+		n, err := p.deps.Store.Hide(ctx, scope, p.now, looked)
 		p.result.Hidden += n
 		p.deps.Metrics.hidden(p.deps.Region, n)
 		if err != nil {

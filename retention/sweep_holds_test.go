@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
 )
@@ -17,21 +19,69 @@ func TestRule_R4_AHoldCountsAtTheMomentOfDeletion(t *testing.T) {
 			k := newKept(t)
 			k.standard()
 			k.say(1, noon, "one", 1, 2)
+			recording := id(55555555, 1)
+			k.files[recording] = true
+			k.keep("recording", recording, uuid.Nil, uuid.Nil, noon)
+			k.decide(decision{class: "recording", period: 30 * keptDay})
 			due := noon.Add(30 * keptDay)
 			s := k.sweeper()
-			at(s, step, func() {
-				k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, held: true})
+			hold := func(held bool) {
+				d := decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: held}
+				if !held {
+					d.released = due
+				}
+				other, recording := d, d
+				other.resource, recording.class, recording.resource = otherApp, "recording", uuid.Nil
+				k.decide(d, other, recording)
+			}
+			s.OnStep(func(reached string) {
+				if reached == step && len(k.sql.Texts("SELECT 'x' FROM retention_decisions WHERE held")) == 0 {
+					hold(true)
+				}
 			})
 			k.sweep(s, due)
 			k.wantTexts("after a hold came at the step "+step, "thread one", "copy one")
-			k.wantStates(due, map[string]int{"thread stored": 1, "copy hidden": 2})
+			k.wantStates(due, map[string]int{"thread stored": 1, "copy hidden": 2, "recording hidden": 1})
+			if !k.files[recording] {
+				t.Error("the recording is gone although it is held")
+			}
 			if got := k.evidence(); len(got) > 0 {
 				t.Errorf("there is evidence of what is held: %+v", got)
 			}
 			k.reconcile()
-			k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, released: due}, decision{class: "copy", resource: otherApp, period: 30 * keptDay, released: due})
+			hold(false)
 			k.sweep(s, due)
 			k.wantTexts("after release", "thread one")
+			if k.files[recording] {
+				t.Error("the recording is still there after release")
+			}
+			k.reconcile()
+		})
+	}
+}
+
+// The same for files, of which each is asked for right before it goes.
+func TestRule_R4_AHoldCountsForFilesToo(t *testing.T) {
+	for _, step := range []string{"set", "intent"} {
+		t.Run(step, func(t *testing.T) {
+			k := newKept(t)
+			due := noon.Add(30 * keptDay)
+			k.decide(decision{class: "recording", period: 30 * keptDay})
+			for n := range 2 {
+				k.files[id(55555555, n)] = true
+				k.keep("recording", id(55555555, n), uuid.Nil, uuid.Nil, noon)
+			}
+			s := k.sweeper()
+			at(s, step, func() { k.decide(decision{class: "recording", period: 30 * keptDay, held: true}) })
+			k.sweep(s, due)
+			if len(k.files) != 2 || len(k.evidence()) > 0 {
+				t.Errorf("held recordings are gone: %v are left, with %d rows of evidence", k.files, len(k.evidence()))
+			}
+			k.decide(decision{class: "recording", period: 30 * keptDay, released: due})
+			k.sweep(s, due)
+			if len(k.files) > 0 || len(k.evidence()) != 2 {
+				t.Errorf("after release %v are left, with %d rows of evidence", k.files, len(k.evidence()))
+			}
 			k.reconcile()
 		})
 	}

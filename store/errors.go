@@ -27,6 +27,7 @@ var (
 const (
 	codeTooManyParts    = 252 // TOO_MANY_PARTS
 	codeNoSuchPart      = 232 // NO_SUCH_DATA_PART
+	codeUnknownTable    = 60  // UNKNOWN_TABLE
 	codeUnknownDatabase = 81  // UNKNOWN_DATABASE
 )
 

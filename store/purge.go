@@ -81,8 +81,9 @@ func (p Purging) batchList() string {
 // another sweeper has taken over.
 func (p Purging) victims(s *Store, fenced bool) queries {
 	return func(n int) string {
+		meetings := fmt.Sprintf("(org, meeting_id) IN (SELECT org, meeting_id FROM %s WHERE batch_id IN (%s) AND taken_out != %d)", s.here("purge_sets"), p.batchList(), 200+n)
 		where := fmt.Sprintf("batch_id IN (%s) AND taken_out NOT IN (1, %d) AND (org, meeting_id, class, resource_id) NOT IN (%s AND rule_version != %d)",
-			p.batchList(), 100+n, s.heldKeys(), math.MaxUint64-uint64(n)) //nolint:gosec // a few
+			p.batchList(), 100+n, s.heldKeys(meetings), math.MaxUint64-uint64(n)) //nolint:gosec // a few
 		if fenced {
 			where += " AND " + s.fence(p.Epoch)
 			if p.FreshWithin > 0 {

@@ -27,8 +27,13 @@ func (s *Store) HoldBack(ctx context.Context, p Purging) error {
 	}
 	return s.onShards(ctx, "hold back what is held", `INSERT INTO `+s.here("purge_sets")+` (batch_id, copy_id, taken_out, epoch, class, org, call_id, sent_at, begun)
 		SELECT batch_id, copy_id, 1, {epoch:UInt64}, class, org, call_id, sent_at, begun FROM `+s.here("purge_sets")+`
-		WHERE batch_id IN (`+p.batchList()+`) AND taken_out = 0 AND (org, meeting_id, class, resource_id) IN (`+s.heldKeys()+`)`+still,
+		WHERE batch_id IN (`+p.batchList()+`) AND taken_out = 0 AND (org, meeting_id, class, resource_id) IN (`+s.heldKeys(p.meetings(s))+`)`+still,
 		clickhouse.Named("epoch", p.Epoch))
+}
+
+// meetings is the condition for a meeting to have something in the batches.
+func (p Purging) meetings(s *Store) string {
+	return "(org, meeting_id) IN (SELECT org, meeting_id FROM " + s.here("purge_sets") + " WHERE batch_id IN (" + p.batchList() + "))"
 }
 
 // TakeOut takes things out of a batch that were not deleted in the attempt of an epoch.
@@ -46,14 +51,15 @@ func (s *Store) TakeOut(ctx context.Context, batch uuid.UUID, begun time.Time, e
 	)
 }
 
-// EachToDelete calls do for each thing of a batch that no hold covers now, taken out or not. do must not keep the SetThing. For what is deleted one by one.
+// EachToDelete calls do for each thing of a batch, with whether a hold covers it now. do must not keep the SetThing. For what is deleted one by one.
 func (s *Store) EachToDelete(ctx context.Context, batch uuid.UUID, do func(*SetThing) error) error {
 	var t SetThing
 	var id string
-	return s.scan(ctx, "read a batch", `SELECT copy_id, toString(class), org, call_id, item_id, sent_at, (org, meeting_id, class, resource_id) IN (`+s.heldKeys()+`)
+	return s.scan(ctx, "read a batch", `SELECT copy_id, toString(class), org, meeting_id, call_id, item_id, resource_id, sent_at, (org, meeting_id, class, resource_id) IN (`+
+		s.heldKeys("(org, meeting_id) IN (SELECT org, meeting_id FROM "+s.cfg.Database+".purge_sets WHERE batch_id = {batch:UUID})")+`)
 		FROM purge_sets WHERE batch_id = {batch:UUID} AND taken_out = 0 ORDER BY copy_id LIMIT 1 BY copy_id`, func(rows driver.Rows) error {
 		t = SetThing{}
-		if err := rows.Scan(&id, &t.Class, &t.Org, &t.CallID, &t.ItemID, &t.SentAt, &t.Held); err != nil {
+		if err := rows.Scan(&id, &t.Class, &t.Org, &t.MeetingID, &t.CallID, &t.ItemID, &t.ResourceID, &t.SentAt, &t.Held); err != nil {
 			return err
 		}
 		copy(t.CopyID[:], id)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -124,7 +125,11 @@ func (s *Store) checkNode(ctx context.Context, conn driver.Conn, c nodeCheck) (R
 	}
 	for _, look := range looks {
 		left := uint64(0)
-		if err := scanOn(ctx, conn, "check what is left", look.query, func(rows driver.Rows) error { return rows.Scan(&left) }, args...); err != nil {
+		err := scanOn(ctx, conn, "check what is left", look.query, func(rows driver.Rows) error { return rows.Scan(&left) }, args...)
+		if isCode(err, codeUnknownTable) {
+			return RemainsNone, fmt.Errorf("the server keeps no log of its parts, so nothing can be called gone: turn on part_log in its configuration: %w", err)
+		}
+		if err != nil {
 			return RemainsNone, err
 		}
 		if left > 0 {

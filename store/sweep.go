@@ -24,7 +24,7 @@ type Scope struct {
 // things is a query for the things in the scope, on one shard.
 func (sc Scope) things(s *Store) string {
 	if sc.meetings != "" {
-		return thingsOf(s.here, sc.where, sc.meetings)
+		return thingsOf(s.here, sc.where, sc.meetings, sc.meetings)
 	}
 	return thingsSQL(s.here, sc.where)
 }
@@ -146,7 +146,7 @@ type ClassDay struct {
 func (s *Store) Purgeable(ctx context.Context, now time.Time) ([]ClassDay, error) {
 	var out []ClassDay
 	err := s.scan(ctx, "list what is to be purged", `SELECT toString(class) AS class_, toDate(sent_at) AS day FROM hidden
-		WHERE hidden_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') AND (org, meeting_id, class, resource_id) NOT IN (`+s.heldKeys()+`)
+		WHERE hidden_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') AND (org, meeting_id, class, resource_id) NOT IN (`+s.heldKeys(s.ofAllHidden())+`)
 		GROUP BY class_, day ORDER BY min(hidden_at), class_, day`, func(rows driver.Rows) error {
 		var cd ClassDay
 		err := rows.Scan(&cd.Class, &cd.Day)
@@ -158,8 +158,29 @@ func (s *Store) Purgeable(ctx context.Context, now time.Time) ([]ClassDay, error
 }
 
 // heldKeys are the organisations, meetings, classes and resources that a hold covers, and for each the zero resource: what copies share is held with any.
-func (s *Store) heldKeys() string {
-	return `SELECT org, meeting_id, class, arrayJoin(arrayDistinct([resource_id, ` + noUUID + `])) FROM ` + s.cfg.Database + `.retention_decisions FINAL WHERE held`
+// Only meetings for which the condition holds are looked at: decisions are in order of meetings, and may be many. But where decisions are on another shard,
+// that knows nothing of this one's tables, all are: what isn't found here may be deleted.
+func (s *Store) heldKeys(meetings string) string {
+	return `SELECT org, meeting_id, class, arrayJoin(arrayDistinct([resource_id, ` + noUUID + `])) FROM ` + s.cfg.Database + `.retention_decisions FINAL
+		WHERE held AND ` + s.whereDecided(meetings)
+}
+
+// whereDecided is a condition on the meetings of decisions, or none where it can't be asked.
+func (s *Store) whereDecided(meetings string) string {
+	if s.cfg.Cluster != "" && !s.cfg.Replicated {
+		return "1"
+	}
+	return meetings
+}
+
+// ofAllHidden is the condition that something of a meeting is hidden, on any shard.
+func (s *Store) ofAllHidden() string {
+	return "(org, meeting_id) IN (SELECT org, meeting_id FROM " + s.cfg.Database + ".hidden)"
+}
+
+// ofHidden is the same on a shard, of what the condition holds for.
+func (s *Store) ofHidden(where string) string {
+	return "(org, meeting_id) IN (SELECT org, meeting_id FROM " + s.here("hidden") + " WHERE " + where + ")"
 }
 
 // EachPurgeable calls do for each thing of a class and day that is hidden since a moment or before, and that no hold keeps, shard by shard; at most limit of
@@ -178,7 +199,7 @@ func (s *Store) EachPurgeable(ctx context.Context, of ClassDay, now time.Time, l
 			FROM (
 				SELECT `+key+`, any(resource_id) AS resource, any(revision_of) AS text_of, argMin((hidden_at, toString(why), due_at, born, toString(rule_id), rule_version,
 					toString(reason), toString(revision)), (inserted_at, hidden_at)) AS was
-				FROM `+s.here("hidden")+` WHERE `+where+` AND (org, meeting_id, class, resource_id) NOT IN (`+s.heldKeys()+`) GROUP BY `+key+`
+				FROM `+s.here("hidden")+` WHERE `+where+` AND (org, meeting_id, class, resource_id) NOT IN (`+s.heldKeys(s.ofHidden(where))+`) GROUP BY `+key+`
 			) AS h
 			INNER JOIN (
 				SELECT `+key+`, min(inserted_at) AS came FROM `+s.here("retained")+` WHERE `+where+` GROUP BY `+key+`
@@ -186,7 +207,7 @@ func (s *Store) EachPurgeable(ctx context.Context, of ClassDay, now time.Time, l
 				AND r.revised_at = h.revised_at AND r.sent_at = h.sent_at
 			LEFT JOIN (
 				SELECT org, meeting_id, arrayJoin(arrayDistinct([resource_id, `+noUUID+`])) AS resource_id, max(released_at) AS released
-				FROM retention_decisions FINAL WHERE class = {class:String} AND released_at IS NOT NULL GROUP BY org, meeting_id, resource_id
+				FROM retention_decisions FINAL WHERE class = {class:String} AND released_at IS NOT NULL AND `+s.whereDecided(s.ofHidden(where))+` GROUP BY org, meeting_id, resource_id
 			) AS d ON d.org = h.org AND d.meeting_id = h.meeting_id AND d.resource_id = h.resource
 			WHERE h.was.1 <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') LIMIT {limit:UInt64}`, func(rows driver.Rows) error {
 			t = Thing{}
@@ -203,7 +224,7 @@ func (s *Store) EachPurgeable(ctx context.Context, of ClassDay, now time.Time, l
 // HiddenLeft counts what is hidden and not purged yet, by class, and whether it is held.
 func (s *Store) HiddenLeft(ctx context.Context) ([]Outlook, error) {
 	var out []Outlook
-	err := s.scan(ctx, "count what is hidden", `SELECT toString(class), (org, meeting_id, class, resource_id) IN (`+s.heldKeys()+`) AS is_held,
+	err := s.scan(ctx, "count what is hidden", `SELECT toString(class), (org, meeting_id, class, resource_id) IN (`+s.heldKeys(s.ofAllHidden())+`) AS is_held,
 			uniqExact(class, org, meeting_id, call_id, holder_id, sent_at, item_id), min(hidden_at) FROM hidden GROUP BY class, is_held`, func(rows driver.Rows) error {
 		o := Outlook{Hidden: true}
 		err := rows.Scan(&o.Class, &o.Held, &o.Things, &o.Oldest)

@@ -121,11 +121,13 @@ const longest = "6311520000"
 // whatever comes back after it is gone from the moment it came. A copy gives way to the next that its guest was shown, of which either the copy
 // itself or, when that is gone, the head tells. A replaced text is shared by the guests who were shown it, so it is held when any of their copies may be.
 func thingsSQL(names func(string) string, where string) string {
-	return thingsOf(names, where, "(org, meeting_id) IN (SELECT org, meeting_id FROM "+names("retained")+" WHERE "+where+")")
+	const of, from = "(org, meeting_id) IN (SELECT org, meeting_id FROM ", "(org, meeting_id) GLOBAL IN (SELECT org, meeting_id FROM "
+	// Decisions may be on another shard, which has to be told of this one's meetings.
+	return thingsOf(names, where, of+names("retained")+" WHERE "+where+")", from+names("retained")+" WHERE "+where+")")
 }
 
-// thingsOf is thingsSQL with a condition on the meetings of the things, where a simpler one is at hand.
-func thingsOf(names func(string) string, where, meetings string) string {
+// thingsOf is thingsSQL with a condition on the meetings of the things, where a simpler one is at hand; decided is the same for the table of decisions.
+func thingsOf(names func(string) string, where, meetings, decided string) string {
 	const key = "class, org, meeting_id, call_id, item_id, holder_id, revised_at, sent_at"
 	calls := "(class, org, call_id) IN (SELECT class, org, call_id FROM " + names("retained") + " WHERE " + where + ")"
 	return `SELECT r.class AS class, r.org AS org, r.meeting_id AS meeting_id, r.call_id AS call_id, r.item_id AS item_id, r.holder_id AS holder_id,
@@ -158,7 +160,7 @@ func thingsOf(names func(string) string, where, meetings string) string {
 		SELECT org, meeting_id, class, arrayJoin(arrayDistinct([resource_id, ` + noUUID + `])) AS resource_id, any(period_s) AS period_s, max(held) AS held,
 			max(released_at) AS released_at, any(toString(rule_id)) AS rule_id, any(rule_version) AS rule_version, any(toString(reason)) AS reason,
 			any(toString(revision)) AS revision, 1 AS there
-		FROM retention_decisions FINAL WHERE ` + meetings + ` GROUP BY org, meeting_id, class, resource_id
+		FROM retention_decisions FINAL WHERE ` + decided + ` GROUP BY org, meeting_id, class, resource_id
 	) AS d ON d.org = r.org AND d.meeting_id = r.meeting_id AND d.class = r.class AND d.resource_id = r.resource
 	LEFT JOIN (
 		SELECT org, meeting_id, call_id, holder_id, arraySort(groupUniqArray((sent_at, item_id))) AS shown FROM (
