@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/anteroom/anteroom/retention"
+	"github.com/anteroom/anteroom/retention/backup"
+	"github.com/anteroom/anteroom/retention/journal"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/store"
 )
@@ -71,7 +74,7 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// knownMetrics are the names that the sweep and the ledger register.
+// knownMetrics are the names that the sweep, the ledger, the journal and backups register.
 func knownMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	described := &descriptions{}
@@ -86,6 +89,13 @@ func knownMetrics(t *testing.T) map[string]bool {
 	}
 	defer s.Close()
 	if _, err := ledger.Open(cfg, "emea", ledger.Deps{Store: s, Metrics: described}); err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(t.TempDir(), journal.Deps{Store: s, Region: "emea", Metrics: described})
+	if err == nil {
+		err = errors.Join(described.Register(backup.OverdueGauge("emea")), j.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]bool{}

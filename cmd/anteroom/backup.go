@@ -71,9 +71,7 @@ func removeBackup(cfg config.Config, region string, embedded bool) func(name str
 
 // startPruning deletes a region's backups when they have expired.
 func (s *service) startPruning(r *regionRuntime) error {
-	overdue := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "anteroom_backups_overdue", Help: "Backups that have expired and are still there.", ConstLabels: prometheus.Labels{"region": r.name},
-	})
+	overdue := backup.OverdueGauge(r.name)
 	if err := s.metrics.Register(overdue); err != nil {
 		return err
 	}

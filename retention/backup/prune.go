@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -22,6 +24,13 @@ type Pruned struct {
 	Region  string    `json:"region"`
 	Gone    []string  `json:"gone"`
 	Overdue []Overdue `json:"overdue"`
+}
+
+// OverdueGauge is the metric of how many backups of a region are so.
+func OverdueGauge(region string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "anteroom_backups_overdue", Help: "Backups that have expired and are still there.", ConstLabels: prometheus.Labels{"region": region},
+	})
 }
 
 // Prune sees to it that backups that have expired are gone. ClickHouse has no statement that deletes a backup: remove does, where backups are files of this
