@@ -290,3 +290,24 @@ func TestRestoredRowsCanBeDeleted(t *testing.T) {
 		t.Errorf("%d rows, want 2", n)
 	}
 }
+
+// TestBackupStatements keeps what replicas are told, which can't be run where there is no Keeper.
+func TestBackupStatements(t *testing.T) {
+	cfg := store.DefaultConfig()
+	for _, test := range []struct {
+		part, cluster string
+		replicated    bool
+		want          string
+	}{
+		{"head", "", true, "BACKUP TABLE anteroom.backups, TABLE anteroom.retained TO "},
+		{"data", "", true, "BACKUP DATABASE anteroom EXCEPT TABLES anteroom.backups, anteroom.retained TO "},
+		{"data", "c", false, "BACKUP DATABASE anteroom EXCEPT TABLES anteroom.backups, anteroom.retained TO "},
+		{"head", "c", true, "BACKUP TABLE anteroom.backups, TABLE anteroom.retained ON CLUSTER c TO "},
+		{"data", "c", true, "BACKUP DATABASE anteroom EXCEPT TABLES anteroom.backups, anteroom.retained ON CLUSTER c TO "},
+	} {
+		cfg.Cluster, cfg.Replicated = test.cluster, test.replicated
+		if got := cfg.BackupStatement(test.part, "backups", "retained"); got != test.want {
+			t.Errorf("%+v: %s", test, got)
+		}
+	}
+}

@@ -22,3 +22,8 @@ func (s *Store) EachShard(ctx context.Context, do func(ctx context.Context, conn
 func WithToken(ctx context.Context, token string) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_deduplication_token": token}))
 }
+
+// BackupStatement is backupStatement.
+func (c Config) BackupStatement(part string, head ...string) string {
+	return c.backupStatement(part, head)
+}
