@@ -38,11 +38,7 @@ func Run(ctx context.Context, db *sql.DB, layout Layout) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	states, err := status(ctx, provider)
-	if err != nil {
-		return nil, err
-	}
-	if err := check(ctx, db, states); err != nil {
+	if _, err := checked(ctx, db, provider); err != nil {
 		return nil, err
 	}
 	results, err := provider.Up(ctx)
@@ -63,11 +59,24 @@ func Status(ctx context.Context, db *sql.DB, layout Layout) ([]State, error) {
 	if err != nil {
 		return nil, err
 	}
+	return checked(ctx, db, provider)
+}
+
+// checked reads what is applied, and refuses a database that isn't this program's. The versions are read before the states: where others migrate at the same
+// time, a state that is older than a version would look like a gap.
+func checked(ctx context.Context, db *sql.DB, provider *goose.Provider) ([]State, error) {
+	if _, err := provider.GetDBVersion(ctx); err != nil { // makes the table of versions
+		return nil, fmt.Errorf("read applied migrations: %w", err)
+	}
+	applied, err := appliedVersions(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	states, err := status(ctx, provider)
 	if err != nil {
 		return nil, err
 	}
-	return states, check(ctx, db, states)
+	return states, check(applied, states)
 }
 
 func open(db *sql.DB, layout Layout) (*goose.Provider, error) {
@@ -100,11 +109,7 @@ func status(ctx context.Context, provider *goose.Provider) ([]State, error) {
 
 // check refuses a database that knows a version this program doesn't, and one with the versions of another layout: tables don't
 // change their layout by being migrated.
-func check(ctx context.Context, db *sql.DB, states []State) error {
-	applied, err := appliedVersions(ctx, db)
-	if err != nil {
-		return err
-	}
+func check(applied []int64, states []State) error {
 	known, err := embedded()
 	if err != nil {
 		return err
