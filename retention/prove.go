@@ -103,23 +103,34 @@ func (p *sweep) row(b *store.SweepBatch, t *store.SetThing) store.Evidence {
 	return e
 }
 
-// forget removes the rows of what the batches of a round have purged, and ends them.
-func (p *sweep) forget(ctx context.Context, r *round) error {
-	of := p.purging(r)
-	epochs := make(map[uuid.UUID]uint64, len(r.batches))
-	for i := range r.batches {
-		epochs[r.batches[i].ID] = r.batches[i].Epoch
+// forget removes the rows of what the batches of some rounds have purged, and ends them.
+func (p *sweep) forget(ctx context.Context, rounds ...*round) error {
+	var list []store.Forgotten
+	for _, r := range rounds {
+		of := store.Forgotten{ClassDay: r.ClassDay, Epochs: map[uuid.UUID]uint64{}}
+		for i := range r.batches {
+			if r.batches[i].Step == store.StepEvidenced {
+				of.Epochs[r.batches[i].ID] = r.batches[i].Epoch
+			}
+		}
+		list = append(list, of)
 	}
-	if err := p.deps.Store.Forget(ctx, of, epochs); err != nil {
+	if err := p.deps.Store.Forget(ctx, p.epoch, list); err != nil {
 		return err
 	}
 	p.reached("forgotten")
-	for i := range r.batches {
-		b := &r.batches[i]
-		b.Step = store.StepDone
-		if _, err := p.deps.Store.WriteBatch(ctx, *b); err != nil {
-			return err
+	for _, r := range rounds {
+		for i := range r.batches {
+			b := &r.batches[i]
+			if b.Step != store.StepEvidenced {
+				continue
+			}
+			b.Step = store.StepDone
+			if _, err := p.deps.Store.WriteBatch(ctx, *b); err != nil {
+				return err
+			}
 		}
+		delete(p.failing, r.ClassDay)
 	}
 	return nil
 }

@@ -39,26 +39,34 @@ func (p *sweep) purge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var proven []*round
 	for _, of := range list {
 		if len(p.failing[of]) > 0 {
 			continue // told, and tried again already
 		}
-		for {
-			r, more, err := p.gather(ctx, of)
+		for more := true; more; {
+			var r *round
+			if r, more, err = p.gather(ctx, of); err != nil {
+				return err
+			}
+			ok, err := p.finish(ctx, r)
 			if err != nil {
 				return err
 			}
-			if len(r.batches) == 0 {
+			if !ok {
 				break
 			}
-			if ok, err := p.finish(ctx, r); err != nil {
-				return err
-			} else if !ok || !more {
-				break
+			proven = append(proven, r)
+			if more {
+				// What is there still would be gathered once more.
+				if err := p.forget(ctx, proven...); err != nil {
+					return err
+				}
+				proven = nil
 			}
 		}
 	}
-	return nil
+	return p.forget(ctx, proven...)
 }
 
 // gather makes batches of what is to be purged of a class and day, up to a round of them, and tells whether there may be more. Each is written as a whole
@@ -126,8 +134,11 @@ func (p *sweep) intend(ctx context.Context, of store.ClassDay, begun time.Time, 
 	return b, err
 }
 
-// finish brings the batches of a round to their end, from wherever they are. False: something is in the way, which is noted, and the next sweep tries again.
+// finish purges and proves the batches of a round, from wherever they are; what is left is to forget them. False: something is in the way, which is noted, and the next sweep tries again.
 func (p *sweep) finish(ctx context.Context, r *round) (bool, error) {
+	if len(r.batches) == 0 {
+		return false, nil
+	}
 	remains, err := p.delete(ctx, r)
 	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
 		err = nil
@@ -147,10 +158,6 @@ func (p *sweep) finish(ctx context.Context, r *round) (bool, error) {
 			return false, err
 		}
 	}
-	if err := p.forget(ctx, r); err != nil {
-		return false, err
-	}
-	delete(p.failing, r.ClassDay)
 	return true, nil
 }
 

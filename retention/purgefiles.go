@@ -48,8 +48,8 @@ var errStale = errors.New("decisions are not up to date")
 
 // deleteFile deletes a recording and tells whether it is kept instead, for a hold.
 func (p *sweep) deleteFile(ctx context.Context, t *store.SetThing) (kept bool, err error) {
-	if epoch, err := p.deps.Store.SweepEpoch(ctx); err != nil || epoch != p.epoch {
-		return false, errors.Join(err, errOther)
+	if err := p.stillLeads(ctx); err != nil {
+		return false, err
 	}
 	if fresh, err := p.fresh(ctx); err != nil || !fresh {
 		return false, errors.Join(err, errStale)

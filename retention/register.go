@@ -73,17 +73,6 @@ func (p *sweep) registerThings(ctx context.Context, things []store.StoredThing) 
 		ID: uuid.New(), Kind: store.KindStored, Step: store.StepIntent, Epoch: p.epoch, Things: uint64(len(fresh)), At: p.at(), Begun: begun,
 		ClassDay: store.ClassDay{Class: fresh[0].Class, Day: fresh[0].SentAt},
 	}
-	batch := proof.NewBatch(proof.LeafStored, p.deps.Region, b.ID.String())
-	for i := range fresh {
-		thing := evidence.Thing(p.deps.Region, &fresh[i])
-		if err := batch.Stored(&thing); err != nil {
-			return fmt.Errorf("make a stored batch: %w", err)
-		}
-	}
-	leaf, err := batch.Leaf(b.At)
-	if err != nil {
-		return fmt.Errorf("make a stored batch: %w", err)
-	}
 	if _, err := p.deps.Store.WriteBatch(ctx, b); err != nil {
 		return err
 	}
@@ -92,11 +81,41 @@ func (p *sweep) registerThings(ctx context.Context, things []store.StoredThing) 
 		return err
 	}
 	p.reached("stored rows")
+	// Whoever has taken over has told of these things by another batch, and may have removed the rows of this one.
+	if err := p.stillLeads(ctx); err != nil {
+		return err
+	}
+	return p.tellStored(ctx, b)
+}
+
+// stillLeads fails if another sweeper has taken over.
+func (p *sweep) stillLeads(ctx context.Context) error {
+	epoch, err := p.deps.Store.SweepEpoch(ctx)
+	if err == nil && epoch != p.epoch {
+		err = errOther
+	}
+	return err
+}
+
+// tellStored puts the leaf of a batch whose things are written, the same whoever does it, and ends the batch.
+func (p *sweep) tellStored(ctx context.Context, b store.SweepBatch) error {
+	batch := proof.NewBatch(proof.LeafStored, p.deps.Region, b.ID.String())
+	err := p.deps.Store.EachStoredOf(ctx, b.ID, func(t *store.StoredThing) error {
+		thing := evidence.Thing(p.deps.Region, t)
+		return batch.Stored(&thing)
+	})
+	if err != nil {
+		return fmt.Errorf("make a stored batch: %w", err)
+	}
+	leaf, err := batch.Leaf(b.At)
+	if err != nil {
+		return fmt.Errorf("make a stored batch: %w", err)
+	}
 	if err := p.putLeaf(ctx, b.ID, leaf); err != nil {
 		return err
 	}
 	p.reached("stored leaf")
-	b.Step = store.StepDone
+	b.Step, b.Epoch = store.StepDone, p.epoch
 	_, err = p.deps.Store.WriteBatch(ctx, b)
 	return err
 }

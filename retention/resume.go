@@ -37,6 +37,7 @@ func (p *sweep) resume(ctx context.Context) error {
 		}
 		r.batches = append(r.batches, b)
 	}
+	var proven []*round
 	for _, of := range order {
 		r := rounds[of]
 		if deletes := r.deletes(); deletes && !fresh {
@@ -50,9 +51,16 @@ func (p *sweep) resume(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := p.finish(ctx, r); err != nil {
+		ok, err := p.finish(ctx, r)
+		if err != nil {
 			return err
 		}
+		if ok {
+			proven = append(proven, r)
+		}
+	}
+	if err := p.forget(ctx, proven...); err != nil {
+		return err
 	}
 	p.resumed = true
 	return nil
@@ -68,19 +76,23 @@ func (r *round) deletes() bool {
 	return false
 }
 
-// resumeStored ends a batch of stored things: with a leaf it is complete; without one nobody was told of it, and its things are told of anew.
+// resumeStored ends a batch of stored things. With all its rows it is told of, if it wasn't; with less of them nobody was told of it, and its things are told
+// of anew.
 func (p *sweep) resumeStored(ctx context.Context, b store.SweepBatch) error {
-	told, err := p.deps.Store.LeafIsPut(ctx, b.ID.String())
+	rows := uint64(0)
+	err := p.deps.Store.EachStoredOf(ctx, b.ID, func(*store.StoredThing) error { rows++; return nil })
 	if err != nil {
 		return err
 	}
-	b.Step, b.Epoch = store.StepDone, p.epoch
-	if !told {
+	if rows == b.Things {
+		return p.tellStored(ctx, b)
+	}
+	if rows > 0 {
 		if err := p.deps.Store.ForgetStored(ctx, b.ID); err != nil {
 			return err
 		}
-		b.Step = store.StepGivenUp
 	}
+	b.Step, b.Epoch = store.StepGivenUp, p.epoch
 	_, err = p.deps.Store.WriteBatch(ctx, b)
 	return err
 }

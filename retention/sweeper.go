@@ -278,7 +278,7 @@ func (p *sweep) run(ctx context.Context, purge bool) error {
 	ctx, rest := p.keepAlive(ctx)
 	defer rest()
 	err := p.steps(ctx, purge)
-	if cause := context.Cause(ctx); errors.Is(cause, errOther) {
+	if errors.Is(err, errOther) || errors.Is(context.Cause(ctx), errOther) {
 		p.epoch, p.result.standby = 0, true
 		p.result.problem("%s", errOther)
 		return nil
@@ -295,6 +295,9 @@ func (p *sweep) steps(ctx context.Context, purge bool) error {
 		return nil
 	}
 	err := p.purgeSteps(ctx)
+	if err != nil {
+		p.resumed = false // some batch may be anywhere
+	}
 	// However far it came, that is how far it looked.
 	return errors.Join(err, p.deps.Store.PutSweepMarks(ctx, p.epoch, p.looked))
 }

@@ -111,14 +111,6 @@ func (s *Store) localOf(table string) string {
 	return s.local(table)
 }
 
-// LeafIsPut tells whether a leaf was handed to the region's ledger.
-func (s *Store) LeafIsPut(ctx context.Context, id string) (bool, error) {
-	put := false
-	err := s.scan(s.controlContext(ctx, ""), "look for a leaf", `SELECT (SELECT count() FROM ledger_outbox WHERE id = {id:String}) +
-		(SELECT count() FROM ledger_entries WHERE id = {id:String}) > 0`, func(rows driver.Rows) error { return rows.Scan(&put) }, clickhouse.Named("id", id))
-	return put, err
-}
-
 // DaysOfTexts are the days (UTC) of whose messages there are texts, in order.
 func (s *Store) DaysOfTexts(ctx context.Context) ([]DayKept, error) {
 	return s.days(ctx, "texts", "YYYYMMDDToDate(toUInt32(substring(partition_id, position(partition_id, '-') + 1)))")

@@ -127,20 +127,36 @@ func (s *Store) Bury(ctx context.Context, batch uuid.UUID, epoch uint64, at time
 		clickhouse.Named("batch", batch), clickhouse.Named("epoch", epoch), clickhouse.Named("at", micros(at)))
 }
 
-// Forget removes the rows of what the batches have purged from retained and hidden. Tombstones stand by then, so that what comes back is known.
-func (s *Store) Forget(ctx context.Context, p Purging, epochs map[uuid.UUID]uint64) error {
-	members := ""
-	for i, batch := range p.Batches {
-		if i > 0 {
-			members += " UNION ALL "
-		}
-		members += "SELECT class, org, meeting_id, call_id, holder_id, sent_at, item_id FROM " + s.here("purge_sets") + " WHERE batch_id = '" + batch.String() +
-			"' AND taken_out = 0 AND copy_id NOT IN (SELECT copy_id FROM " + s.here("purge_sets") + " WHERE batch_id = '" + batch.String() +
-			"' AND taken_out = 1 AND epoch = " + strconv.FormatUint(epochs[batch], 10) + ")"
+// Forgotten are batches of a class and day whose things are purged and proven; Epochs are those of their purges.
+type Forgotten struct {
+	ClassDay
+	Epochs map[uuid.UUID]uint64
+}
+
+// where is the condition for a row of retained or hidden to be of one of their things.
+func (f Forgotten) where(s *Store) string {
+	var members []string
+	for batch, epoch := range f.Epochs {
+		of := "batch_id = '" + batch.String() + "' AND taken_out = "
+		members = append(members, "SELECT class, org, meeting_id, call_id, holder_id, sent_at, item_id FROM "+s.here("purge_sets")+" WHERE "+of+
+			"0 AND copy_id NOT IN (SELECT copy_id FROM "+s.here("purge_sets")+" WHERE "+of+"1 AND epoch = "+strconv.FormatUint(epoch, 10)+")")
 	}
-	where := "class = '" + p.Class + "' AND toDate(sent_at) = '" + p.Day.Format(time.DateOnly) +
-		"' AND (class, org, meeting_id, call_id, holder_id, sent_at, item_id) IN (" + members + ") AND " + s.fence(p.Epoch)
-	partition := p.Day.Format("20060102")
+	return "class = '" + f.Class + "' AND toDate(sent_at) = '" + f.Day.Format(time.DateOnly) +
+		"' AND (class, org, meeting_id, call_id, holder_id, sent_at, item_id) IN (" + strings.Join(members, " UNION ALL ") + ")"
+}
+
+// Forget removes the rows of what was purged from retained and hidden, for the sweeper of an epoch. Tombstones stand by then, so that what comes back is known.
+// All of it is one statement per table: each makes the engine go over all parts of the table.
+func (s *Store) Forget(ctx context.Context, epoch uint64, list []Forgotten) error {
+	var commands []string
+	for _, f := range list {
+		if len(f.Epochs) > 0 {
+			commands = append(commands, "DELETE IN PARTITION ID '"+f.Day.Format("20060102")+"' WHERE "+f.where(s)+" AND "+s.fence(epoch))
+		}
+	}
+	if len(commands) == 0 {
+		return nil
+	}
 	return s.eachShard(ctx, func(ctx context.Context, conn driver.Conn) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(mutating()))
 		if err := s.syncSets(ctx, conn); err != nil {
@@ -148,8 +164,7 @@ func (s *Store) Forget(ctx context.Context, p Purging, epochs map[uuid.UUID]uint
 		}
 		// First what says that it is kept: a hidden row without it does no harm, while it without the hidden row could be read.
 		for _, table := range []string{"retained", "hidden"} {
-			err := conn.Exec(ctx, "ALTER TABLE "+s.here(table)+" DELETE IN PARTITION ID '"+partition+"' WHERE "+where)
-			if err != nil {
+			if err := conn.Exec(ctx, "ALTER TABLE "+s.here(table)+" "+strings.Join(commands, ", ")); err != nil {
 				return wrap("remove rows of "+table, err)
 			}
 		}

@@ -116,7 +116,9 @@ const usersTemplate = `<clickhouse>
 // configTemplate: the three silenced loggers write the text of failed queries,
 // literals and all; whoever sent the query gets the error anyway. The pools are small, and with them the numbers of free pool
 // entries below which merges and mutations hold back must be small too: the
-// engine refuses to start if they exceed pool size times ratio (2).
+// engine refuses to start if they exceed pool size times ratio (2). A mutation goes
+// over all parts of a table, a few at a time, and by default waits for half a second
+// in between: with sixty parts ten seconds instead of less than one.
 const configTemplate = `<clickhouse>
   <logger>
     <level>warning</level>
@@ -167,6 +169,8 @@ const configTemplate = `<clickhouse>
   <background_move_pool_size>1</background_move_pool_size>
   <background_fetches_pool_size>1</background_fetches_pool_size>
   <background_common_pool_size>{{.Pool}}</background_common_pool_size>
+  <background_processing_pool_thread_sleep_seconds_if_nothing_to_do>0.02</background_processing_pool_thread_sleep_seconds_if_nothing_to_do>
+  <background_processing_pool_task_sleep_seconds_when_no_work_random_part>0.01</background_processing_pool_task_sleep_seconds_when_no_work_random_part>
   <background_schedule_pool_size>16</background_schedule_pool_size>
   <tables_loader_foreground_pool_size>2</tables_loader_foreground_pool_size>
   <tables_loader_background_pool_size>2</tables_loader_background_pool_size>
