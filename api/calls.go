@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/store"
@@ -40,7 +42,7 @@ func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsReque
 	}
 	out := openapi.ListCalls200JSONResponse{Calls: make([]openapi.Call, len(calls))}
 	for i, j := range calls {
-		out.Calls[i] = j.present()
+		out.Calls[i] = presentCall(j)
 	}
 	if next != nil {
 		out.NextPageToken = callCursor(list, *next)
@@ -76,7 +78,7 @@ func (h *handlers) callQuery(org string, p openapi.ListCallsParams, list string)
 	q.filter.Org, q.text, q.label = org, value(p.Q), value(p.ParticipantLabel)
 	q.filter.Text = q.text
 	// A label that is no name is nobody's in the tables: then every call has to be looked at.
-	if q.label != "" && !containsFold(Anonymous, q.label) && !containsFold(OrgUser, q.label) {
+	if q.label != "" && !containsFold(analytics.Anonymous, q.label) && !containsFold(analytics.OrgUser, q.label) {
 		q.filter.Label = q.label
 	}
 	return q, nil
@@ -84,8 +86,8 @@ func (h *handlers) callQuery(org string, p openapi.ListCallsParams, list string)
 
 // pageOfCalls collects a page, and where the next one begins; nil when there is none. Calls are read and judged in chunks, so that a
 // page that filters by verdict costs what it takes to fill it.
-func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*judgedCall, *store.CallAt, error) {
-	var page []*judgedCall
+func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*analytics.Call, *store.CallAt, error) {
+	var page []*analytics.Call
 	begin := time.Now()
 	for looked := 0; ; {
 		chunk := maxChunk
@@ -112,7 +114,7 @@ func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*judgedCall,
 			if record == nil || !q.inWindow(record) {
 				continue
 			}
-			if call := judge(q.profile, record); q.takes(call) {
+			if call := analytics.Judge(q.profile, record); q.takes(call) {
 				page = append(page, call)
 			}
 			if len(page) == q.size {
@@ -139,8 +141,8 @@ func (q *callQuery) inWindow(r *store.Record) bool {
 	return (q.filter.From.IsZero() || !r.FirstSeen.Before(q.filter.From)) && (q.filter.To.IsZero() || r.FirstSeen.Before(q.filter.To))
 }
 
-func (q *callQuery) takes(j *judgedCall) bool {
-	return (q.verdict == "" || q.verdict == string(j.Verdict)) && (q.label == "" || j.hasLabel(q.label)) && (q.text == "" || j.hasText(q.text))
+func (q *callQuery) takes(j *analytics.Call) bool {
+	return (q.verdict == "" || q.verdict == string(j.Verdict)) && (q.label == "" || j.HasLabel(q.label)) && (q.text == "" || j.HasText(q.text))
 }
 
 // profile is the profile that a request names, or the configured one.
@@ -153,7 +155,7 @@ func (h *handlers) profile(name *openapi.Profile) (*quality.Profile, error) {
 }
 
 // call reads and judges one call of the organisation that the request is about.
-func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Profile) (*judgedCall, error) {
+func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Profile) (*analytics.Call, error) {
 	p, err := h.profile(profile)
 	if err != nil {
 		return nil, err
@@ -172,7 +174,7 @@ func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Pro
 	if records[0] == nil {
 		return nil, &Error{Code: CodeCallNotFound}
 	}
-	return judge(p, records[0]), nil
+	return analytics.Judge(p, records[0]), nil
 }
 
 // GetCall shows one call.
@@ -181,7 +183,7 @@ func (h *handlers) GetCall(ctx context.Context, request openapi.GetCallRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return openapi.GetCall200JSONResponse(j.present()), nil
+	return openapi.GetCall200JSONResponse(presentCall(j)), nil
 }
 
 // ListParticipants lists who was in a call.
@@ -203,9 +205,9 @@ func (h *handlers) ListStreams(ctx context.Context, request openapi.ListStreamsR
 	if err != nil {
 		return nil, err
 	}
-	out := openapi.ListStreams200JSONResponse{Streams: make([]openapi.Stream, len(j.streams))}
-	for i := range j.streams {
-		out.Streams[i] = j.presentStream(&j.streams[i])
+	out := openapi.ListStreams200JSONResponse{Streams: make([]openapi.Stream, len(j.Judged))}
+	for i := range j.Judged {
+		out.Streams[i] = presentStream(j, &j.Judged[i])
 	}
 	return out, nil
 }
@@ -216,7 +218,7 @@ func (h *handlers) ListIssues(ctx context.Context, request openapi.ListIssuesReq
 	if err != nil {
 		return nil, err
 	}
-	return openapi.ListIssues200JSONResponse{Issues: j.issues()}, nil
+	return openapi.ListIssues200JSONResponse{Issues: presentIssues(j)}, nil
 }
 
 // value is what p points to, or the zero value.
@@ -226,4 +228,8 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+func containsFold(s, part string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
 }

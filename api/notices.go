@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/store"
 )
@@ -43,7 +44,7 @@ func (h *handlers) ListNotices(ctx context.Context, request openapi.ListNoticesR
 	out := make([]openapi.ShownNotice, len(notices))
 	for i, n := range notices {
 		out[i] = openapi.ShownNotice{
-			NoticeId: idOrNil(n.id), ParticipantId: n.participant, ParticipantLabel: value(j.labelFor(n.participant)), Kind: n.kind,
+			NoticeId: idOrNil(n.id), ParticipantId: n.participant, ParticipantLabel: value(j.LabelFor(n.participant)), Kind: n.kind,
 			SentAt: timeOrNil(n.sent), AcknowledgedAt: timeOrNil(n.acknowledged),
 		}
 	}
@@ -87,13 +88,13 @@ func prefersCSV(r *http.Request) bool {
 
 // notices reads the call's timeline to its end and joins what belongs to one notice and participant. Of several entries that say the same,
 // the earliest time counts: a record may have come twice.
-func (h *handlers) notices(ctx context.Context, j *judgedCall) ([]notice, error) {
+func (h *handlers) notices(ctx context.Context, j *analytics.Call) ([]notice, error) {
 	type key struct {
 		id, participant uuid.UUID
 		kind            string
 	}
 	found := make(map[key]*notice)
-	f := store.TimelineFilter{Call: j.CallKey, Withhold: j.withheld, Limit: noticePage}
+	f := store.TimelineFilter{Call: j.CallKey, Withhold: j.Withheld, Limit: noticePage}
 	for i := range j.Participants {
 		f.Visible = append(f.Visible, j.Participants[i].ID)
 	}

@@ -7,12 +7,13 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/store"
 )
 
-func (j *judgedCall) present() openapi.Call {
+func presentCall(j *analytics.Call) openapi.Call {
 	a := &j.CallAssessment
 	out := openapi.Call{
 		CallId: j.CallID, Org: j.Org, Region: j.Region, Source: openapi.CallSource(sourceName(j.Source)), Kind: openapi.CallKind(j.Kind),
@@ -21,45 +22,15 @@ func (j *judgedCall) present() openapi.Call {
 		Streams: openapi.StreamCounts{
 			Total: a.GoodStreams + a.PoorStreams + a.UnknownStreams, Good: a.GoodStreams, Poor: a.PoorStreams, Unknown: a.UnknownStreams,
 		},
-		Profile: j.profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: append(presentReasons(j.worst()), presentDiagnostics(a.NetworkReasons)...),
+		Profile: j.Profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: append(presentReasons(j.Worst()), presentDiagnostics(a.NetworkReasons)...),
 		NetworkDiagnostics: append([]string{}, a.NetworkDiagnostics...),
-		Rating:             openapi.CallRating(j.rating), RatingScore: j.score.Ptr(),
+		Rating:             openapi.CallRating(j.Rating), RatingScore: j.Score.Ptr(),
 	}
 	out.Issues.Total, out.Issues.BadOperations = a.Issues.Total, a.Issues.BadOperations
 	out.Issues.UnexpectedEnds, out.Issues.PoorStreams = a.Issues.UnexpectedEnds, a.Issues.PoorStreams
 	out.Issues.ByOperation = make([]openapi.NamedCount, len(a.Issues.ByOperation))
 	for i, n := range a.Issues.ByOperation {
 		out.Issues.ByOperation[i] = openapi.NamedCount{Name: n.Name, Count: n.Count}
-	}
-	return out
-}
-
-// worst are the thresholds that streams of the call broke, once per metric, medium and direction with the worst value, in the order of
-// streams and rules.
-func (j *judgedCall) worst() []quality.Reason {
-	type broken struct {
-		metric    quality.Metric
-		media     quality.Media
-		direction quality.Direction
-	}
-	var out []quality.Reason
-	place := make(map[broken]int)
-	for i := range j.streams {
-		if !j.streams[i].Counted {
-			continue
-		}
-		for _, r := range j.streams[i].Reasons {
-			key := broken{r.Metric, r.Media, r.Direction}
-			at, seen := place[key]
-			high := r.Comparison == quality.Above || r.Comparison == quality.AtLeast
-			switch {
-			case !seen:
-				place[key] = len(out)
-				out = append(out, r)
-			case high && r.Value > out[at].Value, !high && r.Value < out[at].Value:
-				out[at] = r
-			}
-		}
 	}
 	return out
 }
@@ -103,14 +74,6 @@ func parseSource(name string) store.SourceKind {
 	return store.ParseSourceKind(name)
 }
 
-func joinReasons(reasons []quality.Reason) string {
-	texts := make([]string, len(reasons))
-	for i, r := range reasons {
-		texts[i] = r.String()
-	}
-	return strings.Join(texts, ", ")
-}
-
 func presentParticipant(callID string, p *store.ParticipantFacts) openapi.Participant {
 	kind := openapi.ParticipantKindUnknown
 	switch p.Identity {
@@ -122,16 +85,16 @@ func presentParticipant(callID string, p *store.ParticipantFacts) openapi.Partic
 		kind = openapi.ParticipantKindService
 	}
 	return openapi.Participant{
-		ParticipantId: p.ID, CallId: callID, Label: labelOf(p), Kind: kind, EndpointType: textOrNil(p.EndpointType),
+		ParticipantId: p.ID, CallId: callID, Label: analytics.LabelOf(p), Kind: kind, EndpointType: textOrNil(p.EndpointType),
 		Client: textOrNil(p.ClientFamily), ClientVersion: textOrNil(p.ClientVersion), Os: textOrNil(p.OSFamily),
 		JoinedAt: p.JoinedAt, LeftAt: p.LeftAt, DurationMs: between(p.JoinedAt, p.LeftAt),
 		EndCode: textOrNil(p.EndCode), EndSubCode: textOrNil(p.EndSubCode), ResultCategory: textOrNil(p.ResultCategory),
 	}
 }
 
-func (j *judgedCall) presentStream(s *judgedStream) openapi.Stream {
+func presentStream(j *analytics.Call, s *analytics.Stream) openapi.Stream {
 	out := openapi.Stream{
-		StreamId: s.ID, CallId: j.CallID, ParticipantId: s.ParticipantID, ParticipantLabel: value(j.labelFor(s.ParticipantID)),
+		StreamId: s.ID, CallId: j.CallID, ParticipantId: s.ParticipantID, ParticipantLabel: value(j.LabelFor(s.ParticipantID)),
 		Direction: openapi.StreamDirection(s.Direction), Media: openapi.StreamMedia(s.Media), Codec: textOrNil(s.Codec),
 		StartedAt: s.StartedAt, EndedAt: s.EndedAt, Packets: whole(s.Packets), PacketsLost: s.PacketsLost, Bytes: whole(s.Bytes),
 		LossRatio: finite(s.LossRatio), LossRatioMax: finite(s.LossRatioMax), JitterMsAvg: finite(s.JitterMsAvg), JitterMsMax: finite(s.JitterMsMax),
@@ -148,10 +111,10 @@ func (j *judgedCall) presentStream(s *judgedStream) openapi.Stream {
 		ssrc := int64(s.SSRC)
 		out.Ssrc = &ssrc
 	}
-	if s.mos != nil {
-		out.MosEstimate = &s.mos.MOS
+	if s.MOS != nil {
+		out.MosEstimate = &s.MOS.MOS
 		out.MosBasis = &openapi.MosBasis{
-			Formula: s.mos.Formula, FormulaText: quality.MOSFormulaText, R: s.mos.R, Assumptions: s.mos.Assumptions.Texts(),
+			Formula: s.MOS.Formula, FormulaText: quality.MOSFormulaText, R: s.MOS.R, Assumptions: s.MOS.Assumptions.Texts(),
 		}
 	}
 	return out
@@ -169,9 +132,9 @@ func presentSample(p *store.SamplePoint) openapi.Sample {
 	}
 }
 
-func (j *judgedCall) presentEntry(e *store.TimelineEntry, less bool) openapi.TimelineEntry {
+func presentEntry(j *analytics.Call, e *store.TimelineEntry, less bool) openapi.TimelineEntry {
 	out := openapi.TimelineEntry{
-		ObservedAt: e.ObservedAt, ParticipantId: idOrNil(e.ParticipantID), ParticipantLabel: j.labelFor(e.ParticipantID),
+		ObservedAt: e.ObservedAt, ParticipantId: idOrNil(e.ParticipantID), ParticipantLabel: j.LabelFor(e.ParticipantID),
 		Lane: openapi.TimelineEntryLane(e.Lane), Kind: openapi.TimelineEntryKind(e.Kind), Name: e.Name, Value: textOrNil(e.Value),
 		OperationId: idOrNil(e.OperationID), Result: textOrNil(e.Result), Attributes: map[string]string{},
 	}

@@ -74,7 +74,7 @@ func (h *handlers) ListTimeline(ctx context.Context, request openapi.ListTimelin
 		return nil, err
 	}
 	size := pageSize(params.PageSize)
-	f := store.TimelineFilter{Call: j.CallKey, MeetingID: j.MeetingID, From: from, To: to, Withhold: j.withheld, Limit: size + 1}
+	f := store.TimelineFilter{Call: j.CallKey, MeetingID: j.MeetingID, From: from, To: to, Withhold: j.Withheld, Limit: size + 1}
 	for i := range j.Participants {
 		f.Visible = append(f.Visible, j.Participants[i].ID)
 	}
@@ -93,7 +93,7 @@ func (h *handlers) ListTimeline(ctx context.Context, request openapi.ListTimelin
 	}
 	out.Timeline = make([]openapi.TimelineEntry, len(found))
 	for i := range found {
-		out.Timeline[i] = j.presentEntry(&found[i], callerOf(ctx).seesLess())
+		out.Timeline[i] = presentEntry(j, &found[i], callerOf(ctx).seesLess())
 	}
 	return out, nil
 }
@@ -103,16 +103,4 @@ func pageSize(p *int) int {
 		return longPage
 	}
 	return *p
-}
-
-// labelFor is the label of whoever did something; Anonymous also for somebody whom only the timeline knows.
-func (j *judgedCall) labelFor(id uuid.UUID) *string {
-	if id == uuid.Nil {
-		return nil
-	}
-	label, ok := j.labels[id]
-	if !ok {
-		label = Anonymous
-	}
-	return &label
 }

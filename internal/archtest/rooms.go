@@ -68,8 +68,9 @@ func rooms() []Room {
 		},
 		{Path: "retention/report", May: []string{"store", "retention/proof", "retention/evidence", "retention/ledger"}, Why: "a bundle is made of what is stored and of the ledger"},
 		{Path: "retention/verify", May: []string{"retention/proof"}, Why: "an auditor reads all of it: it trusts no other code of ours"},
+		{Path: "analytics", May: []string{"quality", "store"}, Why: "judged calls as they may be shown: whoever shows one gets it here, and it knows none of them"},
 		{
-			Path: "api", May: with("api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},

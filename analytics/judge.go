@@ -1,4 +1,4 @@
-package api
+package analytics
 
 import (
 	"slices"
@@ -11,63 +11,45 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// Labels of participants that have no name here.
-const (
-	// Anonymous is everybody whom nothing proves to be an org user (rule D2).
-	Anonymous = "Anonymous"
-	// OrgUser is a proven org user whose directory name is not known.
-	OrgUser = "Org user"
-)
-
-// labelOf is the one place where a participant gets a name.
-func labelOf(p *store.ParticipantFacts) string {
-	switch {
-	case p.Identity != store.OrgUser:
-		return Anonymous
-	case p.DisplayName != "":
-		return p.DisplayName
-	case p.UserID != "":
-		return p.UserID
-	}
-	return OrgUser
-}
-
-// judgedStream is a stream with its judgement.
-type judgedStream struct {
+// Stream is a stream with its judgement.
+type Stream struct {
 	*store.StreamFacts
 	quality.Assessment
-	mos *quality.MOSEstimate
+	// MOS is nil where too little is known to estimate one.
+	MOS *quality.MOSEstimate
 }
 
-// judgedCall is a call with its judgement, as it may be shown.
-type judgedCall struct {
+// Call is a call with its judgement, as it may be shown.
+type Call struct {
 	*store.Record
 	quality.CallAssessment
-	profile *quality.Profile
-	labels  map[uuid.UUID]string
-	streams []judgedStream
-	rating  quality.Rating
-	score   quality.Value
-	// withheld: somebody is left out, since the call runs.
-	withheld bool
+	Profile *quality.Profile
+	// Labels of the participants that may be shown; see LabelFor.
+	Labels map[uuid.UUID]string
+	// Judged are the record's streams, in its order.
+	Judged []Stream
+	Rating quality.Rating
+	Score  quality.Value
+	// Withheld: the call runs, so guests are left out.
+	Withheld bool
 }
 
-// judge judges a call under a profile. Guests of a call that runs are taken out of the record first (rule D3).
-func judge(p *quality.Profile, r *store.Record) *judgedCall {
-	j := &judgedCall{Record: r, profile: p, withheld: withhold(r), labels: make(map[uuid.UUID]string, len(r.Participants))}
+// Judge judges a call under a profile. Guests of a call that runs are taken out of the record first (rule D3).
+func Judge(p *quality.Profile, r *store.Record) *Call {
+	j := &Call{Record: r, Profile: p, Withheld: withhold(r), Labels: make(map[uuid.UUID]string, len(r.Participants))}
 	var in quality.CallInput
 	for i := range r.Participants {
 		who := &r.Participants[i]
-		j.labels[who.ID] = labelOf(who)
+		j.Labels[who.ID] = LabelOf(who)
 		if quality.UnexpectedEnd(who.ResultCategory) {
 			in.UnexpectedEnds++
 		}
 	}
-	j.streams = make([]judgedStream, len(r.Streams))
+	j.Judged = make([]Stream, len(r.Streams))
 	for i := range r.Streams {
-		j.streams[i] = judgeStream(p, &r.Streams[i])
+		j.Judged[i] = judgeStream(p, &r.Streams[i])
 		if r.Streams[i].Counted {
-			in.Streams = append(in.Streams, j.streams[i].Assessment)
+			in.Streams = append(in.Streams, j.Judged[i].Assessment)
 		}
 	}
 	in.Diagnostics = diagnostics(r.Marks)
@@ -82,7 +64,7 @@ func judge(p *quality.Profile, r *store.Record) *judgedCall {
 		}
 	}
 	j.CallAssessment = quality.JudgeCall(in)
-	j.rating, j.score = quality.RateSurveys(scores)
+	j.Rating, j.Score = quality.RateSurveys(scores)
 	return j
 }
 
@@ -143,11 +125,11 @@ func withhold(r *store.Record) bool {
 	return true
 }
 
-func judgeStream(p *quality.Profile, s *store.StreamFacts) judgedStream {
+func judgeStream(p *quality.Profile, s *store.StreamFacts) Stream {
 	m := measuresOf(s)
-	out := judgedStream{StreamFacts: s, Assessment: quality.Judge(p, m)}
+	out := Stream{StreamFacts: s, Assessment: quality.Judge(p, m)}
 	if mos, ok := quality.EstimateMOS(quality.MOSInputOf(m, s.Codec)); ok {
-		out.mos = &mos
+		out.MOS = &mos
 	}
 	return out
 }
@@ -192,9 +174,9 @@ func idText(id uuid.UUID) string {
 	return id.String()
 }
 
-// hasLabel tells whether somebody's label contains the text, in any case.
-func (j *judgedCall) hasLabel(text string) bool {
-	for _, label := range j.labels {
+// HasLabel tells whether somebody's label contains the text, in any case.
+func (c *Call) HasLabel(text string) bool {
+	for _, label := range c.Labels {
 		if containsFold(label, text) {
 			return true
 		}
@@ -202,19 +184,19 @@ func (j *judgedCall) hasLabel(text string) bool {
 	return false
 }
 
-// hasText tells whether the call is found by the text: within its id or its meeting's, or as the id of somebody or of a stream shown.
-func (j *judgedCall) hasText(text string) bool {
-	if containsFold(j.CallID, text) || containsFold(j.MeetingID, text) {
+// HasText tells whether the call is found by the text: within its id or its meeting's, or as the id of somebody or of a stream shown.
+func (c *Call) HasText(text string) bool {
+	if containsFold(c.CallID, text) || containsFold(c.MeetingID, text) {
 		return true
 	}
 	id, err := uuid.Parse(text)
 	if err != nil {
 		return false
 	}
-	if _, ok := j.labels[id]; ok {
+	if _, ok := c.Labels[id]; ok {
 		return true
 	}
-	return slices.ContainsFunc(j.Streams, func(s store.StreamFacts) bool { return s.ID == id })
+	return slices.ContainsFunc(c.Streams, func(s store.StreamFacts) bool { return s.ID == id })
 }
 
 func containsFold(s, part string) bool {
