@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
 )
@@ -110,6 +112,15 @@ func TestRule_R5_ThePolicyChangesDuringASweep(t *testing.T) {
 	if e == nil || !e.DueAt.Equal(due.Add(keptDay)) || e.LatenessMs > time.Minute.Milliseconds() || !e.HiddenAt.Equal(shortened) {
 		t.Errorf("evidence %+v", e)
 	}
+
+	// Removed: what the policy has hidden goes, and what comes to be due by nothing else stays.
+	k.decide(decision{class: "thread", period: 60 * keptDay})
+	at(s, "hidden", func() { k.decide(decision{class: "thread"}) })
+	removed := due.Add(59 * keptDay)
+	k.sweep(s, removed)
+	k.wantGone("due", "thread", message(1), uuid.Nil)
+	k.sweep(s, removed.Add(3650*keptDay))
+	k.wantTexts("after the policy was removed", "thread two")
 	k.reconcile()
 }
 

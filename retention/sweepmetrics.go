@@ -80,12 +80,20 @@ func (m *SweepMetrics) purged(region string, e *store.Evidence) {
 	m.lateness.WithLabelValues(region, e.Class).Observe(float64(e.LatenessMs) / 1000)
 }
 
+// began has each result of a region's sweeps counted from nothing: an alert can't tell a counter that isn't there from a sweep that never comes to its end.
+func (m *SweepMetrics) began(region string) {
+	for _, result := range []string{"complete", "partial", "failed", "standby"} {
+		m.passes.WithLabelValues(region, result)
+	}
+}
+
 // passed notes how a sweep ended.
 func (m *SweepMetrics) passed(r *Result, took time.Duration, err error) {
 	result := "complete"
 	switch {
 	case r.standby && err == nil:
 		result = "standby"
+		m.left(r.Region, time.Time{}, nil) // what there was is for the other process to tell
 	case err != nil:
 		result = "failed"
 		m.failure(r.Region, failOther)

@@ -14,6 +14,7 @@ import (
 func (s *Sweeper) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.cfg.Interval)
 	defer ticker.Stop()
+	s.deps.Metrics.began(s.deps.Region)
 	clock := newClock(s.cfg)
 	var purged, took time.Duration // purged: when, since the start
 	began := time.Now()
@@ -64,11 +65,13 @@ func (s *Sweeper) pass(ctx context.Context, clock *clock, purge bool) {
 	case told == s.told:
 	case told == "":
 		s.deps.Log.InfoContext(ctx, "sweeps are complete again")
+	case result.standby && err == nil:
+		s.deps.Log.InfoContext(ctx, "another process sweeps, and this one waits until it falls silent")
 	default:
 		s.deps.Log.WarnContext(ctx, "a sweep left something undone; the next one goes on", "problems", told)
 	}
-	if purge || err != nil {
-		s.told = told
+	if purge || err != nil || result.standby {
+		s.told = told // what keeps things from being purged is seen by those passes only that purge
 	}
 	if result.Purged > 0 {
 		s.deps.Log.InfoContext(ctx, "swept", "hidden", result.Hidden, "purged", result.Purged, "took", time.Since(began).Round(time.Millisecond))
