@@ -31,8 +31,9 @@ const (
 	ProofEnding = ".tlog-proof"
 )
 
-// MaxLine is the longest line of a JSON Lines file, in bytes without its end.
-const MaxLine = 64 << 10
+// MaxLine is the longest line of a JSON Lines file, in bytes without its end. Rows are far shorter; a change of a policy has the policy twice, with all users
+// and groups that it names, and of these a policy may have half a megabyte.
+const MaxLine = 8 << 20
 
 // Line is a line of RowsFile. Lines are in order of the row's id, each id once.
 type Line struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/anteroom/anteroom/directory"
 	"github.com/anteroom/anteroom/retention/evidence"
 	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/store"
@@ -187,6 +188,46 @@ func TestChangesReport(t *testing.T) {
 	}
 	if strings.Contains(string(b.files[proof.DigestsFile])+string(b.files[proof.DigestsCSVFile]), "whsec_1") {
 		t.Error("a secret is in the report")
+	}
+	w.verify(b)
+}
+
+// A policy may name thousands of users and groups, and a change has it twice.
+func TestChangesOfALargePolicy(t *testing.T) {
+	w := newWorld(t)
+	var policy directory.RetentionPolicy
+	members := func(kind string) (ids []string) {
+		for i := range directory.MaxListLen {
+			ids = append(ids, fmt.Sprintf("%s-%06d-%s", kind, i, strings.Repeat("<&>", 35)))
+		}
+		return ids
+	}
+	policy.Scope.Include = &directory.Members{Users: members("u"), Groups: members("g")}
+	policy.Scope.Exclude = &directory.Members{Users: members("x"), Groups: members("y")}
+	for version := range uint64(2) {
+		policy.Action.Days++
+		value, err := json.Marshal(policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row, err := w.store.Put(t.Context(), store.Control{Kind: evidence.KindPolicy, Org: "contoso", ID: "p1", Author: "ada", At: at(1), Value: value}, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change, _ := evidence.Change(&row)
+		leaf, err := change.Leaf(w.region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.putLeaf(leaf)
+	}
+	w.published()
+	w.makes()
+	r := asked()
+	r.Kind, r.Formats = Changes, Formats()
+	b := w.make(r)
+	if rows := len(b.values()); rows != 4 {
+		t.Errorf("%d lines, want 2 changes and 2 leaves", rows)
 	}
 	w.verify(b)
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,11 +37,13 @@ func (r *noticeRow) value() ([]byte, error) {
 
 // compact is JSON without spaces and without escapes that JSON doesn't need.
 func compact(v any) ([]byte, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("write row: %w", err)
 	}
-	return text, nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // labelOf names a participant: whoever isn't proven to be a user of the organisation is Anonymous (rule D2).

@@ -75,7 +75,7 @@ func TestHostileBundlesAreRefused(t *testing.T) {
 		}), verify.Sums},
 		"deep JSON":             {sealed(w, proof.RowsFile, []byte(strings.Repeat(`{"row":`, 5000)+"\n")), verify.Lines},
 		"deeper JSON":           {sealed(w, proof.RowsFile, []byte(strings.Repeat("[", 60_000)+"\n")), verify.Lines},
-		"a line that is sealed": {sealed(w, proof.RowsFile, bytes.Repeat([]byte("x"), 1<<20)), verify.Lines},
+		"a line that is sealed": {sealed(w, proof.RowsFile, bytes.Repeat([]byte("x"), proof.MaxLine+1)), verify.Lines},
 		"noise":                 {sealed(w, proof.OtherStoredFile, []byte("\xff\xfe\x00\n\n\n")), verify.Lines},
 		"half of a thing":       {sealed(w, proof.OtherStoredFile, []byte(`{"copy_id":"x","batch":"y","thing":null,"hash":null}`+"\n")), verify.Lines},
 		"a deep manifest": {folder(func(t *testing.T, dir string) {

@@ -3,13 +3,14 @@ package verify
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/anteroom/anteroom/retention/proof"
 )
 
 var (
-	errLong = errors.New("the line is longer than 64 KiB")
+	errLong = fmt.Errorf("the line is longer than %d MiB", proof.MaxLine>>20)
 	errOpen = errors.New("the last line has no end")
 )
 
