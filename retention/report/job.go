@@ -164,6 +164,15 @@ func (j *Job) finish(s State, now time.Time) {
 	j.State, j.FinishedAt = s, &at
 }
 
+// expire lets a job expire whose time is over, and tells whether it did. Whoever reads a job does so: no worker may have come to write it down.
+func (j *Job) expire(now time.Time) bool {
+	over := j.State == Done && j.ExpiresAt != nil && !now.Before(*j.ExpiresAt)
+	if over {
+		j.State = Expired
+	}
+	return over
+}
+
 // begin puts all parts back to the start.
 func (j *Job) begin(regions []string) {
 	j.Parts = make(map[string]*Part, len(regions))

@@ -159,6 +159,7 @@ func sameRequest(a, b Request) (bool, error) {
 // Get reads a job of an organisation, or fails with ErrNotFound.
 func (s *Jobs) Get(ctx context.Context, org, id string) (Job, error) {
 	job, _, err := s.get(ctx, org, id)
+	job.expire(s.now())
 	return job, err
 }
 
@@ -194,6 +195,7 @@ func (s *Jobs) List(ctx context.Context, org string) ([]Job, error) {
 		if err != nil {
 			return nil, err
 		}
+		job.expire(s.now())
 		jobs = append(jobs, job)
 	}
 	slices.SortFunc(jobs, func(a, b Job) int {

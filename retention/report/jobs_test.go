@@ -396,7 +396,7 @@ func TestHeldContentTakesASecondPerson(t *testing.T) {
 func TestFilesAreHandedOutWrittenDownAndExpire(t *testing.T) {
 	d := newDesk(t)
 	ctx := t.Context()
-	d.work(map[string]maker{"emea": scripted(oneFile)})
+	stop := d.work(map[string]maker{"emea": scripted(oneFile)})
 	job := d.awaitState(d.ask(asked()).ID, Done)
 	read := func(name, who string, goesOn bool) (string, error) {
 		f, content, err := d.Open(ctx, "contoso", job.ID, name, who, goesOn)
@@ -443,7 +443,18 @@ func TestFilesAreHandedOutWrittenDownAndExpire(t *testing.T) {
 	if !slices.Equal(who, want) {
 		t.Errorf("log %q, want %q", who, want)
 	}
+	stop() // and so nobody writes down that it has expired
 	d.clock.forward(7 * 24 * time.Hour)
+	if late, err := d.Get(ctx, "contoso", job.ID); err != nil || late.State != Expired {
+		t.Errorf("after it expired it is %s, %v", late.State, err)
+	}
+	if all, err := d.List(ctx, "contoso"); err != nil || len(all) != 1 || all[0].State != Expired {
+		t.Errorf("after it expired it is listed as %v, %v", all, err)
+	}
+	if _, err := read("emea.bundle.zip", "ada", false); !errors.Is(err, ErrGone) {
+		t.Errorf("after it expired, without a worker: %v", err)
+	}
+	d.work(map[string]maker{"emea": scripted(oneFile)})
 	expired := d.awaitState(job.ID, Expired)
 	if _, err := read("emea.bundle.zip", "ada", false); !errors.Is(err, ErrGone) {
 		t.Errorf("after it expired: %v", err)

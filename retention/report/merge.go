@@ -28,9 +28,10 @@ type merge struct {
 	csv                             *proof.CSVWriter
 	parquet                         *parquetWriter
 	rules                           map[proof.AppliedAs]bool
-	// proven are the deleted rows, by batch, that single proofs are wanted of.
-	proven map[uuid.UUID][]string
-	total  int64
+	// proven are the deleted rows, by batch, that single proofs are wanted of, and singles is how many they are.
+	proven  map[uuid.UUID][]string
+	singles int
+	total   int64
 }
 
 func (d *draft) newMerge(known batches, whole bool) (_ *merge, err error) {
@@ -149,14 +150,15 @@ func (m *merge) line(group []record) (*proof.Line, error) {
 			line.Deleted, line.Index = &batch, &index
 			if !m.whole {
 				m.proven[gone.batch] = append(m.proven[gone.batch], gone.id)
+				if m.singles++; m.singles > maxSingles {
+					return nil, errSingles()
+				}
 			}
 		} else {
 			m.unproven(&line.Row)
 		}
 	case kept != nil:
 		line.Row, err = decodeRow(kept.id, kept.rest)
-	case stored != nil && m.whole:
-		line.Row, err = unknownRow(stored)
 	case stored != nil:
 		line.Row, err = unknownRow(stored)
 	default:

@@ -18,18 +18,15 @@ import (
 // maxSingles bounds the files of one bundle. Reports on one meeting or one resource are far below it.
 const maxSingles = 100_000
 
+func errSingles() error {
+	return &permanentError{fmt.Sprintf("it has more than %d deleted rows that would each need a file of proof; ask for a shorter time, or without "+
+		"meeting and resource", maxSingles)}
+}
+
 // singleProofs writes a file for each deleted row, which proves it by itself.
 func (d *draft) singleProofs(ctx context.Context, m *merge) error {
-	total := 0
-	for _, ids := range m.proven {
-		total += len(ids)
-	}
-	switch {
-	case total == 0:
+	if m.singles == 0 {
 		return nil
-	case total > maxSingles:
-		return &permanentError{fmt.Sprintf("it has more than %d deleted rows that would each need a file of proof; ask for a shorter time, or without "+
-			"meeting and resource", maxSingles)}
 	}
 	if err := os.Mkdir(filepath.Join(d.folder, proof.ProofFolder), 0o700); err != nil {
 		return fmt.Errorf("make folder of proofs: %w", err)

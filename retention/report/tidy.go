@@ -14,15 +14,14 @@ import (
 func (w *Worker) tidy(ctx context.Context) {
 	now := w.jobs.now()
 	for _, j := range w.snapshot() {
-		if j.State != Done || j.ExpiresAt == nil || now.Before(*j.ExpiresAt) {
+		if !j.expire(now) {
 			continue
 		}
-		// First nobody can fetch them any more, then they go.
+		// Nobody can fetch them any more; once that is written down, they go.
 		_, err := w.jobs.update(ctx, j.Org, j.ID, Service, func(j *Job) error {
-			if j.State != Done || j.ExpiresAt == nil || now.Before(*j.ExpiresAt) {
+			if !j.expire(now) {
 				return ErrState
 			}
-			j.State = Expired
 			return nil
 		})
 		if err != nil && !errors.Is(err, ErrState) && ctx.Err() == nil {
