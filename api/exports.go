@@ -26,6 +26,7 @@ func (h *handlers) exportJobs() (*report.Jobs, error) {
 // exportError translates what can't be done to a job.
 func exportError(err error) error {
 	fields := report.Fields(err)
+	var state *report.StateError
 	switch {
 	case len(fields) > 0:
 		texts := make([]string, len(fields))
@@ -35,6 +36,8 @@ func exportError(err error) error {
 		return &Error{Code: CodeInvalidField, Field: fields[0].Field, Detail: strings.Join(texts[:min(len(texts), 5)], " ")}
 	case errors.Is(err, report.ErrNotFound):
 		return &Error{Code: CodeExportNotFound}
+	case errors.As(err, &state):
+		return &Error{Code: CodeExportState, Detail: "The state of the export is " + string(state.Is) + ". This can be done only while it is " + state.OneOf() + "."}
 	case errors.Is(err, report.ErrState):
 		return &Error{Code: CodeExportState}
 	case errors.Is(err, report.ErrSamePerson):

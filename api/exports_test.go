@@ -150,8 +150,9 @@ func TestExportsAreTheOrganizationsOwn(t *testing.T) {
 	if got := read[object](t, s.send(200, "admin@contoso", http.MethodPost, exportRoute+"/cancel", path+"/cancel", nil)); got["state"] != "cancelled" {
 		t.Errorf("cancelled: %v", got)
 	}
-	if code := codeOf(t, s.send(409, "admin@contoso", http.MethodPost, exportRoute+"/cancel", path+"/cancel", nil)); code != "export_state" {
-		t.Errorf("cancelled again: %s", code)
+	again := read[object](t, s.send(409, "admin@contoso", http.MethodPost, exportRoute+"/cancel", path+"/cancel", nil))
+	if want := "The state of the export is cancelled. This can be done only while it is awaiting_approval or queued or running."; again["code"] != "export_state" || again["detail"] != want {
+		t.Errorf("cancelled again: %v", again)
 	}
 	if got := read[object](t, s.send(200, "admin@contoso", http.MethodPost, exportRoute+"/resume", path+"/resume", nil)); got["state"] != "queued" {
 		t.Errorf("resumed: %v", got)

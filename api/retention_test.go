@@ -78,7 +78,7 @@ func TestRetentionPolicies(t *testing.T) {
 	} {
 		s.field(change(422, body, "If-Match", "*"), field)
 	}
-	s.field(change(422, object{"enabled": false}, "If-Match", "*"), "locked")
+	s.field(change(422, object{"enabled": false}, "If-Match", "*"), "enabled")
 	change(200, object{"scope": object{"kind": "organization", "include": nil}}, "If-Match", "*")
 	s.field(s.send(422, "admin@contoso", http.MethodPost, policiesRoute, policiesRoute, with(deletes(29), object{"locked": true})), "locked")
 
@@ -135,7 +135,7 @@ func TestPoliciesNameWhatIsWrong(t *testing.T) {
 		{with(deletes(1), object{"colour": "red"}), "colour"},
 		{with(deletes(1), object{"id": uuid.NewString()}), "id"},
 		{with(deletes(1), object{"nonce": "x"}), "nonce"},
-		{with(deletes(1), object{"locked": true, "enabled": false}), "locked"},
+		{with(deletes(1), object{"locked": true, "enabled": false}), "enabled"},
 		{object{"name": "x", "scope": object{"kind": "organization"}}, "action"},
 		{object{"name": "x", "action": object{"kind": "delete", "days": 1}}, "scope"},
 		{action(object{"kind": "delete", "days": 0}), "action.days"},

@@ -179,7 +179,7 @@ func (p RetentionPolicy) Validate() error {
 		c.fail("action.days", "must be 1 to %d", MaxRetentionDays)
 	}
 	if p.Locked && !p.Enabled {
-		c.fail("locked", "is set on a policy that is off: turn it on first")
+		c.fail("enabled", "must be true: a policy that is locked is on, for good")
 	}
 	c.nonce("nonce", p.Nonce)
 	return c.err()

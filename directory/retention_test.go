@@ -55,7 +55,7 @@ func TestRetentionPolicy(t *testing.T) {
 		{"group", func(v *p) { v.Scope = selected(nil, groups(" canary")) }, []string{"scope.exclude.groups[0]"}},
 		{"no query", func(v *p) { v.Scope = adaptive("") }, []string{"scope.query"}},
 		{"query", func(v *p) { v.Scope = adaptive(`canary = "x"`) }, []string{"scope.query"}},
-		{"locked while off", func(v *p) { v.Locked, v.Enabled = true, false }, []string{"locked"}},
+		{"locked while off", func(v *p) { v.Locked, v.Enabled = true, false }, []string{"enabled"}},
 		{"nonce", func(v *p) { v.Nonce = "canary" }, []string{"nonce"}},
 	})
 }

@@ -143,6 +143,9 @@ func (c *cli) pruneBackups(ctx context.Context, s *service, regions []*regionRun
 			overdue = true
 			fmt.Fprintf(&text, "%s: %s expired at %s and is still there: %s\n", r.name, o.Name, o.ExpiresAt.Format(time.RFC3339), o.Reason)
 		}
+		if err == nil && len(pruned.Gone)+len(pruned.Overdue) == 0 {
+			fmt.Fprintf(&text, "%s: no backup has expired\n", r.name)
+		}
 	}
 	err := errors.Join(append([]error{c.print(struct {
 		Pruned []backup.Pruned `json:"pruned"`

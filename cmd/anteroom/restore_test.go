@@ -116,7 +116,7 @@ func TestBackupAndRestoreUnderServe(t *testing.T) {
 	with(exitFailed, "a process ingests into the region: stop it first", "restore", "--replace", "two")
 	in.stop()
 
-	with(exitFailed, "the database is not empty", "restore", "--region=emea", "two")
+	with(exitFailed, "rows: they would be lost; add --replace", "restore", "--region=emea", "two")
 	with(0, "amer: restored as of ", "restore", "--replace", "two")
 	with(0, "all is well", "ledger", "fsck")
 	if err := store.BeginRestore(t.Context(), further, true); err != nil {

@@ -78,6 +78,9 @@ func (c *cli) restore(ctx context.Context, s *service, regions []*regionRuntime,
 	var failed error
 	for _, r := range regions {
 		restored, err := c.restoreRegion(ctx, s, r, embedded, name, replace)
+		if errors.Is(err, store.ErrNotEmpty) {
+			err = fmt.Errorf("%w: they would be lost; add --replace if that is what you want", err)
+		}
 		if err != nil {
 			failed = err // further regions are decided on by what is at home
 			break

@@ -32,8 +32,8 @@ type cli struct {
 	begun bool
 }
 
-// errConfig marks a configuration that can't be used.
-var errConfig = errors.New("the configuration can't be used")
+// errConfig marks a command line or a configuration that can't be used.
+var errConfig = errors.New("the command line or the configuration can't be used")
 
 // errSaid ends a subcommand that has already said on stderr what went wrong.
 var errSaid = errors.New("failed")

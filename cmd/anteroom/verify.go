@@ -96,7 +96,14 @@ func verdict(path string, r *verify.Result) string {
 		fmt.Fprintf(&text, "  log %s, %d leaves, root %x\n", plain(m.Log.Origin), m.Log.Size, m.Log.Root)
 	}
 	if r.OK {
-		fmt.Fprintf(&text, "  %d deletions proven, %d batches computed again", r.Deleted, r.Batches)
+		switch m.Kind {
+		case proof.ReportRetention:
+			fmt.Fprintf(&text, "  %d deletions proven, %d batches computed again", r.Deleted, r.Batches)
+		case proof.ReportChanges:
+			fmt.Fprintf(&text, "  %d changes proven by the log; what else is in it is the operator's word, signed", r.Changes)
+		default:
+			text.WriteString("  what is in it is the operator's word, signed")
+		}
 		if r.Complete {
 			fmt.Fprintf(&text, ", nothing stored was left out (from leaf %d on)", r.CoveredFrom)
 		}

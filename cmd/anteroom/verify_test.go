@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/anteroom/anteroom/retention/ledger"
+	"github.com/anteroom/anteroom/retention/proof"
 	"github.com/anteroom/anteroom/retention/verify"
 )
 
@@ -55,5 +56,19 @@ func TestVerifyCommand(t *testing.T) {
 	var result verify.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil || result.OK || code != result.ExitCode() || len(result.Findings) != 2 {
 		t.Errorf("exit code %d: %v\n%s", code, err, stdout)
+	}
+}
+
+// What a report of another kind than retention proves is not called a deletion.
+func TestVerdictsSayWhatIsProven(t *testing.T) {
+	for kind, want := range map[proof.ReportKind]string{
+		proof.ReportRetention: "  3 deletions proven, 2 batches computed again\n",
+		proof.ReportChanges:   "  4 changes proven by the log; what else is in it is the operator's word, signed\n",
+		proof.ReportNotices:   "  what is in it is the operator's word, signed\n",
+	} {
+		r := verify.Result{OK: true, Manifest: proof.Manifest{ID: "r", Kind: kind}, Deleted: 3, Batches: 2, Changes: 4}
+		if got := verdict("b.zip", &r); !strings.Contains(got, want) {
+			t.Errorf("%s: %q is not in\n%s", kind, want, got)
+		}
 	}
 }

@@ -41,7 +41,7 @@ func (s *Jobs) Open(ctx context.Context, org, id, name, who string, goesOn bool)
 	case Expired:
 		return File{}, nil, ErrGone
 	default:
-		return File{}, nil, ErrState
+		return File{}, nil, &StateError{job.State, []State{Done}}
 	}
 	for _, region := range job.Regions() {
 		part := job.Parts[region]

@@ -38,6 +38,27 @@ var (
 	ErrTooMany = errors.New("too many exports are under way")
 )
 
+// StateError is an ErrState that says which state it is, and which ones it takes.
+type StateError struct {
+	Is    State
+	Takes []State
+}
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("the export is %s, and this takes one that is %s", e.Is, e.OneOf())
+}
+
+// OneOf names the states that it takes, for a sentence.
+func (e *StateError) OneOf() string {
+	names := make([]string, len(e.Takes))
+	for i, s := range e.Takes {
+		names[i] = string(s)
+	}
+	return strings.Join(names, " or ")
+}
+
+func (*StateError) Unwrap() error { return ErrState }
+
 // JobsDeps are what Jobs work with.
 type JobsDeps struct {
 	// Home has the control rows. Required.
@@ -211,7 +232,7 @@ func (s *Jobs) List(ctx context.Context, org string) ([]Job, error) {
 func (s *Jobs) Cancel(ctx context.Context, org, id, who string) (Job, error) {
 	return s.update(ctx, org, id, who, func(j *Job) error {
 		if j.State.ended() {
-			return ErrState
+			return &StateError{j.State, []State{AwaitingApproval, Queued, Running}}
 		}
 		j.finish(Cancelled, s.now())
 		return nil
@@ -222,7 +243,7 @@ func (s *Jobs) Cancel(ctx context.Context, org, id, who string) (Job, error) {
 func (s *Jobs) Resume(ctx context.Context, org, id, who string) (Job, error) {
 	return s.update(ctx, org, id, who, func(j *Job) error {
 		if j.State != Failed && j.State != Cancelled {
-			return ErrState
+			return &StateError{j.State, []State{Failed, Cancelled}}
 		}
 		j.State, j.Approval, j.Round = Queued, nil, j.Round+1
 		if j.Request.Kind == HeldContent {
@@ -244,7 +265,7 @@ func (s *Jobs) Approve(ctx context.Context, org, id, who, reason string) (Job, e
 	return s.update(ctx, org, id, who, func(j *Job) error {
 		switch {
 		case j.State != AwaitingApproval:
-			return ErrState
+			return &StateError{j.State, []State{AwaitingApproval}}
 		case who == "" || who == j.RequestedBy:
 			return ErrSamePerson
 		}

@@ -185,7 +185,7 @@ func (c *checker) digestLines() error {
 		case proof.Hash(sha256.Sum256(line.Value)) != digest:
 			c.wrong(Deletion, proof.DigestsFile, from.at, "the leaf at index %d is of something else", *line.Index)
 		default:
-			c.out.Deleted++
+			c.out.Changes++
 		}
 	}
 }

@@ -81,6 +81,8 @@ type Result struct {
 	Rows    uint64 `json:"rows"`
 	Deleted uint64 `json:"deleted"`
 	Batches uint64 `json:"batches"`
+	// Changes are policies, holds and approvals whose leaf is in the log.
+	Changes uint64 `json:"changes"`
 	// Complete: it was shown that no stored batch that the report should have was left out, from the leaf at index CoveredFrom on.
 	Complete    bool   `json:"complete"`
 	CoveredFrom uint64 `json:"covered_from"`

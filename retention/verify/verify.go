@@ -254,10 +254,10 @@ func (c *checker) note() {
 			count uint64
 			text  string
 		}{
-			{m.Counts.Overdue, "%d things had to be gone by then and weren't."},
-			{m.Counts.Unknown, "What became of %d things can't be told."},
-			{m.Counts.Late, "%d things were purged later than they had to be."},
-			{m.Counts.Unlogged, "%d things are in no batch of the log yet: of them nothing is proven."},
+			{m.Counts.Overdue, "Things that had to be gone by then and weren't: %d."},
+			{m.Counts.Unknown, "Things of which nobody can tell what became of them: %d."},
+			{m.Counts.Late, "Things that were purged later than they had to be: %d."},
+			{m.Counts.Unlogged, "Things that are in no batch of the log yet, so that nothing is proven of them: %d."},
 		} {
 			if n.count > 0 {
 				add(n.text, n.count)
@@ -271,7 +271,7 @@ func (c *checker) note() {
 		add("The log was looked at from leaf %d on; what was stored before that leaf is covered by reports that reach back further.", m.Log.First)
 	}
 	if c.out.Hidden > 0 {
-		add("%d things in the same batches belong to other organisations: only their hashes are shown.", c.out.Hidden)
+		add("Things in the same batches that belong to other organisations, and of which only hashes are shown: %d.", c.out.Hidden)
 	}
 	if c.out.Since == nil {
 		add("No earlier checkpoint was compared. Keep this bundle's, and give it as --previous next time.")
