@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// RulebookDeps are what a rulebook works with. All but Resources, Query and Log are required.
+// RulebookDeps are what a rulebook works with. All but Resources, Silence, Query and Log are required.
 type RulebookDeps struct {
 	Directory *registry.Registry
 	// Home is the home region's store, HomeRegion its name.
@@ -26,6 +26,8 @@ type RulebookDeps struct {
 	Policy  *policy.Retention
 	// Resources are the ids of those that no organisation has registered.
 	Resources []string
+	// Silence is after what time without a sign of life a sweeper counts as dead (SweepConfig.Silence). Default that of DefaultSweepConfig.
+	Silence time.Duration
 	// Query bounds what a preview asks of a region.
 	Query store.QueryLimits
 	Log   *slog.Logger
@@ -54,6 +56,9 @@ func NewRulebook(cfg Config, deps RulebookDeps) (*Rulebook, error) {
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Silence == 0 {
+		deps.Silence = DefaultSweepConfig().Silence
 	}
 	return &Rulebook{cfg.withDefaults(), deps}, nil
 }

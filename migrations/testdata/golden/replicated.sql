@@ -727,3 +727,7 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 ALTER TABLE control
     MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE WHERE kind = 'sealing_key';
 
+-- 00081_timeline_purged.sql
+ALTER TABLE timeline_local
+    MODIFY SETTING old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+
