@@ -36,6 +36,8 @@ type Issue struct {
 	From, To *time.Time
 	// Reasons are the broken thresholds, each with metric, value, threshold and where that comes from. Of poor streams only.
 	Reasons []quality.Reason
+	// Side is where its trouble likely is; empty where nothing tells.
+	Side Side
 }
 
 // Issues lists what the call's counts of issues are made of, in order of time; what has no time is last.
@@ -64,6 +66,7 @@ func (c *Call) poorStreams() []Issue {
 		}
 		out = append(out, Issue{
 			Kind: PoorStream, Name: s.Media, Participant: s.ParticipantID, Stream: s.ID, From: s.StartedAt, To: s.EndedAt, Reasons: s.Reasons,
+			Side: c.sideOfStream(s),
 			Text: fmt.Sprintf("The %s stream (%s) was poor: %s.", s.Media, s.Direction, joinReasons(s.Reasons)),
 		})
 	}
@@ -97,7 +100,7 @@ func (c *Call) badDiagnostics() []Issue {
 			open[at][e.OperationID] = true
 		case bad:
 			who, _ := uuid.Parse(e.Participant) // nil where it isn't known
-			issue := Issue{Kind: Diagnostic, Name: info.Name, Participant: who, From: &e.At, Text: fmt.Sprintf("%s went %s.", info.Name, e.Value)}
+			issue := Issue{Kind: Diagnostic, Name: info.Name, Participant: who, From: &e.At, Side: sideOfDiagnostic(info), Text: fmt.Sprintf("%s went %s.", info.Name, e.Value)}
 			place[groups[i]] = len(out)
 			out, open = append(out, issue), append(open, map[string]bool{e.OperationID: true})
 		case listed:
@@ -114,7 +117,7 @@ func (c *Call) badOperations() []Issue {
 	for _, e := range failedOperations(c.Marks) {
 		at := e.ObservedAt
 		issue := Issue{
-			Kind: Operation, Name: e.Name, Participant: e.ParticipantID, From: &at, To: &at, Text: fmt.Sprintf("%s ended with %s.", e.Name, e.Result),
+			Kind: Operation, Name: e.Name, Participant: e.ParticipantID, From: &at, To: &at, Side: sideOfEnd(e.Result), Text: fmt.Sprintf("%s ended with %s.", e.Name, e.Result),
 		}
 		if e.DurationMs > 0 {
 			started := at.Add(-time.Duration(e.DurationMs) * time.Millisecond)
@@ -133,7 +136,8 @@ func (c *Call) unexpectedEnds() []Issue {
 			continue
 		}
 		out = append(out, Issue{
-			Kind: UnexpectedEnd, Name: p.ResultCategory, Participant: p.ID, From: p.LeftAt, To: p.LeftAt, Text: endText(p),
+			Kind: UnexpectedEnd, Name: p.ResultCategory, Participant: p.ID, From: p.LeftAt, To: p.LeftAt, Side: sideOfEnd(p.ResultCategory),
+			Text: endText(p),
 		})
 	}
 	return out

@@ -32,6 +32,8 @@ type Call struct {
 	Score  quality.Value
 	// Withheld: the call runs, so guests are left out.
 	Withheld bool
+
+	bad map[uuid.UUID][]string // made by complaints
 }
 
 // Judge judges a call under a profile. Guests of a call that runs are taken out of the record first (rule D3).

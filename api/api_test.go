@@ -16,10 +16,13 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
+	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/store"
 	"github.com/anteroom/anteroom/store/storetest"
 )
@@ -238,6 +241,23 @@ func (r *rows) insert() {
 		r.s.t.Fatalf("insert rows: %v", err)
 	}
 	r.Reset("events", 0)
+	r.s.sumUp()
+}
+
+// sumUp makes the summaries of all calls, as the role ingest does.
+func (s *service) sumUp() {
+	s.t.Helper()
+	profiles, err := quality.NewProfiles(quality.DefaultConfig())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m, err := analytics.NewSummariser(s.store, profiles, analytics.DefaultConfig(), time.Now, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := m.Pass(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // id is a UUID of one repeated byte.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -11,138 +12,100 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-const (
-	// maxChunk is how many calls are judged at once.
-	maxChunk = 100
-	// maxLooked is how many calls one request looks at when it filters by what only judging tells. Then, or when it has taken as long as
-	// one query may, the page ends, full or not.
-	maxLooked = 2000
-)
-
-// callQuery is a request for a page of calls.
-type callQuery struct {
-	filter  store.CallFilter
-	profile *quality.Profile
-	// What only the judged call tells; empty for no filter.
-	verdict, label, text string
-	size                 int
-	after                *store.CallAt
+// ListCalls lists calls, newest first unless asked otherwise.
+func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsRequestObject) (openapi.ListCallsResponseObject, error) {
+	p := request.Params
+	page, err := h.pageOfCalls(ctx, "", string(value(p.Sort)), p.PageToken, p.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	if !asksCSV(ctx, string(value(p.Format))) {
+		return openapi.ListCalls200JSONResponse(page), nil
+	}
+	text, err := callsCSV(page.Calls, value(p.Fields))
+	if err != nil {
+		return nil, err
+	}
+	return openapi.ListCalls200TextcsvResponse{Body: bytes.NewReader(text), ContentLength: int64(len(text))}, nil
 }
 
-// ListCalls lists calls, newest first.
-func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsRequestObject) (openapi.ListCallsResponseObject, error) {
+// ListUserCalls lists the calls that a user of the organisation was in.
+func (h *handlers) ListUserCalls(ctx context.Context, request openapi.ListUserCallsRequestObject) (openapi.ListUserCallsResponseObject, error) {
+	p := request.Params
+	page, err := h.pageOfCalls(ctx, request.User, string(value(p.Sort)), p.PageToken, p.PageSize)
+	if err != nil {
+		return nil, err
+	}
+	if !asksCSV(ctx, string(value(p.Format))) {
+		return openapi.ListUserCalls200JSONResponse(page), nil
+	}
+	text, err := callsCSV(page.Calls, value(p.Fields))
+	if err != nil {
+		return nil, err
+	}
+	return openapi.ListUserCalls200TextcsvResponse{Body: bytes.NewReader(text), ContentLength: int64(len(text))}, nil
+}
+
+// asksCSV: without format the header Accept decides.
+func asksCSV(ctx context.Context, format string) bool {
+	return format == "csv" || format == "" && prefersCSV(requestIn(ctx))
+}
+
+// pageOfCalls makes a page of the list that the request's filter describes; user, unless empty, is another condition.
+func (h *handlers) pageOfCalls(ctx context.Context, user, sort string, token *string, size *int) (openapi.CallList, error) {
+	out := openapi.CallList{Calls: []openapi.Call{}}
+	f, err := h.summaryFilter(ctx)
+	if err != nil {
+		return out, err
+	}
+	if user != "" {
+		f.User = user
+	}
 	list := fingerprintOf(ctx)
-	q, err := h.callQuery(callerOf(ctx).about, request.Params, list)
+	place, err := readCursor(token, list)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	calls, next, err := h.pageOfCalls(ctx, q)
+	var after *store.SummaryAt
+	if place != nil {
+		after = &store.SummaryAt{Value: place.Value, At: place.at(), CallID: place.Call}
+	}
+	order := store.SummaryOrder{By: strings.TrimPrefix(sort, "-"), Descending: sort == "" || strings.HasPrefix(sort, "-")}
+	n := 50
+	if size != nil {
+		n = *size
+	}
+	// Read before the calls: what comes in between is in the answer too.
+	out.Freshness = h.freshness(ctx)
+	found, places, err := h.reader.ListSummaries(ctx, f, order, after, n+1)
 	if err != nil {
-		return nil, err
+		return out, h.tooSlow(err, f.From, orNow(f.To))
 	}
-	out := openapi.ListCalls200JSONResponse{Calls: make([]openapi.Call, len(calls))}
-	for i, j := range calls {
-		out.Calls[i] = presentCall(j)
+	if len(found) > n {
+		found = found[:n]
+		at := places[n-1]
+		next := cursor{Version: cursorVersion, Of: list, AtUs: at.At.UnixMicro(), Call: at.CallID, Value: at.Value}.token()
+		out.NextPageToken = &next
 	}
-	if next != nil {
-		out.NextPageToken = callCursor(list, *next)
+	tags, err := h.tagsOf(ctx, f.Org, found)
+	if err != nil {
+		return out, err
+	}
+	for i := range found {
+		call, err := h.presentSummary(ctx, &found[i], tags[found[i].CallID])
+		if err != nil {
+			return out, err
+		}
+		out.Calls = append(out.Calls, call)
 	}
 	return out, nil
 }
 
-func (h *handlers) callQuery(org string, p openapi.ListCallsParams, list string) (callQuery, error) {
-	q := callQuery{size: 50}
-	var err error
-	if q.profile, err = h.profile(p.Profile); err != nil {
-		return q, err
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now().UTC()
 	}
-	if q.filter.From, q.filter.To, err = window(p.From, p.To); err != nil {
-		return q, err
-	}
-	place, err := readCursor(p.PageToken, list)
-	if err != nil {
-		return q, err
-	}
-	if place != nil {
-		q.after = &store.CallAt{CallKey: store.CallKey{Org: place.Org, CallID: place.Call}, FirstSeen: place.at()}
-	}
-	if p.PageSize != nil {
-		q.size = *p.PageSize
-	}
-	if p.Source != nil {
-		q.filter.Source = parseSource(string(*p.Source))
-	}
-	if p.Verdict != nil {
-		q.verdict = string(*p.Verdict)
-	}
-	q.filter.Org, q.text, q.label = org, value(p.Q), value(p.ParticipantLabel)
-	q.filter.Text = q.text
-	// A label that is no name is nobody's in the tables: then every call has to be looked at.
-	if q.label != "" && !containsFold(analytics.Anonymous, q.label) && !containsFold(analytics.OrgUser, q.label) {
-		q.filter.Label = q.label
-	}
-	return q, nil
-}
-
-// pageOfCalls collects a page, and where the next one begins; nil when there is none. Calls are read and judged in chunks, so that a
-// page that filters by verdict costs what it takes to fill it.
-func (h *handlers) pageOfCalls(ctx context.Context, q callQuery) ([]*analytics.Call, *store.CallAt, error) {
-	var page []*analytics.Call
-	begin := time.Now()
-	for looked := 0; ; {
-		chunk := maxChunk
-		if !q.picks() {
-			chunk = min(maxChunk, q.size-len(page))
-		}
-		// One more than wanted tells whether there is more.
-		found, err := h.reader.Calls(ctx, q.filter, q.after, chunk+1)
-		if err != nil {
-			return nil, nil, err //nolint:wrapcheck // the store says what it did
-		}
-		more := len(found) > chunk
-		found = found[:min(len(found), chunk)]
-		keys := make([]store.CallKey, len(found))
-		for i := range found {
-			keys[i] = found[i].CallKey
-		}
-		records, err := h.reader.Load(ctx, keys)
-		if err != nil {
-			return nil, nil, err //nolint:wrapcheck // the store says what it did
-		}
-		for i, record := range records {
-			q.after = &found[i]
-			if record == nil || !q.inWindow(record) {
-				continue
-			}
-			if call := analytics.Judge(q.profile, record); q.takes(call) {
-				page = append(page, call)
-			}
-			if len(page) == q.size {
-				if i+1 < len(records) || more {
-					return page, q.after, nil
-				}
-				return page, nil, nil
-			}
-		}
-		if looked += len(records); !more {
-			return page, nil, nil
-		}
-		if looked >= maxLooked || time.Since(begin) > h.cfg.Query.Timeout {
-			return page, q.after, nil
-		}
-	}
-}
-
-// picks tells whether the page filters by what only the judged call tells.
-func (q *callQuery) picks() bool { return q.verdict != "" || q.label != "" || q.text != "" }
-
-// inWindow repeats the window on the call's full record: the list may have read only a part of its rows.
-func (q *callQuery) inWindow(r *store.Record) bool {
-	return (q.filter.From.IsZero() || !r.FirstSeen.Before(q.filter.From)) && (q.filter.To.IsZero() || r.FirstSeen.Before(q.filter.To))
-}
-
-func (q *callQuery) takes(j *analytics.Call) bool {
-	return (q.verdict == "" || q.verdict == string(j.Verdict)) && (q.label == "" || j.HasLabel(q.label)) && (q.text == "" || j.HasText(q.text))
+	return t
 }
 
 // profile is the profile that a request names, or the configured one.
@@ -183,7 +146,11 @@ func (h *handlers) GetCall(ctx context.Context, request openapi.GetCallRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return openapi.GetCall200JSONResponse(presentCall(j)), nil
+	call, err := h.presentCall(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	return openapi.GetCall200JSONResponse(call), nil
 }
 
 // ListParticipants lists who was in a call.
@@ -228,8 +195,4 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
-}
-
-func containsFold(s, part string) bool {
-	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
 }

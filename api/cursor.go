@@ -8,12 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/anteroom/anteroom/store"
 )
 
 // cursorVersion rises when tokens of before can't be read any more.
-const cursorVersion = 1
+const cursorVersion = 2
 
 // cursor is the place after which a list goes on. Clients see it as opaque text.
 type cursor struct {
@@ -22,9 +20,9 @@ type cursor struct {
 	Of string `json:"of"`
 	// AtUs is the instant of the last entry, microseconds since the epoch, UTC.
 	AtUs int64 `json:"at"`
-	// Org and Call of the last entry of the list of calls.
-	Org  string `json:"org,omitempty"`
-	Call string `json:"call,omitempty"`
+	// Call of the last entry of the list of calls, and what the list is ordered by.
+	Call  string `json:"call,omitempty"`
+	Value int64  `json:"value,omitempty"`
 	// Tie tells entries of one instant apart, in the other lists.
 	Tie uint64 `json:"tie,omitempty"`
 }
@@ -69,11 +67,6 @@ func fingerprint(r *http.Request) string {
 	query.Del("page_size")
 	sum := sha256.Sum256([]byte(r.URL.EscapedPath() + "?" + query.Encode()))
 	return hex.EncodeToString(sum[:8])
-}
-
-func callCursor(fingerprint string, at store.CallAt) *string {
-	token := cursor{Version: cursorVersion, Of: fingerprint, AtUs: at.FirstSeen.UnixMicro(), Org: at.Org, Call: at.CallID}.token()
-	return &token
 }
 
 func entryCursor(fingerprint string, at time.Time, tie uint64) *string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/anteroom/anteroom/api/openapi"
 )
@@ -82,6 +83,7 @@ func (h *handlers) CreateImport(ctx context.Context, request openapi.CreateImpor
 	if err != nil {
 		return nil, importFailed(ctx, err)
 	}
+	h.awaitSummaries(ctx, in.Org, got.CallIDs)
 	out := openapi.CreateImport200JSONResponse{
 		Calls: make([]openapi.ImportedCall, len(got.CallIDs)), Events: got.Events, AlreadyImported: got.AlreadyImported,
 	}
@@ -89,6 +91,24 @@ func (h *handlers) CreateImport(ctx context.Context, request openapi.CreateImpor
 		out.Calls[i].CallId = id
 	}
 	return out, nil
+}
+
+// awaitSummaries waits until the calls of a file are in lists, for as long as that takes where something makes summaries. Their own pages have them
+// already.
+func (h *handlers) awaitSummaries(ctx context.Context, org string, calls []string) {
+	const patience, pause, some = 20 * time.Second, 100 * time.Millisecond, 1000
+	calls = calls[:min(len(calls), some)]
+	for begin := time.Now(); len(calls) > 0 && time.Since(begin) < patience; {
+		left, err := h.reader.UnsummedOf(ctx, org, calls)
+		if err != nil || left == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // importFailed tells an import that ran out of its own time from one that failed.

@@ -13,28 +13,6 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-func presentCall(j *analytics.Call) openapi.Call {
-	a := &j.CallAssessment
-	out := openapi.Call{
-		CallId: j.CallID, Org: j.Org, Region: j.Region, Source: openapi.CallSource(sourceName(j.Source)), Kind: openapi.CallKind(j.Kind),
-		MeetingId: textOrNil(j.MeetingID), FirstSeenAt: j.FirstSeen, StartedAt: j.StartedAt, EndedAt: j.EndedAt,
-		DurationMs: between(j.StartedAt, j.EndedAt), EndReason: textOrNil(j.EndReason), Participants: len(j.Participants),
-		Streams: openapi.StreamCounts{
-			Total: a.GoodStreams + a.PoorStreams + a.UnknownStreams, Good: a.GoodStreams, Poor: a.PoorStreams, Unknown: a.UnknownStreams,
-		},
-		Profile: j.Profile.Name(), Verdict: openapi.Verdict(a.Verdict), Reasons: append(presentReasons(j.Worst()), presentDiagnostics(a.NetworkReasons)...),
-		NetworkDiagnostics: append([]string{}, a.NetworkDiagnostics...),
-		Rating:             openapi.CallRating(j.Rating), RatingScore: j.Score.Ptr(),
-	}
-	out.Issues.Total, out.Issues.BadOperations = a.Issues.Total, a.Issues.BadOperations
-	out.Issues.UnexpectedEnds, out.Issues.PoorStreams = a.Issues.UnexpectedEnds, a.Issues.PoorStreams
-	out.Issues.ByOperation = make([]openapi.NamedCount, len(a.Issues.ByOperation))
-	for i, n := range a.Issues.ByOperation {
-		out.Issues.ByOperation[i] = openapi.NamedCount{Name: n.Name, Count: n.Count}
-	}
-	return out
-}
-
 func presentReasons(reasons []quality.Reason) []openapi.Reason {
 	out := make([]openapi.Reason, len(reasons))
 	for i, r := range reasons {

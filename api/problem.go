@@ -23,6 +23,10 @@ const (
 	CodeUnknownParameter  Code = "unknown_parameter"
 	CodeInvalidPageToken  Code = "invalid_page_token"
 	CodeInvalidRequest    Code = "invalid_request"
+	CodeRangeTooWide      Code = "range_too_wide"
+	CodeInvalidSites      Code = "invalid_sites"
+	CodeViewNotFound      Code = "view_not_found"
+	CodeTooManyViews      Code = "too_many_views"
 	CodeCrossOrigin       Code = "cross_origin"
 	CodeNotFound          Code = "not_found"
 	CodeCallNotFound      Code = "call_not_found"
@@ -99,6 +103,8 @@ func kindOf(code Code) kind {
 		}
 	case CodeInvalidRequest:
 		return kind{http.StatusBadRequest, "Invalid request", "The request can't be read; see /openapi.json."}
+	case CodeRangeTooWide:
+		return kind{http.StatusBadRequest, "Range too wide", "The range is longer than what can be added up; ask for a shorter one."}
 	case CodeCrossOrigin:
 		return kind{http.StatusForbidden, "Request from another site", "A page of another site may not ask for this."}
 	case CodeNotFound:
@@ -206,6 +212,12 @@ func kindOfExport(code Code) kind {
 		return kind{http.StatusTooManyRequests, "Too many exports", "The organisation has as many exports under way as it may; wait for them, or cancel some."}
 	case CodeExportsUnavailable:
 		return kind{http.StatusServiceUnavailable, "Exports unavailable", "This process has no folder of exports; ask one that has, or set exports.dir."}
+	case CodeInvalidSites:
+		return kind{http.StatusUnprocessableEntity, "Invalid table of sites", "The table can't be taken. Nothing was changed."}
+	case CodeViewNotFound:
+		return kind{http.StatusNotFound, "View not found", "There is no such view, or it is somebody else's."}
+	case CodeTooManyViews:
+		return kind{http.StatusConflict, "Too many views", "There are as many views as may be; forget one first."}
 	default:
 		return kindOfRetention(code)
 	}

@@ -86,7 +86,7 @@ func TestBadRequests(t *testing.T) {
 		{callsRoute, "profile=mine", "invalid_parameter", "profile"},
 		{callsRoute, "org=Contoso%20Ltd", "invalid_parameter", "org"},
 		{callsRoute, "q=", "invalid_parameter", "q"},
-		{callsRoute, "q=" + strings.Repeat("x", 129), "invalid_parameter", "q"},
+		{callsRoute, "q=" + strings.Repeat("x", 193), "invalid_parameter", "q"},
 		{callsRoute, "org=a&org=b", "invalid_parameter", "org"},
 		{callsRoute, "verdit=poor", "unknown_parameter", "verdit"},
 		{callsRoute, "call_id=a", "unknown_parameter", "call_id"},

@@ -83,6 +83,8 @@ type Deps struct {
 	Exports *report.Jobs
 	// Retention changes retention policies and holds. Without it that is refused, retention_unavailable.
 	Retention *retention.Rulebook
+	// Surveys takes ratings of those who were in a call. Without it they are refused, media_unavailable.
+	Surveys Surveys
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
 	Mounts map[string]Mount
 	// Remote allows to listen where other machines can reach the service. Set it only where Auth can't be talked into anything: never with
@@ -137,6 +139,11 @@ type handlers struct {
 	retention *retention.Rulebook
 	limits    limits
 	proxies   proxies
+	fresh     freshness
+	// store is where tags, views and sites are written.
+	store *store.Store
+	// surveys is nil where answers can't be taken.
+	surveys Surveys
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -180,7 +187,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		regions: deps.Regions,
 		exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
-		proxies: newProxies(cfg.TrustedProxies),
+		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys,
 	}
 	s.route(h, doc, m)
 	s.http = &http.Server{

@@ -55,7 +55,7 @@ func who(id *eventpb.Identity) store.Who {
 	known := label.Resolve(id)
 	switch {
 	case known.OrgUser:
-		return store.Who{Identity: store.OrgUser, UserID: known.UserID, DisplayName: known.DisplayName}
+		return store.Who{Identity: store.OrgUser, UserID: known.UserID, DisplayName: known.DisplayName, Network: known.Network}
 	case known.Service:
 		return store.Who{Identity: store.Service}
 	}

@@ -121,6 +121,49 @@ func (n *Node) UserMessages(ctx context.Context, org, meetingID, user string, re
 	return member.History(req) //nolint:wrapcheck // it is for whoever asked
 }
 
+// maxRated is how many of those who have rated a call after they left it are remembered.
+const maxRated = 10_000
+
+// Rate takes the rating of whoever bears a participant's resume token of a call, also of one that has left, once. Another call's token gets
+// not_in_meeting.
+func (n *Node) Rate(_ context.Context, callID, token string, req protocol.Survey) error {
+	opened, facts, err := n.openToken(token)
+	if err != nil {
+		return err
+	}
+	if id, err := uuid.Parse(callID); err != nil || id != opened.Ticket.Call {
+		return refuse(protocol.ReasonNotInMeeting, "", "You were not in this call.")
+	}
+	n.mu.Lock()
+	r := n.running[opened.Meeting]
+	var inside *seat
+	if r != nil {
+		inside = r.seats[opened.Ticket.Participant]
+	}
+	n.mu.Unlock()
+	if inside != nil && r.meeting.Call() == opened.Ticket.Call {
+		return inside.member.Rate(req) //nolint:wrapcheck // it is for whoever asked
+	}
+	e, err := meeting.RatingEvent(facts, opened.Ticket.Call, opened.Ticket.Participant, req)
+	if err != nil {
+		return err //nolint:wrapcheck // it is for whoever asked
+	}
+	n.mu.Lock()
+	again := n.rated[opened.Ticket.Participant]
+	if !again && len(n.rated) >= maxRated {
+		clear(n.rated)
+	}
+	n.rated[opened.Ticket.Participant] = true
+	n.mu.Unlock()
+	if again {
+		return refuse(protocol.ReasonRateLimited, "", "You have rated this call already.")
+	}
+	if !n.deps.Recorder.Offer(e) {
+		return refuse(protocol.ReasonUnavailable, "", "The rating can't be taken just now; try again.")
+	}
+	return nil
+}
+
 func notInMeeting() *protocol.Error {
 	return refuse(protocol.ReasonNotInMeeting, "", "You are not in the meeting, or not any more, so its messages can't be read.")
 }

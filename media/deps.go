@@ -77,7 +77,8 @@ type Deps struct {
 
 // Remote is what a connection says of its far end.
 type Remote struct {
-	// Addr is the client's address, as far as proxies that are trusted tell. It is kept for the rate limit only.
+	// Addr is the client's address, as far as proxies that are trusted tell. It is kept for the rate limit only, and of an org
+	// user's the network (/24 or /48) for the call's records.
 	Addr netip.Addr
 	// Origin is the page's web origin; "" when the client is no browser, or the page is this service's own.
 	Origin string

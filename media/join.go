@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -169,9 +170,23 @@ func (n *Node) prove(ctx context.Context, j protocol.Join, facts meeting.Facts, 
 			return meeting.Entrant{}, refuse(protocol.ReasonWrongOrganization, "",
 				"You are signed in, but not as a user of the organisation that hosts this meeting. Join as a guest.")
 		}
-		entrant = meeting.Entrant{OrgUser: true, UserID: who.Subject, DisplayName: who.Name, Client: j.Client}
+		entrant = meeting.Entrant{OrgUser: true, UserID: who.Subject, DisplayName: who.Name, Client: j.Client, Network: networkOf(remote.Addr)}
 	}
 	return entrant, n.checkOrigin(facts, entrant, remote)
+}
+
+// networkOf is the network that an address is in, as finely as a site is told by, and no finer: /24, or of IPv6 /48.
+func networkOf(addr netip.Addr) string {
+	addr = addr.Unmap().WithZone("")
+	bits := 48
+	if addr.Is4() {
+		bits = 24
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
 }
 
 func invalidName() *protocol.Error {

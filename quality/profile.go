@@ -104,6 +104,9 @@ func (p *Profile) Rules() []Rule {
 	return slices.Concat(p.audio.rules, p.video.rules, p.screen.rules, p.any.rules)
 }
 
+// MinPackets is how many packets an audio stream may have at most to be unclassified for having too few; 0: no such rule.
+func (p *Profile) MinPackets() int { return int(p.audio.minPackets) }
+
 // set selects the rules of a medium.
 func (p *Profile) set(m Media) *ruleSet {
 	switch m {

@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// RulebookDeps are what a rulebook works with. All but Resources, Silence, Query and Log are required.
+// RulebookDeps are what a rulebook works with. All but Resources, Query and Log are required.
 type RulebookDeps struct {
 	Directory *registry.Registry
 	// Home is the home region's store, HomeRegion its name.
@@ -26,8 +26,6 @@ type RulebookDeps struct {
 	Policy  *policy.Retention
 	// Resources are the ids of those that no organisation has registered.
 	Resources []string
-	// Silence is after what time without a sign of life a sweeper counts as dead (SweepConfig.Silence). Default that of DefaultSweepConfig.
-	Silence time.Duration
 	// Query bounds what a preview asks of a region.
 	Query store.QueryLimits
 	Log   *slog.Logger
@@ -57,9 +55,6 @@ func NewRulebook(cfg Config, deps RulebookDeps) (*Rulebook, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	if deps.Silence == 0 {
-		deps.Silence = DefaultSweepConfig().Silence
-	}
 	return &Rulebook{cfg.withDefaults(), deps}, nil
 }
 
@@ -74,14 +69,7 @@ func newNonce() string {
 // registry.Collection.Put.
 func (r *Rulebook) PutPolicy(ctx context.Context, p directory.RetentionPolicy, ifVersion uint64, author string) (Policy, error) {
 	p.Nonce = newNonce()
-	old, err := r.checkPolicy(ctx, p, ifVersion)
-	if err == nil && p.Locked {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, lockPatience)
-		defer cancel()
-		err = r.announceLock(ctx, p, old, author)
-	}
-	if err != nil {
+	if err := r.checkPolicy(ctx, p, ifVersion); err != nil {
 		return Policy{}, fmt.Errorf("put retention policy: %w", err)
 	}
 	row, err := r.deps.Directory.RetentionPolicies.PutRow(ctx, p, ifVersion, author)

@@ -68,6 +68,13 @@ func (s *Store) List(ctx context.Context, kind, org string) ([]Control, error) {
 		clickhouse.Named("kind", kind), clickhouse.Named("org", org))
 }
 
+// ListEverywhere returns the newest version of each row of a kind, of all organisations, those deleted too.
+func (s *Store) ListEverywhere(ctx context.Context, kind string) ([]Control, error) {
+	return s.queryControl(ctx, "list "+kind, `
+		SELECT `+controlColumns+` FROM control WHERE kind = {kind:String}
+		ORDER BY org, id, version DESC, inserted_at, write_id LIMIT 1 BY org, id`, clickhouse.Named("kind", kind))
+}
+
 // History returns all versions of a row, oldest first, deletions among them; none is no error.
 func (s *Store) History(ctx context.Context, kind, org, id string) ([]Control, error) {
 	return s.queryControl(ctx, "read history of "+kind, `

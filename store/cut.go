@@ -74,6 +74,9 @@ func (s *Store) cutShard(ctx context.Context, conn driver.Conn, at []Position, b
 		"dead_letters":   from("topic", "partition", "offset"),
 		// Roll-ups that were built since are built again: they may count what goes.
 		"rollup_hours": fmt.Sprintf("rebuilt_at >= fromUnixTimestamp64Micro(%d, 'UTC')", micros(backupBegan.Add(-time.Minute))),
+		// So are summaries: they may tell of rows that go.
+		"call_builds": fmt.Sprintf("version >= %d", micros(backupBegan.Add(-time.Minute))),
+		"watermarks":  "1",
 	}
 	rows, err := conn.Query(ctx, `
 		SELECT name, name IN (SELECT table FROM system.columns WHERE database = currentDatabase() AND name = '_offset')

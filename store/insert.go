@@ -78,7 +78,7 @@ func (b *Batch) Count() map[string]int {
 // tables have their rows: insert again under the same token, then look with Missing, since a token alone can lose rows (the
 // engine writes its deduplication log before it renames the part, and forgets nothing of it when it dies in between).
 //
-// Heads, retractions and attendance go first and need no token.
+// Heads, retractions and attendance go first and need no token; nor does the count of calls that changed, which goes last.
 func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
 	if err := s.saveFacts(ctx, b); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
 			return err
 		}
 	}
-	return nil
+	return s.saveChanges(ctx, b)
 }
 
 func (s *Store) insertRows(ctx context.Context, t *Rows, token string) error {

@@ -28,9 +28,10 @@ type ParticipantFacts struct {
 	ID uuid.UUID
 	// Identity is 0 where nothing is known of who it is.
 	Identity Identity
-	// UserID and DisplayName are those of a proven org user, else empty.
+	// UserID, DisplayName and Network are those of a proven org user, else empty.
 	UserID         string
 	DisplayName    string
+	Network        string
 	EndpointType   string
 	ClientFamily   string
 	ClientVersion  string
@@ -51,6 +52,8 @@ type Record struct {
 	Streams []StreamFacts
 	// Marks are the timeline's diagnostics and surveys, and the operations that failed; oldest first.
 	Marks []TimelineEntry
+	// Recorded: a recording was made of it.
+	Recorded bool
 }
 
 // Load reads the records of calls, in the order of keys. A key that nothing speaks of gives nil.
@@ -116,6 +119,7 @@ func (r *Reader) loadParticipants(ctx context.Context, keys []CallKey, record fu
 	sql := "SELECT org, call_id, participant_id, toInt8(ifNull(argMax(CAST(identity AS Nullable(Int8)), " + newest + "), 0))"
 	for _, column := range []string{
 		"user_id", "display_name", "endpoint_type", "client_family", "client_version", "os_family", "end_code", "end_sub_code", "result_category",
+		"network",
 	} {
 		sql += ", " + knownText(column)
 	}
@@ -125,12 +129,12 @@ func (r *Reader) loadParticipants(ctx context.Context, keys []CallKey, record fu
 		var p ParticipantFacts
 		var identity int8
 		if err := rows.Scan(&key.Org, &key.CallID, &p.ID, &identity, &p.UserID, &p.DisplayName, &p.EndpointType, &p.ClientFamily, &p.ClientVersion,
-			&p.OSFamily, &p.EndCode, &p.EndSubCode, &p.ResultCategory, &p.JoinedAt, &p.LeftAt); err != nil {
+			&p.OSFamily, &p.EndCode, &p.EndSubCode, &p.ResultCategory, &p.Network, &p.JoinedAt, &p.LeftAt); err != nil {
 			return err
 		}
 		p.Identity = Identity(identity)
 		if p.Identity != OrgUser {
-			p.UserID, p.DisplayName = "", ""
+			p.UserID, p.DisplayName, p.Network = "", "", ""
 		}
 		p.JoinedAt, p.LeftAt = utc(p.JoinedAt), utc(p.LeftAt)
 		to := record(key)

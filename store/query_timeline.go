@@ -76,7 +76,7 @@ func (e *TimelineEntry) scan(rows driver.Rows, before ...any) error {
 // only those are left out that surely don't.
 func (r *Reader) loadMarks(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
 	sql := `SELECT org, call_id, ` + timelineColumns + `, ` + timelineTie + ` FROM timeline WHERE ` + keysIn + `
-		AND (kind IN ('diagnostic', 'survey') OR (kind = 'operation' AND lower(result) NOT IN ('', 'null', 'success', 'succeeded')))
+		AND (kind IN ('diagnostic', 'survey', 'recording') OR (kind = 'operation' AND lower(result) NOT IN ('', 'null', 'success', 'succeeded')))
 		ORDER BY org, call_id, observed_at, tie LIMIT 1 BY org, call_id, observed_at, tie`
 	return r.query(ctx, "load timeline", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey
@@ -85,6 +85,10 @@ func (r *Reader) loadMarks(ctx context.Context, keys []CallKey, record func(Call
 			return err
 		}
 		to := record(key)
+		if e.Kind == "recording" {
+			to.Recorded = true
+			return nil
+		}
 		to.Marks = append(to.Marks, e)
 		return nil
 	})

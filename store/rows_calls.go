@@ -60,6 +60,7 @@ type ParticipantRows struct {
 	clientFamily   vec[string]
 	clientVersion  vec[string]
 	osFamily       vec[string]
+	network        vec[string]
 	joinedAt       vec[*time.Time]
 	leftAt         vec[*time.Time]
 	endCode        vec[string]
@@ -71,10 +72,10 @@ func (r *ParticipantRows) setUp() {
 	r.revision.name, r.participantID.name, r.identity.name = "revision", "participant_id", "identity"
 	r.userID.name, r.displayName.name, r.endpointType.name = "user_id", "display_name", "endpoint_type"
 	r.clientFamily.name, r.clientVersion.name, r.osFamily.name = "client_family", "client_version", "os_family"
-	r.joinedAt.name, r.leftAt.name = "joined_at", "left_at"
+	r.network.name, r.joinedAt.name, r.leftAt.name = "network", "joined_at", "left_at"
 	r.endCode.name, r.endSubCode.name, r.resultCategory.name = "end_code", "end_sub_code", "result_category"
 	r.init("participants", &r.env.observedAt, append(r.env.init(), &r.revision, &r.participantID, &r.identity, &r.userID, &r.displayName, &r.endpointType,
-		&r.clientFamily, &r.clientVersion, &r.osFamily, &r.joinedAt, &r.leftAt, &r.endCode, &r.endSubCode, &r.resultCategory)...)
+		&r.clientFamily, &r.clientVersion, &r.osFamily, &r.network, &r.joinedAt, &r.leftAt, &r.endCode, &r.endSubCode, &r.resultCategory)...)
 }
 
 // Identity is how the table participants names what is proven of somebody.
@@ -92,6 +93,8 @@ type Who struct {
 	Identity    Identity
 	UserID      string
 	DisplayName string
+	// Network that an org user came from; see event.Identity.
+	Network string
 }
 
 // AddJoined adds the row of a participant's arrival.
@@ -105,6 +108,7 @@ func (r *ParticipantRows) AddJoined(o Origin, e Envelope, who Who, p *eventpb.Pa
 	r.clientFamily.add(p.GetClientFamily())
 	r.clientVersion.add(p.GetClientVersion())
 	r.osFamily.add(p.GetOsFamily())
+	r.network.add(who.Network)
 	r.end(p.GetJoinedAtUs(), 0, "", "", "")
 }
 
@@ -112,7 +116,7 @@ func (r *ParticipantRows) AddJoined(o Origin, e Envelope, who Who, p *eventpb.Pa
 func (r *ParticipantRows) AddLeft(o Origin, e Envelope, p *eventpb.ParticipantLeft) {
 	r.start(o, e, p.GetParticipantId())
 	r.identity.add(nil)
-	for _, c := range []*vec[string]{&r.userID, &r.displayName, &r.endpointType, &r.clientFamily, &r.clientVersion, &r.osFamily} {
+	for _, c := range []*vec[string]{&r.userID, &r.displayName, &r.endpointType, &r.clientFamily, &r.clientVersion, &r.osFamily, &r.network} {
 		c.add("")
 	}
 	r.end(0, p.GetLeftAtUs(), p.GetEndCode(), p.GetEndSubCode(), p.GetResultCategory())

@@ -95,6 +95,27 @@ func (e CallSource) Valid() bool {
 	}
 }
 
+// Defines values for CallState.
+const (
+	CallStateComplete CallState = "complete"
+	CallStatePartial  CallState = "partial"
+	CallStateRunning  CallState = "running"
+)
+
+// Valid indicates whether the value is a known member of the CallState enum.
+func (e CallState) Valid() bool {
+	switch e {
+	case CallStateComplete:
+		return true
+	case CallStatePartial:
+		return true
+	case CallStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportFormat.
 const (
 	ExportFormatCsv     ExportFormat = "csv"
@@ -197,6 +218,24 @@ func (e ExportState) Valid() bool {
 	}
 }
 
+// Defines values for FreshnessState.
+const (
+	FreshnessStateComplete FreshnessState = "complete"
+	FreshnessStateLagging  FreshnessState = "lagging"
+)
+
+// Valid indicates whether the value is a known member of the FreshnessState enum.
+func (e FreshnessState) Valid() bool {
+	switch e {
+	case FreshnessStateComplete:
+		return true
+	case FreshnessStateLagging:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HoldPatchReleased.
 const (
 	True HoldPatchReleased = true
@@ -257,6 +296,33 @@ func (e KeptClass) Valid() bool {
 	case KeptClassRecording:
 		return true
 	case KeptClassThread:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LikelySide.
+const (
+	LikelySideDevice           LikelySide = "device"
+	LikelySideNone             LikelySide = "none"
+	LikelySideReceiverDownlink LikelySide = "receiver_downlink"
+	LikelySideSenderUplink     LikelySide = "sender_uplink"
+	LikelySideServer           LikelySide = "server"
+)
+
+// Valid indicates whether the value is a known member of the LikelySide enum.
+func (e LikelySide) Valid() bool {
+	switch e {
+	case LikelySideDevice:
+		return true
+	case LikelySideNone:
+		return true
+	case LikelySideReceiverDownlink:
+		return true
+	case LikelySideSenderUplink:
+		return true
+	case LikelySideServer:
 		return true
 	default:
 		return false
@@ -353,6 +419,60 @@ func (e ParticipantKind) Valid() bool {
 	case ParticipantKindService:
 		return true
 	case ParticipantKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PresenceKind.
+const (
+	PresenceKindGuest   PresenceKind = "guest"
+	PresenceKindOrgUser PresenceKind = "org_user"
+	PresenceKindService PresenceKind = "service"
+	PresenceKindUnknown PresenceKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the PresenceKind enum.
+func (e PresenceKind) Valid() bool {
+	switch e {
+	case PresenceKindGuest:
+		return true
+	case PresenceKindOrgUser:
+		return true
+	case PresenceKindService:
+		return true
+	case PresenceKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PresenceSpanState.
+const (
+	PresenceSpanStateDevice       PresenceSpanState = "device"
+	PresenceSpanStateInCall       PresenceSpanState = "in_call"
+	PresenceSpanStateLobby        PresenceSpanState = "lobby"
+	PresenceSpanStateMuted        PresenceSpanState = "muted"
+	PresenceSpanStateReconnecting PresenceSpanState = "reconnecting"
+	PresenceSpanStateSharing      PresenceSpanState = "sharing"
+)
+
+// Valid indicates whether the value is a known member of the PresenceSpanState enum.
+func (e PresenceSpanState) Valid() bool {
+	switch e {
+	case PresenceSpanStateDevice:
+		return true
+	case PresenceSpanStateInCall:
+		return true
+	case PresenceSpanStateLobby:
+		return true
+	case PresenceSpanStateMuted:
+		return true
+	case PresenceSpanStateReconnecting:
+		return true
+	case PresenceSpanStateSharing:
 		return true
 	default:
 		return false
@@ -716,6 +836,150 @@ func (e Verdict) Valid() bool {
 	}
 }
 
+// Defines values for ViewScreen.
+const (
+	ViewScreenCalls   ViewScreen = "calls"
+	ViewScreenCompare ViewScreen = "compare"
+	ViewScreenLive    ViewScreen = "live"
+	ViewScreenQuality ViewScreen = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ViewScreen enum.
+func (e ViewScreen) Valid() bool {
+	switch e {
+	case ViewScreenCalls:
+		return true
+	case ViewScreenCompare:
+		return true
+	case ViewScreenLive:
+		return true
+	case ViewScreenQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ViewInputScreen.
+const (
+	ViewInputScreenCalls   ViewInputScreen = "calls"
+	ViewInputScreenCompare ViewInputScreen = "compare"
+	ViewInputScreenLive    ViewInputScreen = "live"
+	ViewInputScreenQuality ViewInputScreen = "quality"
+)
+
+// Valid indicates whether the value is a known member of the ViewInputScreen enum.
+func (e ViewInputScreen) Valid() bool {
+	switch e {
+	case ViewInputScreenCalls:
+		return true
+	case ViewInputScreenCompare:
+		return true
+	case ViewInputScreenLive:
+		return true
+	case ViewInputScreenQuality:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ZoomStreamDirection.
+const (
+	ZoomStreamDirectionInbound  ZoomStreamDirection = "inbound"
+	ZoomStreamDirectionOutbound ZoomStreamDirection = "outbound"
+	ZoomStreamDirectionUnknown  ZoomStreamDirection = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ZoomStreamDirection enum.
+func (e ZoomStreamDirection) Valid() bool {
+	switch e {
+	case ZoomStreamDirectionInbound:
+		return true
+	case ZoomStreamDirectionOutbound:
+		return true
+	case ZoomStreamDirectionUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ZoomStreamMedia.
+const (
+	ZoomStreamMediaAudio   ZoomStreamMedia = "audio"
+	ZoomStreamMediaScreen  ZoomStreamMedia = "screen"
+	ZoomStreamMediaUnknown ZoomStreamMedia = "unknown"
+	ZoomStreamMediaVideo   ZoomStreamMedia = "video"
+)
+
+// Valid indicates whether the value is a known member of the ZoomStreamMedia enum.
+func (e ZoomStreamMedia) Valid() bool {
+	switch e {
+	case ZoomStreamMediaAudio:
+		return true
+	case ZoomStreamMediaScreen:
+		return true
+	case ZoomStreamMediaUnknown:
+		return true
+	case ZoomStreamMediaVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Days.
+const (
+	DaysN30 Days = 30
+	DaysN5  Days = 5
+	DaysN60 Days = 60
+	DaysN7  Days = 7
+	DaysN90 Days = 90
+)
+
+// Valid indicates whether the value is a known member of the Days enum.
+func (e Days) Valid() bool {
+	switch e {
+	case DaysN30:
+		return true
+	case DaysN5:
+		return true
+	case DaysN60:
+		return true
+	case DaysN7:
+		return true
+	case DaysN90:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FilterKind.
+const (
+	FilterKindGroup   FilterKind = "group"
+	FilterKindMeeting FilterKind = "meeting"
+	FilterKindP2p     FilterKind = "p2p"
+	FilterKindUnknown FilterKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the FilterKind enum.
+func (e FilterKind) Valid() bool {
+	switch e {
+	case FilterKindGroup:
+		return true
+	case FilterKindMeeting:
+		return true
+	case FilterKindP2p:
+		return true
+	case FilterKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetHealth200JSONResponseBodyStatus.
 const (
 	Ok GetHealth200JSONResponseBodyStatus = "ok"
@@ -725,6 +989,390 @@ const (
 func (e GetHealth200JSONResponseBodyStatus) Valid() bool {
 	switch e {
 	case Ok:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompareQualityParamsKind.
+const (
+	CompareQualityParamsKindGroup   CompareQualityParamsKind = "group"
+	CompareQualityParamsKindMeeting CompareQualityParamsKind = "meeting"
+	CompareQualityParamsKindP2p     CompareQualityParamsKind = "p2p"
+	CompareQualityParamsKindUnknown CompareQualityParamsKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the CompareQualityParamsKind enum.
+func (e CompareQualityParamsKind) Valid() bool {
+	switch e {
+	case CompareQualityParamsKindGroup:
+		return true
+	case CompareQualityParamsKindMeeting:
+		return true
+	case CompareQualityParamsKindP2p:
+		return true
+	case CompareQualityParamsKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetHeatmapParamsKind.
+const (
+	GetHeatmapParamsKindGroup   GetHeatmapParamsKind = "group"
+	GetHeatmapParamsKindMeeting GetHeatmapParamsKind = "meeting"
+	GetHeatmapParamsKindP2p     GetHeatmapParamsKind = "p2p"
+	GetHeatmapParamsKindUnknown GetHeatmapParamsKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the GetHeatmapParamsKind enum.
+func (e GetHeatmapParamsKind) Valid() bool {
+	switch e {
+	case GetHeatmapParamsKindGroup:
+		return true
+	case GetHeatmapParamsKindMeeting:
+		return true
+	case GetHeatmapParamsKindP2p:
+		return true
+	case GetHeatmapParamsKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetHeatmapParamsDays.
+const (
+	GetHeatmapParamsDaysN30 GetHeatmapParamsDays = 30
+	GetHeatmapParamsDaysN5  GetHeatmapParamsDays = 5
+	GetHeatmapParamsDaysN60 GetHeatmapParamsDays = 60
+	GetHeatmapParamsDaysN7  GetHeatmapParamsDays = 7
+	GetHeatmapParamsDaysN90 GetHeatmapParamsDays = 90
+)
+
+// Valid indicates whether the value is a known member of the GetHeatmapParamsDays enum.
+func (e GetHeatmapParamsDays) Valid() bool {
+	switch e {
+	case GetHeatmapParamsDaysN30:
+		return true
+	case GetHeatmapParamsDaysN5:
+		return true
+	case GetHeatmapParamsDaysN60:
+		return true
+	case GetHeatmapParamsDaysN7:
+		return true
+	case GetHeatmapParamsDaysN90:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetHeatmapParamsX.
+const (
+	GetHeatmapParamsXHour    GetHeatmapParamsX = "hour"
+	GetHeatmapParamsXWeekday GetHeatmapParamsX = "weekday"
+)
+
+// Valid indicates whether the value is a known member of the GetHeatmapParamsX enum.
+func (e GetHeatmapParamsX) Valid() bool {
+	switch e {
+	case GetHeatmapParamsXHour:
+		return true
+	case GetHeatmapParamsXWeekday:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetHeatmapParamsY.
+const (
+	GetHeatmapParamsYClient GetHeatmapParamsY = "client"
+	GetHeatmapParamsYMedia  GetHeatmapParamsY = "media"
+	GetHeatmapParamsYReason GetHeatmapParamsY = "reason"
+	GetHeatmapParamsYRegion GetHeatmapParamsY = "region"
+	GetHeatmapParamsYSite   GetHeatmapParamsY = "site"
+)
+
+// Valid indicates whether the value is a known member of the GetHeatmapParamsY enum.
+func (e GetHeatmapParamsY) Valid() bool {
+	switch e {
+	case GetHeatmapParamsYClient:
+		return true
+	case GetHeatmapParamsYMedia:
+		return true
+	case GetHeatmapParamsYReason:
+		return true
+	case GetHeatmapParamsYRegion:
+		return true
+	case GetHeatmapParamsYSite:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQualityParamsKind.
+const (
+	GetQualityParamsKindGroup   GetQualityParamsKind = "group"
+	GetQualityParamsKindMeeting GetQualityParamsKind = "meeting"
+	GetQualityParamsKindP2p     GetQualityParamsKind = "p2p"
+	GetQualityParamsKindUnknown GetQualityParamsKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the GetQualityParamsKind enum.
+func (e GetQualityParamsKind) Valid() bool {
+	switch e {
+	case GetQualityParamsKindGroup:
+		return true
+	case GetQualityParamsKindMeeting:
+		return true
+	case GetQualityParamsKindP2p:
+		return true
+	case GetQualityParamsKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQualityParamsDays.
+const (
+	GetQualityParamsDaysN30 GetQualityParamsDays = 30
+	GetQualityParamsDaysN5  GetQualityParamsDays = 5
+	GetQualityParamsDaysN60 GetQualityParamsDays = 60
+	GetQualityParamsDaysN7  GetQualityParamsDays = 7
+	GetQualityParamsDaysN90 GetQualityParamsDays = 90
+)
+
+// Valid indicates whether the value is a known member of the GetQualityParamsDays enum.
+func (e GetQualityParamsDays) Valid() bool {
+	switch e {
+	case GetQualityParamsDaysN30:
+		return true
+	case GetQualityParamsDaysN5:
+		return true
+	case GetQualityParamsDaysN60:
+		return true
+	case GetQualityParamsDaysN7:
+		return true
+	case GetQualityParamsDaysN90:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQualityParamsCompare.
+const (
+	Previous GetQualityParamsCompare = "previous"
+)
+
+// Valid indicates whether the value is a known member of the GetQualityParamsCompare enum.
+func (e GetQualityParamsCompare) Valid() bool {
+	switch e {
+	case Previous:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQuantilesParamsMetric.
+const (
+	BitrateBps     GetQuantilesParamsMetric = "bitrate_bps"
+	FrameRate      GetQuantilesParamsMetric = "frame_rate"
+	HealedRatio    GetQuantilesParamsMetric = "healed_ratio"
+	JitterBufferMs GetQuantilesParamsMetric = "jitter_buffer_ms"
+	JitterMs       GetQuantilesParamsMetric = "jitter_ms"
+	LossRatio      GetQuantilesParamsMetric = "loss_ratio"
+	RttMs          GetQuantilesParamsMetric = "rtt_ms"
+)
+
+// Valid indicates whether the value is a known member of the GetQuantilesParamsMetric enum.
+func (e GetQuantilesParamsMetric) Valid() bool {
+	switch e {
+	case BitrateBps:
+		return true
+	case FrameRate:
+		return true
+	case HealedRatio:
+		return true
+	case JitterBufferMs:
+		return true
+	case JitterMs:
+		return true
+	case LossRatio:
+		return true
+	case RttMs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQuantilesParamsStep.
+const (
+	GetQuantilesParamsStepDay    GetQuantilesParamsStep = "day"
+	GetQuantilesParamsStepHour   GetQuantilesParamsStep = "hour"
+	GetQuantilesParamsStepMinute GetQuantilesParamsStep = "minute"
+)
+
+// Valid indicates whether the value is a known member of the GetQuantilesParamsStep enum.
+func (e GetQuantilesParamsStep) Valid() bool {
+	switch e {
+	case GetQuantilesParamsStepDay:
+		return true
+	case GetQuantilesParamsStepHour:
+		return true
+	case GetQuantilesParamsStepMinute:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQuantilesParamsMedia.
+const (
+	GetQuantilesParamsMediaAudio   GetQuantilesParamsMedia = "audio"
+	GetQuantilesParamsMediaScreen  GetQuantilesParamsMedia = "screen"
+	GetQuantilesParamsMediaUnknown GetQuantilesParamsMedia = "unknown"
+	GetQuantilesParamsMediaVideo   GetQuantilesParamsMedia = "video"
+)
+
+// Valid indicates whether the value is a known member of the GetQuantilesParamsMedia enum.
+func (e GetQuantilesParamsMedia) Valid() bool {
+	switch e {
+	case GetQuantilesParamsMediaAudio:
+		return true
+	case GetQuantilesParamsMediaScreen:
+		return true
+	case GetQuantilesParamsMediaUnknown:
+		return true
+	case GetQuantilesParamsMediaVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQuantilesParamsDirection.
+const (
+	GetQuantilesParamsDirectionInbound  GetQuantilesParamsDirection = "inbound"
+	GetQuantilesParamsDirectionOutbound GetQuantilesParamsDirection = "outbound"
+	GetQuantilesParamsDirectionUnknown  GetQuantilesParamsDirection = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the GetQuantilesParamsDirection enum.
+func (e GetQuantilesParamsDirection) Valid() bool {
+	switch e {
+	case GetQuantilesParamsDirectionInbound:
+		return true
+	case GetQuantilesParamsDirectionOutbound:
+		return true
+	case GetQuantilesParamsDirectionUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetQuantiles200JSONResponseBodyStep.
+const (
+	GetQuantiles200JSONResponseBodyStepDay    GetQuantiles200JSONResponseBodyStep = "day"
+	GetQuantiles200JSONResponseBodyStepHour   GetQuantiles200JSONResponseBodyStep = "hour"
+	GetQuantiles200JSONResponseBodyStepMinute GetQuantiles200JSONResponseBodyStep = "minute"
+)
+
+// Valid indicates whether the value is a known member of the GetQuantiles200JSONResponseBodyStep enum.
+func (e GetQuantiles200JSONResponseBodyStep) Valid() bool {
+	switch e {
+	case GetQuantiles200JSONResponseBodyStepDay:
+		return true
+	case GetQuantiles200JSONResponseBodyStepHour:
+		return true
+	case GetQuantiles200JSONResponseBodyStepMinute:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCallsParamsKind.
+const (
+	ListCallsParamsKindGroup   ListCallsParamsKind = "group"
+	ListCallsParamsKindMeeting ListCallsParamsKind = "meeting"
+	ListCallsParamsKindP2p     ListCallsParamsKind = "p2p"
+	ListCallsParamsKindUnknown ListCallsParamsKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ListCallsParamsKind enum.
+func (e ListCallsParamsKind) Valid() bool {
+	switch e {
+	case ListCallsParamsKindGroup:
+		return true
+	case ListCallsParamsKindMeeting:
+		return true
+	case ListCallsParamsKindP2p:
+		return true
+	case ListCallsParamsKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCallsParamsSort.
+const (
+	ListCallsParamsSortDurationMs       ListCallsParamsSort = "duration_ms"
+	ListCallsParamsSortIssues           ListCallsParamsSort = "issues"
+	ListCallsParamsSortMinusDurationMs  ListCallsParamsSort = "-duration_ms"
+	ListCallsParamsSortMinusIssues      ListCallsParamsSort = "-issues"
+	ListCallsParamsSortMinusPoorStreams ListCallsParamsSort = "-poor_streams"
+	ListCallsParamsSortMinusStartedAt   ListCallsParamsSort = "-started_at"
+	ListCallsParamsSortPoorStreams      ListCallsParamsSort = "poor_streams"
+	ListCallsParamsSortStartedAt        ListCallsParamsSort = "started_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCallsParamsSort enum.
+func (e ListCallsParamsSort) Valid() bool {
+	switch e {
+	case ListCallsParamsSortDurationMs:
+		return true
+	case ListCallsParamsSortIssues:
+		return true
+	case ListCallsParamsSortMinusDurationMs:
+		return true
+	case ListCallsParamsSortMinusIssues:
+		return true
+	case ListCallsParamsSortMinusPoorStreams:
+		return true
+	case ListCallsParamsSortMinusStartedAt:
+		return true
+	case ListCallsParamsSortPoorStreams:
+		return true
+	case ListCallsParamsSortStartedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCallsParamsFormat.
+const (
+	ListCallsParamsFormatCsv  ListCallsParamsFormat = "csv"
+	ListCallsParamsFormatJson ListCallsParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListCallsParamsFormat enum.
+func (e ListCallsParamsFormat) Valid() bool {
+	switch e {
+	case ListCallsParamsFormatCsv:
+		return true
+	case ListCallsParamsFormatJson:
 		return true
 	default:
 		return false
@@ -788,6 +1436,90 @@ func (e CreateImportParamsAs) Valid() bool {
 	}
 }
 
+// Defines values for ListUserCallsParamsKind.
+const (
+	ListUserCallsParamsKindGroup   ListUserCallsParamsKind = "group"
+	ListUserCallsParamsKindMeeting ListUserCallsParamsKind = "meeting"
+	ListUserCallsParamsKindP2p     ListUserCallsParamsKind = "p2p"
+	ListUserCallsParamsKindUnknown ListUserCallsParamsKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ListUserCallsParamsKind enum.
+func (e ListUserCallsParamsKind) Valid() bool {
+	switch e {
+	case ListUserCallsParamsKindGroup:
+		return true
+	case ListUserCallsParamsKindMeeting:
+		return true
+	case ListUserCallsParamsKindP2p:
+		return true
+	case ListUserCallsParamsKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUserCallsParamsSort.
+const (
+	ListUserCallsParamsSortDurationMs       ListUserCallsParamsSort = "duration_ms"
+	ListUserCallsParamsSortIssues           ListUserCallsParamsSort = "issues"
+	ListUserCallsParamsSortMinusDurationMs  ListUserCallsParamsSort = "-duration_ms"
+	ListUserCallsParamsSortMinusIssues      ListUserCallsParamsSort = "-issues"
+	ListUserCallsParamsSortMinusPoorStreams ListUserCallsParamsSort = "-poor_streams"
+	ListUserCallsParamsSortMinusStartedAt   ListUserCallsParamsSort = "-started_at"
+	ListUserCallsParamsSortPoorStreams      ListUserCallsParamsSort = "poor_streams"
+	ListUserCallsParamsSortStartedAt        ListUserCallsParamsSort = "started_at"
+)
+
+// Valid indicates whether the value is a known member of the ListUserCallsParamsSort enum.
+func (e ListUserCallsParamsSort) Valid() bool {
+	switch e {
+	case ListUserCallsParamsSortDurationMs:
+		return true
+	case ListUserCallsParamsSortIssues:
+		return true
+	case ListUserCallsParamsSortMinusDurationMs:
+		return true
+	case ListUserCallsParamsSortMinusIssues:
+		return true
+	case ListUserCallsParamsSortMinusPoorStreams:
+		return true
+	case ListUserCallsParamsSortMinusStartedAt:
+		return true
+	case ListUserCallsParamsSortPoorStreams:
+		return true
+	case ListUserCallsParamsSortStartedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListUserCallsParamsFormat.
+const (
+	ListUserCallsParamsFormatCsv  ListUserCallsParamsFormat = "csv"
+	ListUserCallsParamsFormatJson ListUserCallsParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListUserCallsParamsFormat enum.
+func (e ListUserCallsParamsFormat) Valid() bool {
+	switch e {
+	case ListUserCallsParamsFormatCsv:
+		return true
+	case ListUserCallsParamsFormatJson:
+		return true
+	default:
+		return false
+	}
+}
+
+// AverageAndMax defines model for AverageAndMax.
+type AverageAndMax struct {
+	Avg *float64 `json:"avg"`
+	Max *float64 `json:"max"`
+}
+
 // Call defines model for Call.
 type Call struct {
 	CallId     string     `json:"call_id"`
@@ -799,7 +1531,13 @@ type Call struct {
 	FirstSeenAt time.Time   `json:"first_seen_at"`
 	Issues      IssueCounts `json:"issues"`
 	Kind        CallKind    `json:"kind"`
-	MeetingId   *string     `json:"meeting_id"`
+
+	// LikelySide Of the top reason: a `LikelySide`.
+	LikelySide *string `json:"likely_side"`
+	MeetingId  *string `json:"meeting_id"`
+
+	// MeetingTitle Only for whom the meeting concerns.
+	MeetingTitle *string `json:"meeting_title"`
 
 	// NetworkDiagnostics The network diagnostics that went bad; any makes the call poor.
 	NetworkDiagnostics []string `json:"network_diagnostics"`
@@ -819,12 +1557,24 @@ type Call struct {
 
 	// Reasons Each threshold that a stream of the call broke, once per metric, medium and direction, with the worst value; then each network
 	// diagnostic that went bad. Not empty exactly when the verdict is poor.
-	Reasons   []Reason     `json:"reasons"`
-	Region    string       `json:"region"`
-	Source    CallSource   `json:"source"`
-	StartedAt *time.Time   `json:"started_at"`
-	Streams   StreamCounts `json:"streams"`
-	Verdict   Verdict      `json:"verdict"`
+	Reasons  []Reason `json:"reasons"`
+	Recorded bool     `json:"recorded"`
+	Region   string   `json:"region"`
+
+	// Sites Of users of the organisation.
+	Sites     []string   `json:"sites"`
+	Source    CallSource `json:"source"`
+	StartedAt *time.Time `json:"started_at"`
+
+	// State `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
+	State   CallState    `json:"state"`
+	Streams StreamCounts `json:"streams"`
+	Tags    []string     `json:"tags"`
+
+	// TopReason The reason that is furthest over its threshold. Not null exactly when the verdict is poor.
+	TopReason *TopReason `json:"top_reason"`
+	Verdict   Verdict    `json:"verdict"`
+	Who       CallPeople `json:"who"`
 }
 
 // CallKind defines model for Call.Kind.
@@ -838,10 +1588,34 @@ type CallSource string
 
 // CallList defines model for CallList.
 type CallList struct {
-	Calls []Call `json:"calls"`
+	Calls     []Call    `json:"calls"`
+	Freshness Freshness `json:"freshness"`
 
 	// NextPageToken null on the last page.
 	NextPageToken *NextPageToken `json:"next_page_token"`
+}
+
+// CallPeople defines model for CallPeople.
+type CallPeople struct {
+	// Anonymous Participants that are not known to be users of the organisation.
+	Anonymous int        `json:"anonymous"`
+	Users     []CallUser `json:"users"`
+}
+
+// CallState `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
+type CallState string
+
+// CallTags defines model for CallTags.
+type CallTags struct {
+	Tags []Tag `json:"tags"`
+}
+
+// CallUser defines model for CallUser.
+type CallUser struct {
+	Label string `json:"label"`
+
+	// UserId Empty where only the name is known.
+	UserId string `json:"user_id"`
 }
 
 // Export defines model for Export.
@@ -952,6 +1726,86 @@ type ExportRegionState string
 // ExportState defines model for ExportState.
 type ExportState string
 
+// FigureGroup defines model for FigureGroup.
+type FigureGroup struct {
+	Calls     int64    `json:"calls"`
+	CallsPoor int64    `json:"calls_poor"`
+	DropRatio *float64 `json:"drop_ratio"`
+
+	// Drops Participants whose part ended unexpectedly later than that.
+	Drops         *int64 `json:"drops"`
+	EndedWithin5s *int64 `json:"ended_within_5s"`
+	Good          int64  `json:"good"`
+
+	// Key What the group is of, by name; hours and days as their beginning. Empty text where it is not known.
+	Key          map[string]string `json:"key"`
+	Participants *int64            `json:"participants"`
+	Poor         int64             `json:"poor"`
+
+	// PoorRatio Poor of good and poor; null where there are neither.
+	PoorRatio *float64 `json:"poor_ratio"`
+
+	// Rating Calls by what survey answers add up to.
+	Rating            *RatedCalls `json:"rating"`
+	SetupFailureRatio *float64    `json:"setup_failure_ratio"`
+
+	// SetupFailures Participants whose part ended unexpectedly before any media of theirs.
+	SetupFailures *int64 `json:"setup_failures"`
+
+	// ShortCalls Shorter than a minute.
+	ShortCalls *int64 `json:"short_calls"`
+
+	// Streams That count.
+	Streams int64 `json:"streams"`
+	Unknown int64 `json:"unknown"`
+}
+
+// Figures defines model for Figures.
+type Figures struct {
+	Calls     int64    `json:"calls"`
+	CallsPoor int64    `json:"calls_poor"`
+	DropRatio *float64 `json:"drop_ratio"`
+
+	// Drops Participants whose part ended unexpectedly later than that.
+	Drops         *int64 `json:"drops"`
+	EndedWithin5s *int64 `json:"ended_within_5s"`
+	Good          int64  `json:"good"`
+	Participants  *int64 `json:"participants"`
+	Poor          int64  `json:"poor"`
+
+	// PoorRatio Poor of good and poor; null where there are neither.
+	PoorRatio *float64 `json:"poor_ratio"`
+
+	// Rating Calls by what survey answers add up to.
+	Rating            *RatedCalls `json:"rating"`
+	SetupFailureRatio *float64    `json:"setup_failure_ratio"`
+
+	// SetupFailures Participants whose part ended unexpectedly before any media of theirs.
+	SetupFailures *int64 `json:"setup_failures"`
+
+	// ShortCalls Shorter than a minute.
+	ShortCalls *int64 `json:"short_calls"`
+
+	// Streams That count.
+	Streams int64 `json:"streams"`
+	Unknown int64 `json:"unknown"`
+}
+
+// Freshness defines model for Freshness.
+type Freshness struct {
+	// Reason Why it lags.
+	Reason *string `json:"reason"`
+
+	// State `lagging`: the watermark is more than a minute ago.
+	State FreshnessState `json:"state"`
+
+	// Watermark All that was produced until then is in the answer. Null where that is not known.
+	Watermark *time.Time `json:"watermark"`
+}
+
+// FreshnessState `lagging`: the watermark is more than a minute ago.
+type FreshnessState string
+
 // GraphError defines model for GraphError.
 type GraphError struct {
 	Error struct {
@@ -969,6 +1823,33 @@ type GraphError struct {
 type GuestCallInput struct {
 	// Title Default `Call`.
 	Title *string `json:"title,omitempty"`
+}
+
+// Heatmap defines model for Heatmap.
+type Heatmap struct {
+	Cells     []HeatmapCell `json:"cells"`
+	Freshness Freshness     `json:"freshness"`
+
+	// LeftOut How many there are besides.
+	LeftOut int    `json:"left_out"`
+	Window  Window `json:"window"`
+
+	// X Hours of the day from 0 to 23, or days of the week from 1 (Monday) to 7.
+	X []string `json:"x"`
+
+	// Y The 100 that have the most streams. Empty text where it is not known.
+	Y []string `json:"y"`
+}
+
+// HeatmapCell defines model for HeatmapCell.
+type HeatmapCell struct {
+	Poor      int64    `json:"poor"`
+	PoorRatio *float64 `json:"poor_ratio"`
+
+	// Streams By reason: all streams of this x.
+	Streams int64  `json:"streams"`
+	X       string `json:"x"`
+	Y       string `json:"y"`
 }
 
 // Hold defines model for Hold.
@@ -1008,7 +1889,13 @@ type ImportedCall struct {
 type Issue struct {
 	// EndedAt When a diagnostic went good again; null while it has not.
 	EndedAt *time.Time `json:"ended_at"`
-	Kind    IssueKind  `json:"kind"`
+
+	// Evidence Address of the rows that show it, relative to this service. Null where there are none.
+	Evidence *string   `json:"evidence"`
+	Kind     IssueKind `json:"kind"`
+
+	// LikelySide A `LikelySide`.
+	LikelySide *string `json:"likely_side"`
 
 	// Name Of the diagnostic or operation; the medium of a stream; the result category of an end.
 	Name             string              `json:"name"`
@@ -1064,6 +1951,9 @@ type LedgerLeaf struct {
 	// Text The version in the form that is hashed
 	Text string `json:"text"`
 }
+
+// LikelySide Where the trouble likely is; `none` where it was measured and hardly anything was lost on any side.
+type LikelySide string
 
 // LobbyBypass Who needn't wait in the lobby.
 type LobbyBypass string
@@ -1196,6 +2086,41 @@ type Participant struct {
 // ParticipantKind defines model for Participant.Kind.
 type ParticipantKind string
 
+// Presence defines model for Presence.
+type Presence struct {
+	JoinedAt *time.Time   `json:"joined_at"`
+	Kind     PresenceKind `json:"kind"`
+	Label    string       `json:"label"`
+	LeftAt   *time.Time   `json:"left_at"`
+
+	// Number Tells those without a name apart within the call: Anonymous 1, 2, …
+	Number        *int               `json:"number,omitempty"`
+	ParticipantId openapi_types.UUID `json:"participant_id"`
+	Spans         []PresenceSpan     `json:"spans"`
+}
+
+// PresenceKind defines model for Presence.Kind.
+type PresenceKind string
+
+// PresenceSpan defines model for PresenceSpan.
+type PresenceSpan struct {
+	// Detail Of a device: the diagnostic. Of muting: the medium.
+	Detail *string           `json:"detail"`
+	From   time.Time         `json:"from"`
+	State  PresenceSpanState `json:"state"`
+	To     *time.Time        `json:"to"`
+}
+
+// PresenceSpanState defines model for PresenceSpan.State.
+type PresenceSpanState string
+
+// PreviousFigures Of the window before, if that was asked for.
+type PreviousFigures struct {
+	Groups []FigureGroup `json:"groups"`
+	Totals Figures       `json:"totals"`
+	Window Window        `json:"window"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable; what programs branch on.
@@ -1222,6 +2147,39 @@ type Problem struct {
 
 // ProfileName defines model for ProfileName.
 type ProfileName string
+
+// QualityFigures defines model for QualityFigures.
+type QualityFigures struct {
+	Freshness Freshness     `json:"freshness"`
+	Groups    []FigureGroup `json:"groups"`
+
+	// LeftOut There are more groups than the 5000 that are told.
+	LeftOut bool `json:"left_out"`
+
+	// Previous Of the window before, if that was asked for.
+	Previous *PreviousFigures `json:"previous"`
+	Totals   Figures          `json:"totals"`
+	Window   Window           `json:"window"`
+}
+
+// QuantilePoint defines model for QuantilePoint.
+type QuantilePoint struct {
+	At      time.Time `json:"at"`
+	P50     *float64  `json:"p50"`
+	P75     *float64  `json:"p75"`
+	P90     *float64  `json:"p90"`
+	P95     *float64  `json:"p95"`
+	P99     *float64  `json:"p99"`
+	Samples int64     `json:"samples"`
+}
+
+// RatedCalls Calls by what survey answers add up to.
+type RatedCalls struct {
+	Average int64 `json:"average"`
+	Good    int64 `json:"good"`
+	None    int64 `json:"none"`
+	Poor    int64 `json:"poor"`
+}
 
 // Readiness defines model for Readiness.
 type Readiness struct {
@@ -1651,6 +2609,29 @@ type StreamCounts struct {
 	Unknown int `json:"unknown"`
 }
 
+// SurveyInput defines model for SurveyInput.
+type SurveyInput struct {
+	// Issues Tags of the protocol's closed sets, of subjects that are rated.
+	Issues *struct {
+		Audio   *SurveyTags `json:"audio,omitempty"`
+		Overall *SurveyTags `json:"overall,omitempty"`
+		Screen  *SurveyTags `json:"screen,omitempty"`
+		Video   *SurveyTags `json:"video,omitempty"`
+	} `json:"issues,omitempty"`
+	Ratings struct {
+		Audio   *int `json:"audio,omitempty"`
+		Overall *int `json:"overall,omitempty"`
+		Screen  *int `json:"screen,omitempty"`
+		Video   *int `json:"video,omitempty"`
+	} `json:"ratings"`
+}
+
+// SurveyTags defines model for SurveyTags.
+type SurveyTags = []string
+
+// Tag defines model for Tag.
+type Tag = string
+
 // TimelineEntry defines model for TimelineEntry.
 type TimelineEntry struct {
 	Attributes map[string]string `json:"attributes"`
@@ -1675,6 +2656,20 @@ type TimelineEntryKind string
 // TimelineEntryLane defines model for TimelineEntry.Lane.
 type TimelineEntryLane string
 
+// TopReason The reason that is furthest over its threshold. Not null exactly when the verdict is poor.
+type TopReason struct {
+	Comparison *string `json:"comparison"`
+	Direction  *string `json:"direction"`
+	Media      *string `json:"media"`
+
+	// Metric Metric or network diagnostic.
+	Metric    string   `json:"metric"`
+	Text      string   `json:"text"`
+	Threshold *float64 `json:"threshold"`
+	Unit      *string  `json:"unit"`
+	Value     *float64 `json:"value"`
+}
+
 // UnrecordedTrack defines model for UnrecordedTrack.
 type UnrecordedTrack struct {
 	Codec         string             `json:"codec"`
@@ -1691,6 +2686,37 @@ type UserInput = json.RawMessage
 
 // Verdict defines model for Verdict.
 type Verdict string
+
+// View defines model for View.
+type View struct {
+	CreatedAt time.Time          `json:"created_at"`
+	Id        openapi_types.UUID `json:"id"`
+	Mine      bool               `json:"mine"`
+	Name      string             `json:"name"`
+	Query     string             `json:"query"`
+	Screen    ViewScreen         `json:"screen"`
+	Shared    bool               `json:"shared"`
+}
+
+// ViewScreen defines model for View.Screen.
+type ViewScreen string
+
+// ViewInput defines model for ViewInput.
+type ViewInput struct {
+	Name string `json:"name"`
+
+	// Query The address's query.
+	Query string `json:"query"`
+
+	// Screen What it is a view of.
+	Screen ViewInputScreen `json:"screen"`
+
+	// Shared Others of the organisation see it too.
+	Shared *bool `json:"shared,omitempty"`
+}
+
+// ViewInputScreen What it is a view of.
+type ViewInputScreen string
 
 // Webhook defines model for Webhook.
 type Webhook struct {
@@ -1711,8 +2737,105 @@ type WebhookInput struct {
 	Url    string  `json:"url"`
 }
 
+// Window defines model for Window.
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// ZoomPoint defines model for ZoomPoint.
+type ZoomPoint struct {
+	// At The beginning of what the point stands for.
+	At                  time.Time `json:"at"`
+	AvailableBitrateBps *float64  `json:"available_bitrate_bps"`
+	BitrateBps          *float64  `json:"bitrate_bps"`
+	FrameHeight         *float64  `json:"frame_height"`
+	FrameRate           *float64  `json:"frame_rate"`
+
+	// FreezeMs Their sum.
+	FreezeMs       *float64      `json:"freeze_ms"`
+	JitterBufferMs *float64      `json:"jitter_buffer_ms"`
+	JitterMs       AverageAndMax `json:"jitter_ms"`
+	LossRatio      AverageAndMax `json:"loss_ratio"`
+	RttMs          AverageAndMax `json:"rtt_ms"`
+	Samples        int64         `json:"samples"`
+}
+
+// ZoomStream defines model for ZoomStream.
+type ZoomStream struct {
+	Direction        ZoomStreamDirection `json:"direction"`
+	Media            ZoomStreamMedia     `json:"media"`
+	ParticipantId    openapi_types.UUID  `json:"participant_id"`
+	ParticipantLabel string              `json:"participant_label"`
+	Points           []ZoomPoint         `json:"points"`
+	StreamId         openapi_types.UUID  `json:"stream_id"`
+}
+
+// ZoomStreamDirection defines model for ZoomStream.Direction.
+type ZoomStreamDirection string
+
+// ZoomStreamMedia defines model for ZoomStream.Media.
+type ZoomStreamMedia string
+
 // CallId defines model for CallId.
 type CallId = string
+
+// Days defines model for Days.
+type Days int
+
+// FilterClient defines model for FilterClient.
+type FilterClient = string
+
+// FilterClientVersion defines model for FilterClientVersion.
+type FilterClientVersion = string
+
+// FilterKind defines model for FilterKind.
+type FilterKind string
+
+// FilterLabel defines model for FilterLabel.
+type FilterLabel = string
+
+// FilterMaxDuration defines model for FilterMaxDuration.
+type FilterMaxDuration = int
+
+// FilterMinDuration defines model for FilterMinDuration.
+type FilterMinDuration = int
+
+// FilterReason defines model for FilterReason.
+type FilterReason = string
+
+// FilterRecorded defines model for FilterRecorded.
+type FilterRecorded = bool
+
+// FilterRegion defines model for FilterRegion.
+type FilterRegion = string
+
+// FilterSide Where the trouble likely is; `none` where it was measured and hardly anything was lost on any side.
+type FilterSide = LikelySide
+
+// FilterSite defines model for FilterSite.
+type FilterSite = string
+
+// FilterSource defines model for FilterSource.
+type FilterSource = Source
+
+// FilterState `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
+type FilterState = CallState
+
+// FilterSubnet defines model for FilterSubnet.
+type FilterSubnet = string
+
+// FilterTag defines model for FilterTag.
+type FilterTag = Tag
+
+// FilterText defines model for FilterText.
+type FilterText = string
+
+// FilterUser defines model for FilterUser.
+type FilterUser = string
+
+// FilterVerdict defines model for FilterVerdict.
+type FilterVerdict = Verdict
 
 // From defines model for From.
 type From = time.Time
@@ -1722,6 +2845,9 @@ type Id = openapi_types.UUID
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
+
+// Last defines model for Last.
+type Last = string
 
 // LedgerRegion defines model for LedgerRegion.
 type LedgerRegion = string
@@ -1743,6 +2869,9 @@ type Profile = ProfileName
 
 // TargetOrg defines model for TargetOrg.
 type TargetOrg = string
+
+// TimeZone defines model for TimeZone.
+type TimeZone = string
 
 // To defines model for To.
 type To = time.Time
@@ -1773,6 +2902,254 @@ type LoginParams struct {
 	ReturnTo *string `form:"return_to,omitempty" json:"return_to,omitempty"`
 }
 
+// CompareQualityParams defines parameters for CompareQuality.
+type CompareQualityParams struct {
+	AFrom *time.Time `form:"a_from,omitempty" json:"a_from,omitempty"`
+	ATo   *time.Time `form:"a_to,omitempty" json:"a_to,omitempty"`
+	BFrom *time.Time `form:"b_from,omitempty" json:"b_from,omitempty"`
+	BTo   *time.Time `form:"b_to,omitempty" json:"b_to,omitempty"`
+	ACall *string    `form:"a_call,omitempty" json:"a_call,omitempty"`
+	BCall *string    `form:"b_call,omitempty" json:"b_call,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// User Calls with this user of the organisation, by id.
+	User *FilterUser `form:"user,omitempty" json:"user,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code (a call id, a slash and a participant id) as the join
+	// page shows it.
+	Q *FilterText `form:"q,omitempty" json:"q,omitempty"`
+
+	// ParticipantLabel Calls with a participant whose label contains this text, in any case.
+	ParticipantLabel *FilterLabel `form:"participant_label,omitempty" json:"participant_label,omitempty"`
+
+	// Source What kind of system the facts come from.
+	Source  *FilterSource             `form:"source,omitempty" json:"source,omitempty"`
+	Kind    *CompareQualityParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+	State   *FilterState              `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *FilterVerdict            `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Reason Calls that are poor for this metric or network diagnostic.
+	Reason *FilterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Side Calls with troubles that were likely on this side.
+	Side *FilterSide `form:"side,omitempty" json:"side,omitempty"`
+
+	// Client Calls with a participant of this family of clients; with `client_version`, of this version.
+	Client        *FilterClient        `form:"client,omitempty" json:"client,omitempty"`
+	ClientVersion *FilterClientVersion `form:"client_version,omitempty" json:"client_version,omitempty"`
+	Region        *FilterRegion        `form:"region,omitempty" json:"region,omitempty"`
+
+	// Site Calls with a user of the organisation at this site.
+	Site *FilterSite `form:"site,omitempty" json:"site,omitempty"`
+
+	// Subnet Calls with a user of the organisation in this network, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet       *FilterSubnet      `form:"subnet,omitempty" json:"subnet,omitempty"`
+	MinDurationS *FilterMinDuration `form:"min_duration_s,omitempty" json:"min_duration_s,omitempty"`
+	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
+	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
+	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
+}
+
+// CompareQualityParamsKind defines parameters for CompareQuality.
+type CompareQualityParamsKind string
+
+// GetHeatmapParams defines parameters for GetHeatmap.
+type GetHeatmapParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last *Last `form:"last,omitempty" json:"last,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// User Calls with this user of the organisation, by id.
+	User *FilterUser `form:"user,omitempty" json:"user,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code (a call id, a slash and a participant id) as the join
+	// page shows it.
+	Q *FilterText `form:"q,omitempty" json:"q,omitempty"`
+
+	// ParticipantLabel Calls with a participant whose label contains this text, in any case.
+	ParticipantLabel *FilterLabel `form:"participant_label,omitempty" json:"participant_label,omitempty"`
+
+	// Source What kind of system the facts come from.
+	Source  *FilterSource         `form:"source,omitempty" json:"source,omitempty"`
+	Kind    *GetHeatmapParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+	State   *FilterState          `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *FilterVerdict        `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Reason Calls that are poor for this metric or network diagnostic.
+	Reason *FilterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Side Calls with troubles that were likely on this side.
+	Side *FilterSide `form:"side,omitempty" json:"side,omitempty"`
+
+	// Client Calls with a participant of this family of clients; with `client_version`, of this version.
+	Client        *FilterClient        `form:"client,omitempty" json:"client,omitempty"`
+	ClientVersion *FilterClientVersion `form:"client_version,omitempty" json:"client_version,omitempty"`
+	Region        *FilterRegion        `form:"region,omitempty" json:"region,omitempty"`
+
+	// Site Calls with a user of the organisation at this site.
+	Site *FilterSite `form:"site,omitempty" json:"site,omitempty"`
+
+	// Subnet Calls with a user of the organisation in this network, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet       *FilterSubnet      `form:"subnet,omitempty" json:"subnet,omitempty"`
+	MinDurationS *FilterMinDuration `form:"min_duration_s,omitempty" json:"min_duration_s,omitempty"`
+	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
+	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
+	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Days A rolling window; instead of `from`, `to` and `last`.
+	Days *GetHeatmapParamsDays `form:"days,omitempty" json:"days,omitempty"`
+	X    *GetHeatmapParamsX    `form:"x,omitempty" json:"x,omitempty"`
+	Y    *GetHeatmapParamsY    `form:"y,omitempty" json:"y,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
+}
+
+// GetHeatmapParamsKind defines parameters for GetHeatmap.
+type GetHeatmapParamsKind string
+
+// GetHeatmapParamsDays defines parameters for GetHeatmap.
+type GetHeatmapParamsDays int
+
+// GetHeatmapParamsX defines parameters for GetHeatmap.
+type GetHeatmapParamsX string
+
+// GetHeatmapParamsY defines parameters for GetHeatmap.
+type GetHeatmapParamsY string
+
+// GetQualityParams defines parameters for GetQuality.
+type GetQualityParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last *Last `form:"last,omitempty" json:"last,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// User Calls with this user of the organisation, by id.
+	User *FilterUser `form:"user,omitempty" json:"user,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code (a call id, a slash and a participant id) as the join
+	// page shows it.
+	Q *FilterText `form:"q,omitempty" json:"q,omitempty"`
+
+	// ParticipantLabel Calls with a participant whose label contains this text, in any case.
+	ParticipantLabel *FilterLabel `form:"participant_label,omitempty" json:"participant_label,omitempty"`
+
+	// Source What kind of system the facts come from.
+	Source  *FilterSource         `form:"source,omitempty" json:"source,omitempty"`
+	Kind    *GetQualityParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+	State   *FilterState          `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *FilterVerdict        `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Reason Calls that are poor for this metric or network diagnostic.
+	Reason *FilterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Side Calls with troubles that were likely on this side.
+	Side *FilterSide `form:"side,omitempty" json:"side,omitempty"`
+
+	// Client Calls with a participant of this family of clients; with `client_version`, of this version.
+	Client        *FilterClient        `form:"client,omitempty" json:"client,omitempty"`
+	ClientVersion *FilterClientVersion `form:"client_version,omitempty" json:"client_version,omitempty"`
+	Region        *FilterRegion        `form:"region,omitempty" json:"region,omitempty"`
+
+	// Site Calls with a user of the organisation at this site.
+	Site *FilterSite `form:"site,omitempty" json:"site,omitempty"`
+
+	// Subnet Calls with a user of the organisation in this network, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet       *FilterSubnet      `form:"subnet,omitempty" json:"subnet,omitempty"`
+	MinDurationS *FilterMinDuration `form:"min_duration_s,omitempty" json:"min_duration_s,omitempty"`
+	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
+	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
+	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Days A rolling window; instead of `from`, `to` and `last`.
+	Days *GetQualityParamsDays `form:"days,omitempty" json:"days,omitempty"`
+
+	// GroupBy One or two of `media`, `hour`, `day`, `reason`, `client`, `client_version`, `region`, `site` and `side`, with a comma.
+	GroupBy *string `form:"group_by,omitempty" json:"group_by,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
+
+	// Compare `previous`: besides, the window of the same length before.
+	Compare *GetQualityParamsCompare `form:"compare,omitempty" json:"compare,omitempty"`
+}
+
+// GetQualityParamsKind defines parameters for GetQuality.
+type GetQualityParamsKind string
+
+// GetQualityParamsDays defines parameters for GetQuality.
+type GetQualityParamsDays int
+
+// GetQualityParamsCompare defines parameters for GetQuality.
+type GetQualityParamsCompare string
+
+// GetQuantilesParams defines parameters for GetQuantiles.
+type GetQuantilesParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last *Last `form:"last,omitempty" json:"last,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org       *Org                         `form:"org,omitempty" json:"org,omitempty"`
+	Metric    *GetQuantilesParamsMetric    `form:"metric,omitempty" json:"metric,omitempty"`
+	Step      *GetQuantilesParamsStep      `form:"step,omitempty" json:"step,omitempty"`
+	Media     *GetQuantilesParamsMedia     `form:"media,omitempty" json:"media,omitempty"`
+	Direction *GetQuantilesParamsDirection `form:"direction,omitempty" json:"direction,omitempty"`
+	Region    *FilterRegion                `form:"region,omitempty" json:"region,omitempty"`
+
+	// Source What kind of system the facts come from.
+	Source *FilterSource `form:"source,omitempty" json:"source,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
+}
+
+// GetQuantilesParamsMetric defines parameters for GetQuantiles.
+type GetQuantilesParamsMetric string
+
+// GetQuantilesParamsStep defines parameters for GetQuantiles.
+type GetQuantilesParamsStep string
+
+// GetQuantilesParamsMedia defines parameters for GetQuantiles.
+type GetQuantilesParamsMedia string
+
+// GetQuantilesParamsDirection defines parameters for GetQuantiles.
+type GetQuantilesParamsDirection string
+
+// GetQuantiles200JSONResponseBodyStep defines parameters for GetQuantiles.
+type GetQuantiles200JSONResponseBodyStep string
+
 // ListCallsParams defines parameters for ListCalls.
 type ListCallsParams struct {
 	// From Not before this instant.
@@ -1781,26 +3158,76 @@ type ListCallsParams struct {
 	// To Before this instant.
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last *Last `form:"last,omitempty" json:"last,omitempty"`
+
 	// Org Organisation; one's own, which is the default.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 
-	// Source What kind of system the facts come from.
-	Source  *Source  `form:"source,omitempty" json:"source,omitempty"`
-	Verdict *Verdict `form:"verdict,omitempty" json:"verdict,omitempty"`
+	// User Calls with this user of the organisation, by id.
+	User *FilterUser `form:"user,omitempty" json:"user,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code (a call id, a slash and a participant id) as the join
+	// page shows it.
+	Q *FilterText `form:"q,omitempty" json:"q,omitempty"`
 
 	// ParticipantLabel Calls with a participant whose label contains this text, in any case.
-	ParticipantLabel *string `form:"participant_label,omitempty" json:"participant_label,omitempty"`
+	ParticipantLabel *FilterLabel `form:"participant_label,omitempty" json:"participant_label,omitempty"`
 
-	// Q Text within the call id or meeting id, or a whole participant id or stream id.
-	Q *string `form:"q,omitempty" json:"q,omitempty"`
+	// Source What kind of system the facts come from.
+	Source  *FilterSource        `form:"source,omitempty" json:"source,omitempty"`
+	Kind    *ListCallsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+	State   *FilterState         `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *FilterVerdict       `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Reason Calls that are poor for this metric or network diagnostic.
+	Reason *FilterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Side Calls with troubles that were likely on this side.
+	Side *FilterSide `form:"side,omitempty" json:"side,omitempty"`
+
+	// Client Calls with a participant of this family of clients; with `client_version`, of this version.
+	Client        *FilterClient        `form:"client,omitempty" json:"client,omitempty"`
+	ClientVersion *FilterClientVersion `form:"client_version,omitempty" json:"client_version,omitempty"`
+	Region        *FilterRegion        `form:"region,omitempty" json:"region,omitempty"`
+
+	// Site Calls with a user of the organisation at this site.
+	Site *FilterSite `form:"site,omitempty" json:"site,omitempty"`
+
+	// Subnet Calls with a user of the organisation in this network, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet       *FilterSubnet      `form:"subnet,omitempty" json:"subnet,omitempty"`
+	MinDurationS *FilterMinDuration `form:"min_duration_s,omitempty" json:"min_duration_s,omitempty"`
+	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
+	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
+	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Sort By what, and with a minus the largest first. Calls that are alike in it are newest first.
+	Sort *ListCallsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Format As CSV with `csv` or, without it, `Accept` naming `text/csv`. The page's calls, with a head.
+	Format *ListCallsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Fields Columns of the CSV, with commas, in this order; of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
+	// `ended_at`, `duration_ms`, `users`, `anonymous`, `verdict`, `reason`, `likely_side`, `issues`, `good`, `poor`, `unknown`, `recorded`, `rating`,
+	// `tags` and `sites`. Default is all.
+	Fields *string `form:"fields,omitempty" json:"fields,omitempty"`
 
 	// PageToken The `next_page_token` of the page before.
 	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
 	PageSize  *int       `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
+
+// ListCallsParamsKind defines parameters for ListCalls.
+type ListCallsParamsKind string
+
+// ListCallsParamsSort defines parameters for ListCalls.
+type ListCallsParamsSort string
+
+// ListCallsParamsFormat defines parameters for ListCalls.
+type ListCallsParamsFormat string
 
 // GetCallParams defines parameters for GetCall.
 type GetCallParams struct {
@@ -1837,6 +3264,12 @@ type ListParticipantsParams struct {
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
 
+// ListPresenceParams defines parameters for ListPresence.
+type ListPresenceParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
 // ListRecordingsParams defines parameters for ListRecordings.
 type ListRecordingsParams struct {
 	// Org Organisation; one's own, which is the default.
@@ -1845,6 +3278,19 @@ type ListRecordingsParams struct {
 
 // GetRecordingFileParams defines parameters for GetRecordingFile.
 type GetRecordingFileParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ZoomSamplesParams defines parameters for ZoomSamples.
+type ZoomSamplesParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To     *To  `form:"to,omitempty" json:"to,omitempty"`
+	Points *int `form:"points,omitempty" json:"points,omitempty"`
+
 	// Org Organisation; one's own, which is the default.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
@@ -1870,6 +3316,18 @@ type ListSamplesParams struct {
 	PageToken *PageToken    `form:"page_token,omitempty" json:"page_token,omitempty"`
 	PageSize  *LongPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CreateSurveyParams defines parameters for CreateSurvey.
+type CreateSurveyParams struct {
+	// AnteroomParticipantToken The resume token of somebody who is, or was, in the call.
+	AnteroomParticipantToken *string `json:"Anteroom-Participant-Token,omitempty"`
+}
+
+// PutCallTagsParams defines parameters for PutCallTags.
+type PutCallTagsParams struct {
 	// Org Organisation; one's own, which is the default.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
@@ -2126,8 +3584,120 @@ type PreviewRetentionParams struct {
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
 
+// GetSitesParams defines parameters for GetSites.
+type GetSitesParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// PutSitesParams defines parameters for PutSites.
+type PutSitesParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// ListUserCallsParams defines parameters for ListUserCalls.
+type ListUserCallsParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last *Last `form:"last,omitempty" json:"last,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code (a call id, a slash and a participant id) as the join
+	// page shows it.
+	Q *FilterText `form:"q,omitempty" json:"q,omitempty"`
+
+	// ParticipantLabel Calls with a participant whose label contains this text, in any case.
+	ParticipantLabel *FilterLabel `form:"participant_label,omitempty" json:"participant_label,omitempty"`
+
+	// Source What kind of system the facts come from.
+	Source  *FilterSource            `form:"source,omitempty" json:"source,omitempty"`
+	Kind    *ListUserCallsParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+	State   *FilterState             `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *FilterVerdict           `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Reason Calls that are poor for this metric or network diagnostic.
+	Reason *FilterReason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Side Calls with troubles that were likely on this side.
+	Side *FilterSide `form:"side,omitempty" json:"side,omitempty"`
+
+	// Client Calls with a participant of this family of clients; with `client_version`, of this version.
+	Client        *FilterClient        `form:"client,omitempty" json:"client,omitempty"`
+	ClientVersion *FilterClientVersion `form:"client_version,omitempty" json:"client_version,omitempty"`
+	Region        *FilterRegion        `form:"region,omitempty" json:"region,omitempty"`
+
+	// Site Calls with a user of the organisation at this site.
+	Site *FilterSite `form:"site,omitempty" json:"site,omitempty"`
+
+	// Subnet Calls with a user of the organisation in this network, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet       *FilterSubnet      `form:"subnet,omitempty" json:"subnet,omitempty"`
+	MinDurationS *FilterMinDuration `form:"min_duration_s,omitempty" json:"min_duration_s,omitempty"`
+	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
+	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
+	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
+	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Sort By what, and with a minus the largest first. Calls that are alike in it are newest first.
+	Sort *ListUserCallsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Format As CSV with `csv` or, without it, `Accept` naming `text/csv`. The page's calls, with a head.
+	Format *ListUserCallsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+
+	// Fields Columns of the CSV, with commas, in this order; of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
+	// `ended_at`, `duration_ms`, `users`, `anonymous`, `verdict`, `reason`, `likely_side`, `issues`, `good`, `poor`, `unknown`, `recorded`, `rating`,
+	// `tags` and `sites`. Default is all.
+	Fields *string `form:"fields,omitempty" json:"fields,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize  *int       `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
+// ListUserCallsParamsKind defines parameters for ListUserCalls.
+type ListUserCallsParamsKind string
+
+// ListUserCallsParamsSort defines parameters for ListUserCalls.
+type ListUserCallsParamsSort string
+
+// ListUserCallsParamsFormat defines parameters for ListUserCalls.
+type ListUserCallsParamsFormat string
+
+// ListViewsParams defines parameters for ListViews.
+type ListViewsParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// CreateViewParams defines parameters for CreateView.
+type CreateViewParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// DeleteViewParams defines parameters for DeleteView.
+type DeleteViewParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
 // StartGuestCallJSONRequestBody defines body for StartGuestCall for application/json ContentType.
 type StartGuestCallJSONRequestBody = GuestCallInput
+
+// CreateSurveyJSONRequestBody defines body for CreateSurvey for application/json ContentType.
+type CreateSurveyJSONRequestBody = SurveyInput
+
+// PutCallTagsJSONRequestBody defines body for PutCallTags for application/json ContentType.
+type PutCallTagsJSONRequestBody = CallTags
 
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = ExportInput
@@ -2171,6 +3741,9 @@ type UpdateRetentionPolicyJSONRequestBody = RetentionPolicyPatch
 // PreviewRetentionJSONRequestBody defines body for PreviewRetention for application/json ContentType.
 type PreviewRetentionJSONRequestBody = RetentionPreviewInput
 
+// CreateViewJSONRequestBody defines body for CreateView for application/json ContentType.
+type CreateViewJSONRequestBody = ViewInput
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// LoginCallback Where the OpenID provider sends the browser back to
@@ -2197,6 +3770,18 @@ type ServerInterface interface {
 	// GetReadiness Whether the service can do its work, and why not
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// CompareQuality Two periods, or two calls, side by side
+	// (GET /v1/analytics/compare)
+	CompareQuality(ctx echo.Context, params CompareQualityParams) error
+	// GetHeatmap When and where streams were poor
+	// (GET /v1/analytics/heatmap)
+	GetHeatmap(ctx echo.Context, params GetHeatmapParams) error
+	// GetQuality How good calls were, in figures
+	// (GET /v1/analytics/quality)
+	GetQuality(ctx echo.Context, params GetQualityParams) error
+	// GetQuantiles How a metric was distributed over time
+	// (GET /v1/analytics/quantiles)
+	GetQuantiles(ctx echo.Context, params GetQuantilesParams) error
 	// ListCalls Calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx echo.Context, params ListCallsParams) error
@@ -2215,18 +3800,30 @@ type ServerInterface interface {
 	// ListParticipants Participants of a call, in order of arrival
 	// (GET /v1/calls/{call_id}/participants)
 	ListParticipants(ctx echo.Context, callId CallId, params ListParticipantsParams) error
+	// ListPresence What each participant of a call was doing when
+	// (GET /v1/calls/{call_id}/presence)
+	ListPresence(ctx echo.Context, callId CallId, params ListPresenceParams) error
 	// ListRecordings Recordings of a call, oldest first
 	// (GET /v1/calls/{call_id}/recordings)
 	ListRecordings(ctx echo.Context, callId CallId, params ListRecordingsParams) error
 	// GetRecordingFile A file of a recording
 	// (GET /v1/calls/{call_id}/recordings/{recording_id}/files/{file})
 	GetRecordingFile(ctx echo.Context, callId CallId, recordingId openapi_types.UUID, file string, params GetRecordingFileParams) error
+	// ZoomSamples What all streams of a call did over time, as closely as asked
+	// (GET /v1/calls/{call_id}/samples)
+	ZoomSamples(ctx echo.Context, callId CallId, params ZoomSamplesParams) error
 	// ListStreams Media streams of a call with their verdicts
 	// (GET /v1/calls/{call_id}/streams)
 	ListStreams(ctx echo.Context, callId CallId, params ListStreamsParams) error
 	// ListSamples What a stream did over time, oldest first
 	// (GET /v1/calls/{call_id}/streams/{stream_id}/samples)
 	ListSamples(ctx echo.Context, callId CallId, streamId openapi_types.UUID, params ListSamplesParams) error
+	// CreateSurvey Rate a call as somebody who was in it
+	// (POST /v1/calls/{call_id}/survey)
+	CreateSurvey(ctx echo.Context, callId CallId, params CreateSurveyParams) error
+	// PutCallTags Replace the tags of a call
+	// (PUT /v1/calls/{call_id}/tags)
+	PutCallTags(ctx echo.Context, callId CallId, params PutCallTagsParams) error
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx echo.Context, callId CallId, params ListTimelineParams) error
@@ -2365,6 +3962,24 @@ type ServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx echo.Context) error
+	// GetSites Where the organisation's networks are
+	// (GET /v1/sites)
+	GetSites(ctx echo.Context, params GetSitesParams) error
+	// PutSites Replace where the organisation's networks are
+	// (PUT /v1/sites)
+	PutSites(ctx echo.Context, params PutSitesParams) error
+	// ListUserCalls Calls that a user of the organisation was in
+	// (GET /v1/users/{user}/calls)
+	ListUserCalls(ctx echo.Context, user string, params ListUserCallsParams) error
+	// ListViews Saved views
+	// (GET /v1/views)
+	ListViews(ctx echo.Context, params ListViewsParams) error
+	// CreateView Save a view
+	// (POST /v1/views)
+	CreateView(ctx echo.Context, params CreateViewParams) error
+	// DeleteView Forget a view
+	// (DELETE /v1/views/{id})
+	DeleteView(ctx echo.Context, id Id, params DeleteViewParams) error
 	// GetVersion Version of the service
 	// (GET /version)
 	GetVersion(ctx echo.Context) error
@@ -2528,6 +4143,687 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 	return err
 }
 
+// CompareQuality converts echo context to params.
+func (w *ServerInterfaceWrapper) CompareQuality(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompareQualityParams
+	// ------------- Optional query parameter "a_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "a_from", ctx.QueryParams(), &params.AFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter a_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "a_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "a_to", ctx.QueryParams(), &params.ATo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter a_to: %s", err))
+	}
+
+	// ------------- Optional query parameter "b_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "b_from", ctx.QueryParams(), &params.BFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter b_from: %s", err))
+	}
+
+	// ------------- Optional query parameter "b_to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "b_to", ctx.QueryParams(), &params.BTo, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter b_to: %s", err))
+	}
+
+	// ------------- Optional query parameter "a_call" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "a_call", ctx.QueryParams(), &params.ACall, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter a_call: %s", err))
+	}
+
+	// ------------- Optional query parameter "b_call" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "b_call", ctx.QueryParams(), &params.BCall, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter b_call: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", ctx.QueryParams(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_label" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "side" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "side", ctx.QueryParams(), &params.Side, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter side: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "client_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client_version", ctx.QueryParams(), &params.ClientVersion, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "site" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "site", ctx.QueryParams(), &params.Site, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter site: %s", err))
+	}
+
+	// ------------- Optional query parameter "subnet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subnet", ctx.QueryParams(), &params.Subnet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subnet: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_duration_s", ctx.QueryParams(), &params.MinDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_duration_s", ctx.QueryParams(), &params.MaxDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "recorded" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recorded", ctx.QueryParams(), &params.Recorded, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recorded: %s", err))
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "profile" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompareQuality(ctx, params)
+	return err
+}
+
+// GetHeatmap converts echo context to params.
+func (w *ServerInterfaceWrapper) GetHeatmap(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetHeatmapParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", ctx.QueryParams(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_label" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "side" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "side", ctx.QueryParams(), &params.Side, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter side: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "client_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client_version", ctx.QueryParams(), &params.ClientVersion, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "site" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "site", ctx.QueryParams(), &params.Site, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter site: %s", err))
+	}
+
+	// ------------- Optional query parameter "subnet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subnet", ctx.QueryParams(), &params.Subnet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subnet: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_duration_s", ctx.QueryParams(), &params.MinDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_duration_s", ctx.QueryParams(), &params.MaxDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "recorded" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recorded", ctx.QueryParams(), &params.Recorded, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recorded: %s", err))
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "profile" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile: %s", err))
+	}
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// ------------- Optional query parameter "x" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "x", ctx.QueryParams(), &params.X, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x: %s", err))
+	}
+
+	// ------------- Optional query parameter "y" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "y", ctx.QueryParams(), &params.Y, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter y: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetHeatmap(ctx, params)
+	return err
+}
+
+// GetQuality converts echo context to params.
+func (w *ServerInterfaceWrapper) GetQuality(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetQualityParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", ctx.QueryParams(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_label" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "side" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "side", ctx.QueryParams(), &params.Side, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter side: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "client_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client_version", ctx.QueryParams(), &params.ClientVersion, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "site" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "site", ctx.QueryParams(), &params.Site, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter site: %s", err))
+	}
+
+	// ------------- Optional query parameter "subnet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subnet", ctx.QueryParams(), &params.Subnet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subnet: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_duration_s", ctx.QueryParams(), &params.MinDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_duration_s", ctx.QueryParams(), &params.MaxDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "recorded" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recorded", ctx.QueryParams(), &params.Recorded, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recorded: %s", err))
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "profile" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile: %s", err))
+	}
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", ctx.QueryParams(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter days: %s", err))
+	}
+
+	// ------------- Optional query parameter "group_by" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group_by", ctx.QueryParams(), &params.GroupBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter group_by: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
+	}
+
+	// ------------- Optional query parameter "compare" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "compare", ctx.QueryParams(), &params.Compare, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter compare: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetQuality(ctx, params)
+	return err
+}
+
+// GetQuantiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetQuantiles(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetQuantilesParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "metric" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "metric", ctx.QueryParams(), &params.Metric, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter metric: %s", err))
+	}
+
+	// ------------- Optional query parameter "step" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "step", ctx.QueryParams(), &params.Step, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter step: %s", err))
+	}
+
+	// ------------- Optional query parameter "media" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "media", ctx.QueryParams(), &params.Media, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter media: %s", err))
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", ctx.QueryParams(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter direction: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetQuantiles(ctx, params)
+	return err
+}
+
 // ListCalls converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCalls(ctx echo.Context) error {
 	var err error
@@ -2548,6 +4844,13 @@ func (w *ServerInterfaceWrapper) ListCalls(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
 	}
 
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
 	// ------------- Optional query parameter "org" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -2555,25 +4858,11 @@ func (w *ServerInterfaceWrapper) ListCalls(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
 	}
 
-	// ------------- Optional query parameter "source" -------------
+	// ------------- Optional query parameter "user" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", ctx.QueryParams(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
-	}
-
-	// ------------- Optional query parameter "verdict" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
-	}
-
-	// ------------- Optional query parameter "participant_label" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user: %s", err))
 	}
 
 	// ------------- Optional query parameter "q" -------------
@@ -2583,11 +4872,144 @@ func (w *ServerInterfaceWrapper) ListCalls(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
 	}
 
+	// ------------- Optional query parameter "participant_label" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "side" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "side", ctx.QueryParams(), &params.Side, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter side: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "client_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client_version", ctx.QueryParams(), &params.ClientVersion, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "site" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "site", ctx.QueryParams(), &params.Site, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter site: %s", err))
+	}
+
+	// ------------- Optional query parameter "subnet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subnet", ctx.QueryParams(), &params.Subnet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subnet: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_duration_s", ctx.QueryParams(), &params.MinDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_duration_s", ctx.QueryParams(), &params.MaxDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "recorded" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recorded", ctx.QueryParams(), &params.Recorded, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recorded: %s", err))
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
 	// ------------- Optional query parameter "profile" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// ------------- Optional query parameter "fields" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fields", ctx.QueryParams(), &params.Fields, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fields: %s", err))
 	}
 
 	// ------------- Optional query parameter "page_token" -------------
@@ -2739,6 +5161,31 @@ func (w *ServerInterfaceWrapper) ListParticipants(ctx echo.Context) error {
 	return err
 }
 
+// ListPresence converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPresence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPresenceParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPresence(ctx, callId, params)
+	return err
+}
+
 // ListRecordings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRecordings(ctx echo.Context) error {
 	var err error
@@ -2802,6 +5249,52 @@ func (w *ServerInterfaceWrapper) GetRecordingFile(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRecordingFile(ctx, callId, recordingId, file, params)
+	return err
+}
+
+// ZoomSamples converts echo context to params.
+func (w *ServerInterfaceWrapper) ZoomSamples(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ZoomSamplesParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "points" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "points", ctx.QueryParams(), &params.Points, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter points: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ZoomSamples(ctx, callId, params)
 	return err
 }
 
@@ -2895,6 +5388,67 @@ func (w *ServerInterfaceWrapper) ListSamples(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListSamples(ctx, callId, streamId, params)
+	return err
+}
+
+// CreateSurvey converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateSurvey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateSurveyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Anteroom-Participant-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Anteroom-Participant-Token")]; found {
+		var AnteroomParticipantToken string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Anteroom-Participant-Token, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Anteroom-Participant-Token", valueList[0], &AnteroomParticipantToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Anteroom-Participant-Token: %s", err))
+		}
+
+		params.AnteroomParticipantToken = &AnteroomParticipantToken
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateSurvey(ctx, callId, params)
+	return err
+}
+
+// PutCallTags converts echo context to params.
+func (w *ServerInterfaceWrapper) PutCallTags(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call_id" -------------
+	var callId CallId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call_id", ctx.Param("call_id"), &callId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutCallTagsParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutCallTags(ctx, callId, params)
 	return err
 }
 
@@ -4106,6 +6660,310 @@ func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 	return err
 }
 
+// GetSites converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSitesParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSites(ctx, params)
+	return err
+}
+
+// PutSites converts echo context to params.
+func (w *ServerInterfaceWrapper) PutSites(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutSitesParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutSites(ctx, params)
+	return err
+}
+
+// ListUserCalls converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUserCalls(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "user" -------------
+	var user string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", ctx.Param("user"), &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter user: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUserCallsParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "participant_label" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "participant_label", ctx.QueryParams(), &params.ParticipantLabel, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter participant_label: %s", err))
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", ctx.QueryParams(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter source: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "verdict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "verdict", ctx.QueryParams(), &params.Verdict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter verdict: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "side" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "side", ctx.QueryParams(), &params.Side, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter side: %s", err))
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", ctx.QueryParams(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client: %s", err))
+	}
+
+	// ------------- Optional query parameter "client_version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client_version", ctx.QueryParams(), &params.ClientVersion, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter client_version: %s", err))
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", ctx.QueryParams(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter region: %s", err))
+	}
+
+	// ------------- Optional query parameter "site" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "site", ctx.QueryParams(), &params.Site, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter site: %s", err))
+	}
+
+	// ------------- Optional query parameter "subnet" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subnet", ctx.QueryParams(), &params.Subnet, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter subnet: %s", err))
+	}
+
+	// ------------- Optional query parameter "min_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "min_duration_s", ctx.QueryParams(), &params.MinDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter min_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "max_duration_s" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_duration_s", ctx.QueryParams(), &params.MaxDurationS, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_duration_s: %s", err))
+	}
+
+	// ------------- Optional query parameter "recorded" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recorded", ctx.QueryParams(), &params.Recorded, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recorded: %s", err))
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "profile" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter profile: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// ------------- Optional query parameter "fields" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fields", ctx.QueryParams(), &params.Fields, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fields: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUserCalls(ctx, user, params)
+	return err
+}
+
+// ListViews converts echo context to params.
+func (w *ServerInterfaceWrapper) ListViews(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListViewsParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListViews(ctx, params)
+	return err
+}
+
+// CreateView converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateView(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateViewParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateView(ctx, params)
+	return err
+}
+
+// DeleteView converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteView(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteViewParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteView(ctx, id, params)
+	return err
+}
+
 // GetVersion converts echo context to params.
 func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 	var err error
@@ -4170,6 +7028,20 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/calls/:call_id/streams/:stream_id/samples", wrapper.ListSamples, options.OperationMiddlewares["listSamples"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/timeline", wrapper.ListTimeline, options.OperationMiddlewares["listTimeline"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/issues", wrapper.ListIssues, options.OperationMiddlewares["listIssues"]...)
+	router.GET(options.BaseURL+"/v1/calls/:call_id/samples", wrapper.ZoomSamples, options.OperationMiddlewares["zoomSamples"]...)
+	router.GET(options.BaseURL+"/v1/calls/:call_id/presence", wrapper.ListPresence, options.OperationMiddlewares["listPresence"]...)
+	router.PUT(options.BaseURL+"/v1/calls/:call_id/tags", wrapper.PutCallTags, options.OperationMiddlewares["putCallTags"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call_id/survey", wrapper.CreateSurvey, options.OperationMiddlewares["createSurvey"]...)
+	router.GET(options.BaseURL+"/v1/users/:user/calls", wrapper.ListUserCalls, options.OperationMiddlewares["listUserCalls"]...)
+	router.GET(options.BaseURL+"/v1/analytics/quality", wrapper.GetQuality, options.OperationMiddlewares["getQuality"]...)
+	router.GET(options.BaseURL+"/v1/analytics/heatmap", wrapper.GetHeatmap, options.OperationMiddlewares["getHeatmap"]...)
+	router.GET(options.BaseURL+"/v1/analytics/compare", wrapper.CompareQuality, options.OperationMiddlewares["compareQuality"]...)
+	router.GET(options.BaseURL+"/v1/analytics/quantiles", wrapper.GetQuantiles, options.OperationMiddlewares["getQuantiles"]...)
+	router.GET(options.BaseURL+"/v1/views", wrapper.ListViews, options.OperationMiddlewares["listViews"]...)
+	router.POST(options.BaseURL+"/v1/views", wrapper.CreateView, options.OperationMiddlewares["createView"]...)
+	router.DELETE(options.BaseURL+"/v1/views/:id", wrapper.DeleteView, options.OperationMiddlewares["deleteView"]...)
+	router.GET(options.BaseURL+"/v1/sites", wrapper.GetSites, options.OperationMiddlewares["getSites"]...)
+	router.PUT(options.BaseURL+"/v1/sites", wrapper.PutSites, options.OperationMiddlewares["putSites"]...)
 	router.POST(options.BaseURL+"/v1/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/notices", wrapper.ListNotices, options.OperationMiddlewares["listNotices"]...)
 	router.GET(options.BaseURL+"/v1/calls/:call_id/recordings", wrapper.ListRecordings, options.OperationMiddlewares["listRecordings"]...)
@@ -4585,6 +7457,175 @@ func (response GetReadinessdefaultApplicationProblemPlusJSONResponse) VisitGetRe
 	return err
 }
 
+type CompareQualityRequestObject struct {
+	Params CompareQualityParams
+}
+
+type CompareQualityResponseObject interface {
+	VisitCompareQualityResponse(w http.ResponseWriter) error
+}
+
+type CompareQuality200JSONResponse struct {
+	A Figures `json:"a"`
+	B Figures `json:"b"`
+
+	// Difference Of each figure that both have, b less a.
+	Difference map[string]float64 `json:"difference"`
+	Freshness  Freshness          `json:"freshness"`
+}
+
+func (response CompareQuality200JSONResponse) VisitCompareQualityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompareQualitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CompareQualitydefaultApplicationProblemPlusJSONResponse) VisitCompareQualityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHeatmapRequestObject struct {
+	Params GetHeatmapParams
+}
+
+type GetHeatmapResponseObject interface {
+	VisitGetHeatmapResponse(w http.ResponseWriter) error
+}
+
+type GetHeatmap200JSONResponse Heatmap
+
+func (response GetHeatmap200JSONResponse) VisitGetHeatmapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHeatmapdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHeatmapdefaultApplicationProblemPlusJSONResponse) VisitGetHeatmapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQualityRequestObject struct {
+	Params GetQualityParams
+}
+
+type GetQualityResponseObject interface {
+	VisitGetQualityResponse(w http.ResponseWriter) error
+}
+
+type GetQuality200JSONResponse QualityFigures
+
+func (response GetQuality200JSONResponse) VisitGetQualityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQualitydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetQualitydefaultApplicationProblemPlusJSONResponse) VisitGetQualityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuantilesRequestObject struct {
+	Params GetQuantilesParams
+}
+
+type GetQuantilesResponseObject interface {
+	VisitGetQuantilesResponse(w http.ResponseWriter) error
+}
+
+type GetQuantiles200JSONResponse struct {
+	Freshness Freshness                           `json:"freshness"`
+	Metric    string                              `json:"metric"`
+	Points    []QuantilePoint                     `json:"points"`
+	Step      GetQuantiles200JSONResponseBodyStep `json:"step"`
+	Unit      string                              `json:"unit"`
+}
+
+func (response GetQuantiles200JSONResponse) VisitGetQuantilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetQuantilesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetQuantilesdefaultApplicationProblemPlusJSONResponse) VisitGetQuantilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCallsRequestObject struct {
 	Params ListCallsParams
 }
@@ -4604,6 +7645,26 @@ func (response ListCalls200JSONResponse) VisitListCallsResponse(w http.ResponseW
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCalls200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListCalls200TextcsvResponse) VisitListCallsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
 	return err
 }
 
@@ -4841,6 +7902,50 @@ type ListParticipantsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListParticipantsdefaultApplicationProblemPlusJSONResponse) VisitListParticipantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPresenceRequestObject struct {
+	CallId CallId `json:"call_id"`
+	Params ListPresenceParams
+}
+
+type ListPresenceResponseObject interface {
+	VisitListPresenceResponse(w http.ResponseWriter) error
+}
+
+type ListPresence200JSONResponse struct {
+	From         *time.Time `json:"from"`
+	Participants []Presence `json:"participants"`
+	To           *time.Time `json:"to"`
+}
+
+func (response ListPresence200JSONResponse) VisitListPresenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPresencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPresencedefaultApplicationProblemPlusJSONResponse) VisitListPresenceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5210,6 +8315,51 @@ func (response GetRecordingFiledefaultApplicationProblemPlusJSONResponse) VisitG
 	return err
 }
 
+type ZoomSamplesRequestObject struct {
+	CallId CallId `json:"call_id"`
+	Params ZoomSamplesParams
+}
+
+type ZoomSamplesResponseObject interface {
+	VisitZoomSamplesResponse(w http.ResponseWriter) error
+}
+
+type ZoomSamples200JSONResponse struct {
+	From    *time.Time   `json:"from"`
+	StepMs  int64        `json:"step_ms"`
+	Streams []ZoomStream `json:"streams"`
+	To      *time.Time   `json:"to"`
+}
+
+func (response ZoomSamples200JSONResponse) VisitZoomSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ZoomSamplesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ZoomSamplesdefaultApplicationProblemPlusJSONResponse) VisitZoomSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStreamsRequestObject struct {
 	CallId CallId `json:"call_id"`
 	Params ListStreamsParams
@@ -5286,6 +8436,82 @@ type ListSamplesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSamplesdefaultApplicationProblemPlusJSONResponse) VisitListSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSurveyRequestObject struct {
+	CallId CallId `json:"call_id"`
+	Params CreateSurveyParams
+	Body   *CreateSurveyJSONRequestBody
+}
+
+type CreateSurveyResponseObject interface {
+	VisitCreateSurveyResponse(w http.ResponseWriter) error
+}
+
+type CreateSurvey204Response struct {
+}
+
+func (response CreateSurvey204Response) VisitCreateSurveyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CreateSurveydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSurveydefaultApplicationProblemPlusJSONResponse) VisitCreateSurveyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCallTagsRequestObject struct {
+	CallId CallId `json:"call_id"`
+	Params PutCallTagsParams
+	Body   *PutCallTagsJSONRequestBody
+}
+
+type PutCallTagsResponseObject interface {
+	VisitPutCallTagsResponse(w http.ResponseWriter) error
+}
+
+type PutCallTags200JSONResponse CallTags
+
+func (response PutCallTags200JSONResponse) VisitPutCallTagsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCallTagsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutCallTagsdefaultApplicationProblemPlusJSONResponse) VisitPutCallTagsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7573,6 +10799,269 @@ func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSess
 	return err
 }
 
+type GetSitesRequestObject struct {
+	Params GetSitesParams
+}
+
+type GetSitesResponseObject interface {
+	VisitGetSitesResponse(w http.ResponseWriter) error
+}
+
+type GetSites200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetSites200TextcsvResponse) VisitGetSitesResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSitesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSitesdefaultApplicationProblemPlusJSONResponse) VisitGetSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSitesRequestObject struct {
+	Params PutSitesParams
+	Body   io.Reader
+}
+
+type PutSitesResponseObject interface {
+	VisitPutSitesResponse(w http.ResponseWriter) error
+}
+
+type PutSites200JSONResponse struct {
+	Networks int `json:"networks"`
+	Sites    int `json:"sites"`
+}
+
+func (response PutSites200JSONResponse) VisitPutSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutSitesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutSitesdefaultApplicationProblemPlusJSONResponse) VisitPutSitesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserCallsRequestObject struct {
+	User   string `json:"user"`
+	Params ListUserCallsParams
+}
+
+type ListUserCallsResponseObject interface {
+	VisitListUserCallsResponse(w http.ResponseWriter) error
+}
+
+type ListUserCalls200JSONResponse CallList
+
+func (response ListUserCalls200JSONResponse) VisitListUserCallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUserCalls200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListUserCalls200TextcsvResponse) VisitListUserCallsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListUserCallsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListUserCallsdefaultApplicationProblemPlusJSONResponse) VisitListUserCallsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListViewsRequestObject struct {
+	Params ListViewsParams
+}
+
+type ListViewsResponseObject interface {
+	VisitListViewsResponse(w http.ResponseWriter) error
+}
+
+type ListViews200JSONResponse struct {
+	Views []View `json:"views"`
+}
+
+func (response ListViews200JSONResponse) VisitListViewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListViewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListViewsdefaultApplicationProblemPlusJSONResponse) VisitListViewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateViewRequestObject struct {
+	Params CreateViewParams
+	Body   *CreateViewJSONRequestBody
+}
+
+type CreateViewResponseObject interface {
+	VisitCreateViewResponse(w http.ResponseWriter) error
+}
+
+type CreateView201JSONResponse View
+
+func (response CreateView201JSONResponse) VisitCreateViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateViewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateViewdefaultApplicationProblemPlusJSONResponse) VisitCreateViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteViewRequestObject struct {
+	Id     Id `json:"id"`
+	Params DeleteViewParams
+}
+
+type DeleteViewResponseObject interface {
+	VisitDeleteViewResponse(w http.ResponseWriter) error
+}
+
+type DeleteView204Response struct {
+}
+
+func (response DeleteView204Response) VisitDeleteViewResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteViewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteViewdefaultApplicationProblemPlusJSONResponse) VisitDeleteViewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionRequestObject struct {
 }
 
@@ -7639,6 +11128,18 @@ type StrictServerInterface interface {
 	// GetReadiness Whether the service can do its work, and why not
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// CompareQuality Two periods, or two calls, side by side
+	// (GET /v1/analytics/compare)
+	CompareQuality(ctx context.Context, request CompareQualityRequestObject) (CompareQualityResponseObject, error)
+	// GetHeatmap When and where streams were poor
+	// (GET /v1/analytics/heatmap)
+	GetHeatmap(ctx context.Context, request GetHeatmapRequestObject) (GetHeatmapResponseObject, error)
+	// GetQuality How good calls were, in figures
+	// (GET /v1/analytics/quality)
+	GetQuality(ctx context.Context, request GetQualityRequestObject) (GetQualityResponseObject, error)
+	// GetQuantiles How a metric was distributed over time
+	// (GET /v1/analytics/quantiles)
+	GetQuantiles(ctx context.Context, request GetQuantilesRequestObject) (GetQuantilesResponseObject, error)
 	// ListCalls Calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error)
@@ -7657,18 +11158,30 @@ type StrictServerInterface interface {
 	// ListParticipants Participants of a call, in order of arrival
 	// (GET /v1/calls/{call_id}/participants)
 	ListParticipants(ctx context.Context, request ListParticipantsRequestObject) (ListParticipantsResponseObject, error)
+	// ListPresence What each participant of a call was doing when
+	// (GET /v1/calls/{call_id}/presence)
+	ListPresence(ctx context.Context, request ListPresenceRequestObject) (ListPresenceResponseObject, error)
 	// ListRecordings Recordings of a call, oldest first
 	// (GET /v1/calls/{call_id}/recordings)
 	ListRecordings(ctx context.Context, request ListRecordingsRequestObject) (ListRecordingsResponseObject, error)
 	// GetRecordingFile A file of a recording
 	// (GET /v1/calls/{call_id}/recordings/{recording_id}/files/{file})
 	GetRecordingFile(ctx context.Context, request GetRecordingFileRequestObject) (GetRecordingFileResponseObject, error)
+	// ZoomSamples What all streams of a call did over time, as closely as asked
+	// (GET /v1/calls/{call_id}/samples)
+	ZoomSamples(ctx context.Context, request ZoomSamplesRequestObject) (ZoomSamplesResponseObject, error)
 	// ListStreams Media streams of a call with their verdicts
 	// (GET /v1/calls/{call_id}/streams)
 	ListStreams(ctx context.Context, request ListStreamsRequestObject) (ListStreamsResponseObject, error)
 	// ListSamples What a stream did over time, oldest first
 	// (GET /v1/calls/{call_id}/streams/{stream_id}/samples)
 	ListSamples(ctx context.Context, request ListSamplesRequestObject) (ListSamplesResponseObject, error)
+	// CreateSurvey Rate a call as somebody who was in it
+	// (POST /v1/calls/{call_id}/survey)
+	CreateSurvey(ctx context.Context, request CreateSurveyRequestObject) (CreateSurveyResponseObject, error)
+	// PutCallTags Replace the tags of a call
+	// (PUT /v1/calls/{call_id}/tags)
+	PutCallTags(ctx context.Context, request PutCallTagsRequestObject) (PutCallTagsResponseObject, error)
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
@@ -7807,6 +11320,24 @@ type StrictServerInterface interface {
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// GetSites Where the organisation's networks are
+	// (GET /v1/sites)
+	GetSites(ctx context.Context, request GetSitesRequestObject) (GetSitesResponseObject, error)
+	// PutSites Replace where the organisation's networks are
+	// (PUT /v1/sites)
+	PutSites(ctx context.Context, request PutSitesRequestObject) (PutSitesResponseObject, error)
+	// ListUserCalls Calls that a user of the organisation was in
+	// (GET /v1/users/{user}/calls)
+	ListUserCalls(ctx context.Context, request ListUserCallsRequestObject) (ListUserCallsResponseObject, error)
+	// ListViews Saved views
+	// (GET /v1/views)
+	ListViews(ctx context.Context, request ListViewsRequestObject) (ListViewsResponseObject, error)
+	// CreateView Save a view
+	// (POST /v1/views)
+	CreateView(ctx context.Context, request CreateViewRequestObject) (CreateViewResponseObject, error)
+	// DeleteView Forget a view
+	// (DELETE /v1/views/{id})
+	DeleteView(ctx context.Context, request DeleteViewRequestObject) (DeleteViewResponseObject, error)
 	// GetVersion Version of the service
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -8014,6 +11545,106 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 	return nil
 }
 
+// CompareQuality operation middleware
+func (sh *strictHandler) CompareQuality(ctx echo.Context, params CompareQualityParams) error {
+	var request CompareQualityRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompareQuality(ctx.Request().Context(), request.(CompareQualityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompareQuality")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompareQualityResponseObject); ok {
+		return validResponse.VisitCompareQualityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetHeatmap operation middleware
+func (sh *strictHandler) GetHeatmap(ctx echo.Context, params GetHeatmapParams) error {
+	var request GetHeatmapRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHeatmap(ctx.Request().Context(), request.(GetHeatmapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHeatmap")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetHeatmapResponseObject); ok {
+		return validResponse.VisitGetHeatmapResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetQuality operation middleware
+func (sh *strictHandler) GetQuality(ctx echo.Context, params GetQualityParams) error {
+	var request GetQualityRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQuality(ctx.Request().Context(), request.(GetQualityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQuality")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetQualityResponseObject); ok {
+		return validResponse.VisitGetQualityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetQuantiles operation middleware
+func (sh *strictHandler) GetQuantiles(ctx echo.Context, params GetQuantilesParams) error {
+	var request GetQuantilesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetQuantiles(ctx.Request().Context(), request.(GetQuantilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetQuantiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetQuantilesResponseObject); ok {
+		return validResponse.VisitGetQuantilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCalls operation middleware
 func (sh *strictHandler) ListCalls(ctx echo.Context, params ListCallsParams) error {
 	var request ListCallsRequestObject
@@ -8192,6 +11823,32 @@ func (sh *strictHandler) ListParticipants(ctx echo.Context, callId CallId, param
 	return nil
 }
 
+// ListPresence operation middleware
+func (sh *strictHandler) ListPresence(ctx echo.Context, callId CallId, params ListPresenceParams) error {
+	var request ListPresenceRequestObject
+
+	request.CallId = callId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPresence(ctx.Request().Context(), request.(ListPresenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPresence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPresenceResponseObject); ok {
+		return validResponse.VisitListPresenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListRecordings operation middleware
 func (sh *strictHandler) ListRecordings(ctx echo.Context, callId CallId, params ListRecordingsParams) error {
 	var request ListRecordingsRequestObject
@@ -8246,6 +11903,32 @@ func (sh *strictHandler) GetRecordingFile(ctx echo.Context, callId CallId, recor
 	return nil
 }
 
+// ZoomSamples operation middleware
+func (sh *strictHandler) ZoomSamples(ctx echo.Context, callId CallId, params ZoomSamplesParams) error {
+	var request ZoomSamplesRequestObject
+
+	request.CallId = callId
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ZoomSamples(ctx.Request().Context(), request.(ZoomSamplesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ZoomSamples")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ZoomSamplesResponseObject); ok {
+		return validResponse.VisitZoomSamplesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListStreams operation middleware
 func (sh *strictHandler) ListStreams(ctx echo.Context, callId CallId, params ListStreamsParams) error {
 	var request ListStreamsRequestObject
@@ -8293,6 +11976,104 @@ func (sh *strictHandler) ListSamples(ctx echo.Context, callId CallId, streamId o
 		return err
 	} else if validResponse, ok := response.(ListSamplesResponseObject); ok {
 		return validResponse.VisitListSamplesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateSurvey operation middleware
+func (sh *strictHandler) CreateSurvey(ctx echo.Context, callId CallId, params CreateSurveyParams) error {
+	var request CreateSurveyRequestObject
+
+	request.CallId = callId
+	request.Params = params
+
+	var body CreateSurveyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSurvey(ctx.Request().Context(), request.(CreateSurveyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSurvey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateSurveyResponseObject); ok {
+		return validResponse.VisitCreateSurveyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutCallTags operation middleware
+func (sh *strictHandler) PutCallTags(ctx echo.Context, callId CallId, params PutCallTagsParams) error {
+	var request PutCallTagsRequestObject
+
+	request.CallId = callId
+	request.Params = params
+
+	var body PutCallTagsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutCallTags(ctx.Request().Context(), request.(PutCallTagsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutCallTags")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutCallTagsResponseObject); ok {
+		return validResponse.VisitPutCallTagsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9782,6 +13563,183 @@ func (sh *strictHandler) GetSession(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		return validResponse.VisitGetSessionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSites operation middleware
+func (sh *strictHandler) GetSites(ctx echo.Context, params GetSitesParams) error {
+	var request GetSitesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSites(ctx.Request().Context(), request.(GetSitesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSitesResponseObject); ok {
+		return validResponse.VisitGetSitesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutSites operation middleware
+func (sh *strictHandler) PutSites(ctx echo.Context, params PutSitesParams) error {
+	var request PutSitesRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutSites(ctx.Request().Context(), request.(PutSitesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutSites")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutSitesResponseObject); ok {
+		return validResponse.VisitPutSitesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListUserCalls operation middleware
+func (sh *strictHandler) ListUserCalls(ctx echo.Context, user string, params ListUserCallsParams) error {
+	var request ListUserCallsRequestObject
+
+	request.User = user
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUserCalls(ctx.Request().Context(), request.(ListUserCallsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUserCalls")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListUserCallsResponseObject); ok {
+		return validResponse.VisitListUserCallsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListViews operation middleware
+func (sh *strictHandler) ListViews(ctx echo.Context, params ListViewsParams) error {
+	var request ListViewsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListViews(ctx.Request().Context(), request.(ListViewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListViews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListViewsResponseObject); ok {
+		return validResponse.VisitListViewsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateView operation middleware
+func (sh *strictHandler) CreateView(ctx echo.Context, params CreateViewParams) error {
+	var request CreateViewRequestObject
+
+	request.Params = params
+
+	var body CreateViewJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateView(ctx.Request().Context(), request.(CreateViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateViewResponseObject); ok {
+		return validResponse.VisitCreateViewResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteView operation middleware
+func (sh *strictHandler) DeleteView(ctx echo.Context, id Id, params DeleteViewParams) error {
+	var request DeleteViewRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteView(ctx.Request().Context(), request.(DeleteViewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteView")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteViewResponseObject); ok {
+		return validResponse.VisitDeleteViewResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -76,6 +76,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 	}
 	if s.node != nil {
 		deps.Meetings = meetings{s.node, s.directory}
+		deps.Surveys = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}
 	if deps.Retention, err = s.rulebook(); err != nil {

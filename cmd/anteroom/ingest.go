@@ -10,8 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/sealing"
 	"github.com/anteroom/anteroom/store"
 )
@@ -77,7 +79,26 @@ func (s *service) ingestOf(r *regionRuntime) (*ingest.Service, func(context.Cont
 		return nil, nil, err
 	}
 	s.app.Go("roll-ups", rollups.Run)
+	if err := s.startSummaries(r); err != nil {
+		return nil, nil, err
+	}
 	return worker, func(ctx context.Context) error { return ingest.EnsureTopics(ctx, r.kafka, s.cfg.Ingest) }, nil
+}
+
+// startSummaries sums up calls, from the first to the last moment that something is ingested.
+func (s *service) startSummaries(r *regionRuntime) error {
+	profiles, err := quality.NewProfiles(s.cfg.Quality)
+	if err != nil {
+		return err
+	}
+	summariser, err := analytics.NewSummariser(r.store, profiles, s.cfg.Analytics, time.Now, s.log.With("room", "analytics"), s.metrics)
+	if err != nil {
+		return err
+	}
+	tide := ingest.NewTide(s.cfg.Ingest, r.kafka)
+	summariser.Follow(tide.Until)
+	s.app.Go("summaries", summariser.Run)
+	return nil
 }
 
 // checkIngest tells what a region's ingest is waiting for. Nothing waits for that of a further region.

@@ -266,6 +266,15 @@ func (m meetings) Messages(ctx context.Context, q api.MessageQuery) (api.Message
 	return page, nil
 }
 
+func (m meetings) Rate(ctx context.Context, callID, token string, s api.SurveyAnswer) error {
+	err := m.node.Rate(ctx, callID, token, protocol.Survey{Ratings: s.Ratings, Issues: s.Issues})
+	var refused *protocol.Error
+	if errors.As(err, &refused) && refused.Field != "" && refused.Reason == protocol.ReasonInvalidField {
+		return &api.Error{Code: api.CodeInvalidField, Parameter: refused.Field, Detail: refused.Message}
+	}
+	return asLive(err)
+}
+
 func messageOf(from protocol.ChatMessage) (api.Message, error) {
 	to := api.Message{ID: from.MessageID, DisplayName: from.DisplayName, External: from.External, Text: from.Text}
 	var err error

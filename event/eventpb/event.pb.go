@@ -929,8 +929,11 @@ type Identity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Identity_Kind          `protobuf:"varint,1,opt,name=kind,proto3,enum=anteroom.event.v1.Identity_Kind" json:"kind,omitempty"`
 	// Directory id and name. Ingest keeps both for org users and drops both for everybody else.
-	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	UserId      string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Of org users: the network that the media node saw them come from, as "192.0.2.0/24" or "2001:db8:1::/48", by which a call is told to have been at a
+	// site. Ingest drops it for everybody else.
+	Network       string `protobuf:"bytes,4,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -982,6 +985,13 @@ func (x *Identity) GetUserId() string {
 func (x *Identity) GetDisplayName() string {
 	if x != nil {
 		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *Identity) GetNetwork() string {
+	if x != nil {
+		return x.Network
 	}
 	return ""
 }
@@ -2688,11 +2698,12 @@ const file_event_proto_rawDesc = "" +
 	"meeting_id\x18\x03 \x01(\tR\tmeetingId\"C\n" +
 	"\tCallEnded\x12\x1e\n" +
 	"\vended_at_us\x18\x01 \x01(\x03R\tendedAtUs\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xcf\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe9\x01\n" +
 	"\bIdentity\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .anteroom.event.v1.Identity.KindR\x04kind\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"Q\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x18\n" +
+	"\anetwork\x18\x04 \x01(\tR\anetwork\"Q\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

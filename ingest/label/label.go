@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/anteroom/anteroom/event/eventpb"
 )
@@ -88,19 +89,29 @@ func (p Pseudonyms) ID(kind Kind, call string, parts ...string) []byte {
 type Identity struct {
 	OrgUser bool
 	Service bool
-	// UserID and DisplayName are empty unless OrgUser.
+	// UserID, DisplayName and Network are empty unless OrgUser.
 	UserID      string
 	DisplayName string
+	Network     string
 }
 
-// Resolve keeps what identity proves: an org user's directory id and name. Of everybody else it keeps nothing.
+// Resolve keeps what identity proves: an org user's directory id and name, and the network that it came from. Of everybody else it keeps nothing.
 func Resolve(id *eventpb.Identity) Identity {
 	switch id.GetKind() {
 	case eventpb.Identity_KIND_ORG_USER:
-		return Identity{OrgUser: true, UserID: id.GetUserId(), DisplayName: id.GetDisplayName()}
+		return Identity{OrgUser: true, UserID: id.GetUserId(), DisplayName: id.GetDisplayName(), Network: network(id.GetNetwork())}
 	case eventpb.Identity_KIND_SERVICE:
 		return Identity{Service: true}
 	default:
 		return Identity{}
 	}
+}
+
+// network keeps a network of the size that says where somebody is and not who: anything finer is dropped.
+func network(text string) string {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix != prefix.Masked() || (prefix.Addr().Is4() && prefix.Bits() != 24) || (prefix.Addr().Is6() && prefix.Bits() != 48) {
+		return ""
+	}
+	return prefix.String()
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/ingest"
@@ -39,6 +40,8 @@ type Config struct {
 	Ingest ingest.Config `koanf:"ingest"`
 	// Rollups are built from what was ingested.
 	Rollups store.RollupsConfig `koanf:"rollups"`
+	// Analytics are summaries of calls, made of what was ingested.
+	Analytics analytics.Config `koanf:"analytics"`
 	// ClickHouse is the region's ClickHouse. Under `anteroom run` it is the embedded one, and this must be left out.
 	ClickHouse store.Config `koanf:"clickhouse"`
 	// Kafka is the region's Kafka. Under `anteroom run` it is the embedded one, and this must be left out.
@@ -161,6 +164,7 @@ func Default() Config {
 		API:           api.DefaultConfig(),
 		Ingest:        ingest.DefaultConfig(),
 		Rollups:       store.DefaultRollupsConfig(),
+		Analytics:     analytics.DefaultConfig(),
 		ClickHouse:    store.DefaultConfig(),
 		Kafka:         kafka.DefaultConfig(),
 		Quality:       quality.DefaultConfig(),
@@ -212,6 +216,7 @@ func (c Config) Validate(mode Mode) error {
 	section("api", c.API.Validate())
 	section("ingest", c.Ingest.Validate())
 	section("rollups", c.Rollups.Validate())
+	section("analytics", c.Analytics.Validate())
 	if mode == Serve {
 		section("clickhouse", c.ClickHouse.Validate())
 		section("kafka", c.Kafka.Validate())

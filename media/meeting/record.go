@@ -21,7 +21,9 @@ func (m *Meeting) event(at time.Time) *eventpb.Event {
 func (m *Meeting) joinedEvent(mb *Member, at time.Time) *eventpb.Event {
 	who := &eventpb.Identity{Kind: eventpb.Identity_KIND_GUEST}
 	if mb.entrant.OrgUser {
-		who = &eventpb.Identity{Kind: eventpb.Identity_KIND_ORG_USER, UserId: mb.entrant.UserID, DisplayName: mb.entrant.DisplayName}
+		who = &eventpb.Identity{
+			Kind: eventpb.Identity_KIND_ORG_USER, UserId: mb.entrant.UserID, DisplayName: mb.entrant.DisplayName, Network: mb.entrant.Network,
+		}
 	}
 	c := mb.entrant.Client
 	e := m.event(at)

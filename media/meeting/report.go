@@ -160,6 +160,23 @@ func (mb *Member) survey(b protocol.Survey) error {
 	return nil
 }
 
+// Rate takes the member's rating of the call, as one of its client's.
+func (mb *Member) Rate(b protocol.Survey) error { return mb.survey(b) }
+
+// RatingEvent is the rating of somebody who has left a call.
+func RatingEvent(facts Facts, call, participant uuid.UUID, b protocol.Survey) (*eventpb.Event, error) {
+	ratings, err := surveyRatings(b)
+	if err != nil {
+		return nil, err
+	}
+	id := uuid.New()
+	return &eventpb.Event{
+		Org: facts.Organization.ID, Region: facts.Organization.Region, CallId: call.String(), ObservedAtUs: time.Now().UnixMicro(),
+		SourceKind: eventpb.SourceKind_SOURCE_KIND_MEDIA,
+		Payload:    &eventpb.Event_Survey{Survey: &eventpb.Survey{ParticipantId: participant[:], SurveyId: id[:], Ratings: ratings}},
+	}, nil
+}
+
 func surveyRatings(b protocol.Survey) ([]*eventpb.Survey_Rating, error) {
 	var ratings []*eventpb.Survey_Rating
 	for _, subject := range []string{"overall", "audio", "video", "screen"} {

@@ -55,6 +55,8 @@ type Entrant struct {
 	// DisplayName of an org user is the issuer's, of a guest what its application set, checked.
 	DisplayName string
 	Client      protocol.ClientInfo
+	// Network that an org user came from, as "192.0.2.0/24"; empty for guests.
+	Network string
 }
 
 // Ticket is what a resume token carries, so that a member survives the loss of its connection or of the node.

@@ -654,7 +654,123 @@ SETTINGS non_replicated_deduplication_window = 10000;
 ALTER TABLE control
     MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE WHERE kind = 'sealing_key';
 
--- 00081_timeline_purged.sql
-ALTER TABLE timeline
-    MODIFY SETTING old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+-- 00081_call_changes.sql
+CREATE TABLE IF NOT EXISTS call_changes (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    batches         SimpleAggregateFunction(sum, UInt64),
+    turns           SimpleAggregateFunction(sum, UInt64),
+    changed_at      SimpleAggregateFunction(max, DateTime64(6, 'UTC')) DEFAULT now64(6, 'UTC'),
+    INDEX changed changed_at TYPE minmax GRANULARITY 1
+) ENGINE = AggregatingMergeTree()
+ORDER BY (org, call_id)
+SETTINGS index_granularity = 1024;
+
+-- 00083_call_changes_before.sql
+INSERT INTO call_changes (org, call_id, batches, turns)
+SELECT org, call_id, 1, 1 FROM (
+    SELECT org, call_id FROM calls
+    UNION ALL SELECT org, call_id FROM participants
+    UNION ALL SELECT org, call_id FROM streams
+    UNION ALL SELECT org, call_id FROM timeline
+) GROUP BY org, call_id;
+
+-- 00084_call_builds.sql
+CREATE TABLE IF NOT EXISTS call_builds (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC'),
+    done            Bool,
+    version         UInt64 CODEC(ZSTD(1)),
+    batches         UInt64 CODEC(T64, ZSTD(1)),
+    turns           UInt64 CODEC(T64, ZSTD(1)),
+    digest          UInt64,
+    running         Bool,
+    due_at          DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    places          UInt32 CODEC(T64, ZSTD(1)),
+    INDEX due due_at TYPE minmax GRANULARITY 1
+) ENGINE = ReplacingMergeTree(version)
+ORDER BY (org, call_id, at, done)
+SETTINGS index_granularity = 1024;
+
+-- 00086_call_summaries.sql
+CREATE TABLE IF NOT EXISTS call_summaries (
+    org             LowCardinality(String),
+    profile         LowCardinality(String),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    version         UInt64 CODEC(Delta, ZSTD(1)),
+    gone            Bool,
+    region          LowCardinality(String),
+    source          Enum8('unknown' = 0, 'media' = 1, 'rtcstats' = 2, 'webrtc_internals' = 3, 'acs' = 4),
+    kind            Enum8('unknown' = 0, 'group' = 1, 'p2p' = 2, 'meeting' = 3),
+    meeting_id      String CODEC(ZSTD(1)),
+    started_at      Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
+    ended_at        Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
+    duration_ms     Nullable(Int64) CODEC(ZSTD(1)),
+    end_reason      LowCardinality(String),
+    state           Enum8('running' = 1, 'partial' = 2, 'complete' = 3),
+    recorded        Bool,
+    participants    UInt32 CODEC(T64, ZSTD(1)),
+    anonymous       UInt32 CODEC(T64, ZSTD(1)),
+    people          Nested(
+        participant_id  UUID,
+        user_id         String,
+        label           String,
+        client          LowCardinality(String),
+        client_version  LowCardinality(String),
+        os              LowCardinality(String),
+        network         LowCardinality(String),
+        site            LowCardinality(String)
+    ),
+    setup_failures  UInt32 CODEC(T64, ZSTD(1)),
+    drops           UInt32 CODEC(T64, ZSTD(1)),
+    rating          Enum8('unknown' = 0, 'good' = 1, 'average' = 2, 'poor' = 3),
+    rating_score    Nullable(Float64) CODEC(ZSTD(1)),
+    verdict         Enum8('unknown' = 0, 'good' = 1, 'poor' = 2),
+    good            UInt32 CODEC(T64, ZSTD(1)),
+    poor            UInt32 CODEC(T64, ZSTD(1)),
+    unknown         UInt32 CODEC(T64, ZSTD(1)),
+    issues          UInt32 CODEC(T64, ZSTD(1)),
+    bad_operations  UInt32 CODEC(T64, ZSTD(1)),
+    unexpected_ends UInt32 CODEC(T64, ZSTD(1)),
+    reasons         Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    sides           Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    top_metric      LowCardinality(String),
+    side            LowCardinality(String),
+    judgement       String CODEC(ZSTD(3)),
+    streams         Nested(
+        stream_id       UUID,
+        participant_id  UUID,
+        media           Enum8('unknown' = 0, 'audio' = 1, 'video' = 2, 'screen' = 3),
+        direction       Enum8('unknown' = 0, 'inbound' = 1, 'outbound' = 2),
+        verdict         Enum8('unknown' = 0, 'good' = 1, 'poor' = 2),
+        counted         Bool,
+        reason          LowCardinality(String),
+        side            LowCardinality(String),
+        client          LowCardinality(String),
+        client_version  LowCardinality(String),
+        site            LowCardinality(String),
+        loss_ratio      Nullable(Float32),
+        jitter_ms       Nullable(Float32),
+        rtt_ms          Nullable(Float32),
+        bitrate_bps     Nullable(Float32)
+    )
+) ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(at)
+ORDER BY (org, profile, at, call_id);
+
+-- 00088_participants_network.sql
+ALTER TABLE participants
+    ADD COLUMN IF NOT EXISTS network LowCardinality(String) AFTER os_family;
+
+-- 00090_watermarks.sql
+CREATE TABLE IF NOT EXISTS watermarks (
+    name            LowCardinality(String),
+    watermark       DateTime64(6, 'UTC'),
+    reason          String,
+    noted_at        DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(noted_at)
+ORDER BY name
+SETTINGS non_replicated_deduplication_window = 10000;
 

@@ -1,0 +1,3 @@
+-- +goose Up
+-- All rows of a call are on one shard: see Layout.
+{{distributed "call_builds" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "watermarks" "0"}};

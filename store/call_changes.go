@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// callChange says that a batch has rows of a call.
+type callChange struct {
+	key CallKey
+	// turns: rows of who came or went, or of the call's begin or end.
+	turns uint64
+}
+
+// changes are the calls that a batch has rows of, each once. Chat, which has threads of its own, and decisions make no call.
+func (b *Batch) changes() []callChange {
+	place := make(map[CallKey]int)
+	var out []callChange
+	note := func(e *envelope, turns uint64, counts func(row int) bool) {
+		for row := range e.org.values {
+			key := CallKey{Org: e.org.values[row], CallID: e.callID.values[row]}
+			if counts != nil && !counts(row) {
+				continue
+			}
+			at, seen := place[key]
+			if !seen {
+				at = len(out)
+				place[key] = at
+				out = append(out, callChange{key: key})
+			}
+			out[at].turns = max(out[at].turns, turns)
+		}
+	}
+	note(&b.Calls.env, 1, nil)
+	note(&b.Participants.env, 1, nil)
+	note(&b.Streams.env, 1, nil)
+	note(&b.Samples.env, 0, nil)
+	note(&b.Timeline.env, 0, func(row int) bool {
+		kind := EntryKind(b.Timeline.kind.values[row])
+		return kind != ChatEntry && kind != DecisionEntry
+	})
+	return out
+}
+
+// saveChanges counts the calls that a stored batch has rows of. It comes after the rows: whoever reads the count first and the rows then never takes
+// fewer rows for all that were counted.
+func (s *Store) saveChanges(ctx context.Context, b *Batch) error {
+	changes := b.changes()
+	return s.insertColumns(ctx, "call_changes",
+		col("org", changes, func(c *callChange) string { return c.key.Org }),
+		col("call_id", changes, func(c *callChange) string { return c.key.CallID }),
+		col("batches", changes, func(*callChange) uint64 { return 1 }),
+		col("turns", changes, func(c *callChange) uint64 { return c.turns }),
+	)
+}
+
+// Watermark is until when all that was produced is stored and summed up.
+type Watermark struct {
+	At time.Time
+	// Reason why it does not move on, in plain English; empty when it does.
+	Reason string
+	// NotedAt is when that was found out, by the server's clock.
+	NotedAt time.Time
+}
