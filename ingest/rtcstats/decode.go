@@ -39,11 +39,7 @@ func Decode(data []byte, opt decode.Options) (*decode.Result, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, decode.Errorf(0, "the file is empty")
 	}
-	r := &reader{
-		call: webrtcstats.NewCall(opt, decode.Digest("file", data), eventpb.SourceKind_SOURCE_KIND_RTCSTATS),
-		keep: opt.OrgUser, peers: map[string]*webrtcstats.Peer{},
-		delta: webrtcstats.Delta{TimestampKey: "timestamp"},
-	}
+	r := newReader(opt, decode.Digest("file", data))
 	parse := r.line
 	if bytes.HasPrefix(body, successorMagic) {
 		parse = r.successorLine
@@ -82,6 +78,14 @@ func eachLine(body []byte, f func(line []byte, last bool) error) error {
 	return nil
 }
 
+func newReader(opt decode.Options, source string) *reader {
+	return &reader{
+		call: webrtcstats.NewCall(opt, source, eventpb.SourceKind_SOURCE_KIND_RTCSTATS),
+		keep: opt.OrgUser, peers: map[string]*webrtcstats.Peer{},
+		delta: webrtcstats.Delta{TimestampKey: "timestamp"},
+	}
+}
+
 // reader is what is remembered between lines.
 type reader struct {
 	call  *webrtcstats.Call
@@ -110,17 +114,25 @@ func (r *reader) line(line []byte, last bool) error {
 	if err != nil {
 		return err
 	}
-	e := entry{value: fields[2]}
+	e, err := entryOf(fields)
+	if err != nil {
+		return err
+	}
+	return r.handle(e)
+}
+
+func entryOf(fields []json.RawMessage) (e entry, err error) {
+	e.value = fields[2]
 	if e.method = str(fields[0]); e.method == "" {
-		return &decode.Error{Field: "[0]", Reason: "the method must be a string"}
+		return e, &decode.Error{Field: "[0]", Reason: "the method must be a string"}
 	}
 	if e.pc, e.hasPC, err = peerName(fields[1]); err != nil {
-		return err
+		return e, err
 	}
 	if len(fields) > 3 {
 		e.at = webrtcstats.EpochMs(fields[3])
 	}
-	return r.handle(e)
+	return e, nil
 }
 
 // array splits a line and says in what way it is none of a dump's.

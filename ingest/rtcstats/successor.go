@@ -66,14 +66,7 @@ func (r *reader) successorLine(line []byte, last bool) error {
 		if string(line) != string(successorMagic) {
 			return errors.New("the first line must be RTCStatsDump")
 		}
-		r.delta = webrtcstats.Delta{
-			KeepMissing: true, TimestampKey: "t",
-			Property: func(s string) string { return lengthen(shortProperties, s) },
-			Type: func(raw json.RawMessage) (string, bool) {
-				long, ok := shortTypes[bare(raw)]
-				return long, ok
-			},
-		}
+		r.delta = successorDelta()
 		return nil
 	case 2:
 		return r.metadata(line)
@@ -82,16 +75,37 @@ func (r *reader) successorLine(line []byte, last bool) error {
 	if err != nil {
 		return err
 	}
-	e := entry{method: lengthen(shortMethods, bare(fields[0]))}
-	if e.pc, e.hasPC, err = peerName(fields[1]); err != nil {
+	e, err := r.successorEntry(fields)
+	if err != nil || e.method == "" {
 		return err
+	}
+	return r.handle(e)
+}
+
+// successorDelta is how statistics are written in the successor's format.
+func successorDelta() webrtcstats.Delta {
+	return webrtcstats.Delta{
+		KeepMissing: true, TimestampKey: "t",
+		Property: func(s string) string { return lengthen(shortProperties, s) },
+		Type: func(raw json.RawMessage) (string, bool) {
+			long, ok := shortTypes[bare(raw)]
+			return long, ok
+		},
+	}
+}
+
+// successorEntry reads a message, whose last field is the time since the one before. What a client says about itself has no method then.
+func (r *reader) successorEntry(fields []json.RawMessage) (e entry, err error) {
+	e.method = lengthen(shortMethods, bare(fields[0]))
+	if e.pc, e.hasPC, err = peerName(fields[1]); err != nil {
+		return e, err
 	}
 	if len(fields) > 3 { // methods without a value have the time in its place
 		e.value = fields[2]
 	}
 	var step float64
 	if json.Unmarshal(fields[len(fields)-1], &step) != nil || math.Abs(step) > 1e15 {
-		return &decode.Error{Field: "[-1]", Reason: "the time since the line before must be a number of milliseconds"}
+		return e, &decode.Error{Field: "[-1]", Reason: "the time since the line before must be a number of milliseconds"}
 	}
 	if webrtcstats.ValidMs(step) { // a client that connects anew starts with the time since the epoch
 		r.clock = 0
@@ -100,10 +114,10 @@ func (r *reader) successorLine(line []byte, last bool) error {
 	if e.at = r.clock; !webrtcstats.ValidMs(r.clock) {
 		e.at = 0
 	}
-	if e.method == "create" && !e.hasPC { // what the client says about itself
-		return nil
+	if e.method == "create" && !e.hasPC {
+		e.method = ""
 	}
-	return r.handle(e)
+	return e, nil
 }
 
 func (r *reader) metadata(line []byte) error {

@@ -46,6 +46,7 @@ type Call struct {
 	ranges       map[string][]byte // open diagnostics by name and scope: their operation ids
 	ranged       int
 	asked        Devices
+	live         live
 }
 
 // peerState is what is remembered of a peer connection.
@@ -159,22 +160,17 @@ func (c *Call) Result() (*decode.Result, error) {
 	body = append(body, c.reports()...)
 	body = append(body, c.notes...)
 	for _, s := range c.order {
-		end := s.summary()
-		end.ParticipantId, end.StreamId, end.Media = c.participant, c.streamID(s), s.media()
-		body = append(body, note{at: s.last, payload: &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: end}}})
+		body = append(body, c.summaryOf(s))
 	}
 	slices.SortStableFunc(body, func(a, b note) int { return cmp.Compare(a.at, b.at) })
-	all := slices.Concat(c.opening(), body, c.closing())
-	result := &decode.Result{Calls: []string{c.id}, Events: make([]*eventpb.Event, 0, len(all))}
-	for i, n := range all {
-		e, sequence := n.payload, uint64(i)+1
-		e.Id = decode.EventID(c.source, sequence)
-		e.Org, e.Region, e.CallId = c.opt.Org, c.opt.Region, c.id
-		e.Source, e.Sequence, e.SourceKind = c.source, sequence, c.kind
-		e.ObservedAtUs = microseconds(n.at)
-		result.Events = append(result.Events, e)
-	}
-	return result, nil
+	return &decode.Result{Calls: []string{c.id}, Events: c.number(slices.Concat(c.opening(), body, c.closing()))}, nil
+}
+
+// summaryOf makes the event of a stream's summary.
+func (c *Call) summaryOf(s *stream) note {
+	end := s.summary()
+	end.ParticipantId, end.StreamId, end.Media = c.participant, c.streamID(s), s.media()
+	return note{at: s.last, payload: &eventpb.Event{Payload: &eventpb.Event_StreamEnded{StreamEnded: end}}}
 }
 
 func (c *Call) opening() []note {
@@ -261,17 +257,20 @@ func (c *Call) reports() []note {
 	slices.Sort(indexes)
 	var out []note
 	begin := min(first, max(c.start, first-freshMs))
+	if c.live.reported > 0 {
+		begin = c.live.reported
+	}
 	for _, i := range indexes {
 		end := min(float64(i+1)*WindowMs, last)
 		interval := min(max(math.Round(end-begin), 1), math.MaxUint32)
-		if len(out) == 0 {
+		if c.live.reported == 0 {
 			interval = min(interval, WindowMs)
 		}
 		report := &eventpb.StreamReport{
 			ParticipantId: c.participant, IntervalMs: uint32(interval), Streams: byWindow[i],
 		}
 		out = append(out, note{at: end, payload: &eventpb.Event{Payload: &eventpb.Event_StreamReport{StreamReport: report}}})
-		begin = end
+		begin, c.live.reported = end, max(end, c.live.reported)
 	}
 	return out
 }

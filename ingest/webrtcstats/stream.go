@@ -241,7 +241,7 @@ func (g *gauges) frameRate() (float64, bool) {
 type pacer struct {
 	flowing, pending bool
 	fps, seconds     float64
-	window           int // index into the stream's windows
+	window           int // index into the stream's windows; -1 when that window has counted it already
 }
 
 func (s *stream) pace(d counters, seconds float64) {
@@ -263,7 +263,9 @@ func (s *stream) pace(d counters, seconds float64) {
 func (s *stream) settle() {
 	if p := &s.pacer; p.pending {
 		s.overall.rate.observe(p.fps, p.seconds)
-		s.windows[p.window].gauges.rate.observe(p.fps, p.seconds)
+		if p.window >= 0 {
+			s.windows[p.window].gauges.rate.observe(p.fps, p.seconds)
+		}
 		p.pending = false
 	}
 }

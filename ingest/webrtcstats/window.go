@@ -143,3 +143,6 @@ func whole(v float64) uint64 { return uint64(min(max(v, 0), 1<<62)) }
 func signed(v float64) int64 { return int64(min(max(v, -1<<62), 1<<62)) }
 
 func clamp32(v uint64) uint32 { return uint32(min(v, math.MaxUint32)) } //nolint:gosec // bounded
+
+// Interval numbers the interval of reports that a time in ms falls into.
+func Interval(ms float64) int64 { return windowIndex(ms) }
