@@ -50,6 +50,8 @@ type access struct {
 	guest bool
 	// participant: whoever has a participant token may ask; what the token is good for, the meeting says.
 	participant bool
+	// bearer: whoever sends a token may ask; what it is good for, the handler says, since it is good for more than one request.
+	bearer bool
 }
 
 // accessTable is the table role × route × organisation, by operation id of the document. What is not in it is refused.
@@ -99,6 +101,11 @@ func accessTable() map[string]access {
 		"putCallTags":      {about: ofQuery, own: roles(admin, support)},
 		// Who was in the call says so by its token; a resource, for one of its own guests.
 		"createSurvey": {guest: true, participant: true},
+		// Microsoft Graph knows no parameter for an organisation: it is always the caller's own.
+		"listCallRecords":            {own: roles(admin, support, auditor)},
+		"getCallRecord":              {own: roles(admin, support, auditor)},
+		"listCallRecordSessions":     {own: roles(admin, support, auditor)},
+		"listCallRecordParticipants": {own: roles(admin, support, auditor)},
 		// Org users for the calls of their own meetings; see organized.
 		"listRecordings":   {about: ofQuery, own: roles(admin, auditor, member)},
 		"getRecordingFile": {about: ofQuery, own: roles(admin, auditor, member)},
@@ -156,6 +163,7 @@ func accessTable() map[string]access {
 		"getOnlineMeeting":   {about: ofMeeting, own: roles(admin, member)},
 
 		"startGuestCall":      {guest: true},
+		"collectStatistics":   {bearer: true},
 		"createJoinPageToken": public,
 		"getJoinPageMeeting":  public,
 	}
@@ -168,6 +176,8 @@ type caller struct {
 	about string
 	// participant is the token of somebody in a meeting who did not say more.
 	participant string
+	// token is what a caller sent that nobody has looked at yet; see access.bearer.
+	token string
 	// base is the address of this service that the caller used, without a slash at the end.
 	base string
 	// secure: the caller came by https.
@@ -229,6 +239,9 @@ func (s *Server) admit(c echo.Context, row access) (caller, error) {
 	}
 	if token := request.Header.Get(ParticipantTokenHeader); row.participant && token != "" {
 		return caller{participant: token}, nil
+	}
+	if row.bearer {
+		return presented(request.Header.Get(echo.HeaderAuthorization))
 	}
 	p, err := s.principal(c, row.guest)
 	if err != nil {
@@ -315,6 +328,15 @@ func (s *Server) principal(c echo.Context, guest bool) (identity.Principal, erro
 		return p, err
 	}
 	return identity.Principal{}, &identity.Error{Reason: identity.TokenMissing, Detail: "Sign in at /login, or send a token as Authorization: Bearer …"}
+}
+
+// presented is whoever sent a token, which the handler will look at.
+func presented(header string) (caller, error) {
+	if header == "" {
+		return caller{}, &identity.Error{Reason: identity.TokenMissing, Detail: "Send a token of the client's resource as Authorization: Bearer …"}
+	}
+	token, err := bearer(header)
+	return caller{token: token}, err
 }
 
 // bearer is the token of an Authorization header (RFC 6750).

@@ -33,10 +33,10 @@ func TestEveryRouteHasItsRow(t *testing.T) {
 		if !seen[id] {
 			t.Errorf("the row %s is of no operation", id)
 		}
-		if row.public && (row.own != nil || row.any != nil || row.guest || row.participant || row.loopback) {
+		if row.public && (row.own != nil || row.any != nil || row.guest || row.participant || row.loopback || row.bearer) {
 			t.Errorf("the row %s is public and names somebody", id)
 		}
-		if !row.public && row.own == nil && row.any == nil && !row.guest {
+		if !row.public && row.own == nil && row.any == nil && !row.guest && !row.bearer {
 			t.Errorf("the row %s is for nobody", id)
 		}
 		if slices.Contains(row.own, identity.Operator) || slices.Contains(append(row.own, row.any...), identity.Guest) {
@@ -140,6 +140,8 @@ func wantCode(row access, who identity.Role, own bool) string {
 		return ""
 	case who == "":
 		return string(identity.TokenMissing)
+	case row.bearer: // The handler says, and there is none here.
+		return ""
 	case row.guest && who == identity.Guest:
 		return ""
 	case row.guest: // A user's token names no resource.

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -39,10 +41,15 @@ func (c cursor) token() string {
 
 // readCursor reads a page token of the list that fingerprint stands for; nil for none.
 func readCursor(token *string, fingerprint string) (*cursor, error) {
+	return readPlace(token, "page_token", fingerprint)
+}
+
+// readPlace is readCursor for a parameter of another name.
+func readPlace(token *string, parameter, fingerprint string) (*cursor, error) {
 	if token == nil {
 		return nil, nil //nolint:nilnil // no token, no place
 	}
-	bad := &Error{Code: CodeInvalidPageToken, Parameter: "page_token"}
+	bad := &Error{Code: CodeInvalidPageToken, Parameter: parameter}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(*token)
 	if err != nil {
 		return nil, bad
@@ -61,11 +68,15 @@ func readCursor(token *string, fingerprint string) (*cursor, error) {
 }
 
 // fingerprint stands for the list that a request asks for: its address and parameters, without those of paging.
-func fingerprint(r *http.Request) string {
-	query := r.URL.Query()
-	query.Del("page_token")
-	query.Del("page_size")
-	sum := sha256.Sum256([]byte(r.URL.EscapedPath() + "?" + query.Encode()))
+func fingerprint(r *http.Request) string { return fingerprintAt(r.URL.EscapedPath(), r.URL.Query()) }
+
+// fingerprintAt is fingerprint for an address that is handed out in another list's answer.
+func fingerprintAt(path string, query url.Values) string {
+	query = maps.Clone(query)
+	for _, paging := range []string{"page_token", "page_size", skipToken} {
+		query.Del(paging)
+	}
+	sum := sha256.Sum256([]byte(path + "?" + query.Encode()))
 	return hex.EncodeToString(sum[:8])
 }
 

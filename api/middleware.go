@@ -25,6 +25,12 @@ const maxBody = 256 << 10
 
 const importsPath = "/v1/imports"
 
+// collectPath takes batches of statistics, which may be larger than other bodies.
+const (
+	collectPath    = "/v1/collect"
+	maxCollectBody = 2 << 20
+)
+
 // requestID gives each request an id of the service's own: what a client sends could be anything.
 func (*Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -104,6 +110,9 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request := c.Request()
 		most := int64(maxBody)
+		if c.Path() == collectPath {
+			most = maxCollectBody
+		}
 		if c.Path() == importsPath && request.Method == http.MethodPost {
 			if strings.HasPrefix(strings.ToLower(request.Header.Get(echo.HeaderContentType)), "multipart/") {
 				return &Error{Code: CodeUnsupportedMedia}

@@ -30,7 +30,7 @@ func (h *handlers) GetOnlineMeeting(ctx context.Context, request openapi.GetOnli
 		return nil, err
 	}
 	out := openapi.GetOnlineMeeting200JSONResponse{
-		Context: who.base + "/communications/$metadata#onlineMeetings/$entity", Id: m.ID, Subject: m.Title, StartDateTime: m.StartsAt, EndDateTime: m.EndsAt,
+		Context: graphBase(ctx) + "/communications/$metadata#onlineMeetings/$entity", Id: m.ID, Subject: m.Title, StartDateTime: m.StartsAt, EndDateTime: m.EndsAt,
 		JoinWebUrl: link,
 	}
 	names := map[string]string{}

@@ -62,6 +62,10 @@ const (
 	CodeLedgerNotFound          Code = "ledger_not_found"
 	CodeTileNotFound            Code = "tile_not_found"
 
+	CodeSequenceGap        Code = "sequence_gap"
+	CodeNotAcknowledged    Code = "not_acknowledged"
+	CodeCollectUnavailable Code = "collect_unavailable"
+
 	CodeForbidden            Code = "forbidden"
 	CodeOtherOrganization    Code = "other_organization"
 	CodeNotOrganizer         Code = "not_organizer"
@@ -234,6 +238,20 @@ func kindOfRetention(code Code) kind {
 		return kind{http.StatusServiceUnavailable, "Hold placed, purges not known to have ended", "Ask again with the same Idempotency-Key."}
 	case CodeRetentionUnavailable:
 		return kind{http.StatusServiceUnavailable, "Retention unavailable", "This process knows nothing of retention; ask another one."}
+	default:
+		return kindOfCollected(code)
+	}
+}
+
+// kindOfCollected is the part of the table about statistics that clients send.
+func kindOfCollected(code Code) kind {
+	switch code {
+	case CodeSequenceGap:
+		return kind{http.StatusConflict, "Batch missing", "A batch before this one has not come; send that one first."}
+	case CodeNotAcknowledged:
+		return kind{http.StatusServiceUnavailable, "Not known to be safe", "Send the same batch again, with the same number."}
+	case CodeCollectUnavailable:
+		return kind{http.StatusServiceUnavailable, "Not collecting", "This process takes no statistics in just now; try again, or ask another one."}
 	default:
 		return kindOfRefusal(code)
 	}

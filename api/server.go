@@ -75,6 +75,8 @@ type Deps struct {
 	Meetings Meetings
 	// Regions are those of the installation, the home region first: organisations are made in that one, resources in any. Default: not checked.
 	Regions []string
+	// Collector takes statistics of clients in. Without one they are refused, collect_unavailable.
+	Collector Collector
 	// Recordings of calls. Without it they are refused, recordings_unavailable.
 	Recordings Recordings
 	// Ledgers are the regions' transparency logs, to be read. Without it they are not found.
@@ -106,6 +108,7 @@ type Server struct {
 	metrics   *metrics
 	origins   *http.CrossOriginProtection
 	remote    bool
+	proxies   proxies
 	// page shows a problem to a person.
 	page *template.Template
 }
@@ -116,10 +119,12 @@ type handlers struct {
 	reader   *store.Reader
 	profiles *quality.Profiles
 	importer Importer
-	ready    func(context.Context) []Check
-	registry *prometheus.Registry
-	version  string
-	document map[string]any
+	// collector is nil where statistics aren't taken in.
+	collector Collector
+	ready     func(context.Context) []Check
+	registry  *prometheus.Registry
+	version   string
+	document  map[string]any
 	// imports has a place for each import that may run.
 	imports chan struct{}
 
@@ -184,8 +189,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
 		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
-		regions: deps.Regions,
-		exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
+		regions:   deps.Regions,
+		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys,
 	}
@@ -203,6 +208,7 @@ func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
+		proxies: newProxies(cfg.TrustedProxies),
 	}
 	var err error
 	if s.page, err = newPage(); err != nil {
@@ -253,8 +259,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveMount(w, r, pattern, mount)
 		return
 	}
-	s.echo.ServeHTTP(w, oneTile(r))
+	s.echo.ServeHTTP(w, oneTile(unversioned(r)))
 }
+
+// ClientOf is the address that a request comes from, as trusted proxies tell it; for mounts that limit addresses.
+func (s *Server) ClientOf(r *http.Request) netip.Addr { return s.proxies.client(r) }
 
 // Listen binds the configured address, before there is a Server: what the API stands on may need to know it. It fails with ErrNotLoopback for
 // one that other machines can reach, unless remote allows it as in Deps.

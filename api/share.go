@@ -24,6 +24,9 @@ func sharedRouteOf(route string) (sharedRoute, bool) {
 	if route == "/v1/calls" {
 		return sharedRoute{http.MethodPost, "Authorization, Content-Type"}, true
 	}
+	if route == collectPath {
+		return sharedRoute{http.MethodPost, "Authorization, Content-Type"}, true
+	}
 	if ok, err := path.Match("/v1/meetings/*/messages", route); err == nil && ok {
 		return sharedRoute{http.MethodGet, ParticipantTokenHeader}, true
 	}

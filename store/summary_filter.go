@@ -31,6 +31,8 @@ type SummaryFilter struct {
 	Subnet netip.Prefix
 	// User is the id of an org user who was in the call.
 	User string
+	// Participant is the whole user id of an org user who was in the call, or the id of a participant.
+	Participant string
 	// Label is within the label of somebody in the call, in any case.
 	Label string
 	// Text is within the call id or the meeting id in any case, is the id of a participant or a stream, or is a support code: a call id, a slash and a
@@ -65,6 +67,7 @@ func (f *SummaryFilter) where() (string, []any) {
 	w.text("has(people.site, {site:String})", "site", f.Site)
 	w.text("has(people.user_id, {user:String})", "user", f.User)
 	w.text("arrayExists(x -> positionCaseInsensitiveUTF8(x, {label:String}) > 0, people.label)", "label", f.Label)
+	f.participant(&w)
 	f.clients(&w)
 	f.text(&w)
 	if f.Subnet.IsValid() {
@@ -84,6 +87,16 @@ func (f *SummaryFilter) where() (string, []any) {
 			WHERE kind = '`+TagsKind+`' AND org = {org:String} GROUP BY id
 		) WHERE NOT newest.2 AND has(JSONExtract(newest.1, 'tags', 'Array(String)'), {tag:String}))`, "tag", f.Tag)
 	return strings.Join(w.parts, " AND "), w.args
+}
+
+func (f *SummaryFilter) participant(w *conditions) {
+	id, err := uuid.Parse(f.Participant)
+	if err != nil {
+		w.text("has(people.user_id, {participant:String})", "participant", f.Participant)
+		return
+	}
+	w.add("(has(people.user_id, {participant:String}) OR has(people.participant_id, {participant_id:UUID}))", "participant", f.Participant)
+	w.args = append(w.args, clickhouse.Named("participant_id", id.String()))
 }
 
 func (f *SummaryFilter) clients(w *conditions) {

@@ -116,6 +116,69 @@ func (e CallState) Valid() bool {
 	}
 }
 
+// Defines values for CollectEntryConnectionState.
+const (
+	CollectEntryConnectionStateClosed       CollectEntryConnectionState = "closed"
+	CollectEntryConnectionStateConnected    CollectEntryConnectionState = "connected"
+	CollectEntryConnectionStateConnecting   CollectEntryConnectionState = "connecting"
+	CollectEntryConnectionStateDisconnected CollectEntryConnectionState = "disconnected"
+	CollectEntryConnectionStateFailed       CollectEntryConnectionState = "failed"
+	CollectEntryConnectionStateNew          CollectEntryConnectionState = "new"
+)
+
+// Valid indicates whether the value is a known member of the CollectEntryConnectionState enum.
+func (e CollectEntryConnectionState) Valid() bool {
+	switch e {
+	case CollectEntryConnectionStateClosed:
+		return true
+	case CollectEntryConnectionStateConnected:
+		return true
+	case CollectEntryConnectionStateConnecting:
+		return true
+	case CollectEntryConnectionStateDisconnected:
+		return true
+	case CollectEntryConnectionStateFailed:
+		return true
+	case CollectEntryConnectionStateNew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CollectEntryIceConnectionState.
+const (
+	CollectEntryIceConnectionStateChecking     CollectEntryIceConnectionState = "checking"
+	CollectEntryIceConnectionStateClosed       CollectEntryIceConnectionState = "closed"
+	CollectEntryIceConnectionStateCompleted    CollectEntryIceConnectionState = "completed"
+	CollectEntryIceConnectionStateConnected    CollectEntryIceConnectionState = "connected"
+	CollectEntryIceConnectionStateDisconnected CollectEntryIceConnectionState = "disconnected"
+	CollectEntryIceConnectionStateFailed       CollectEntryIceConnectionState = "failed"
+	CollectEntryIceConnectionStateNew          CollectEntryIceConnectionState = "new"
+)
+
+// Valid indicates whether the value is a known member of the CollectEntryIceConnectionState enum.
+func (e CollectEntryIceConnectionState) Valid() bool {
+	switch e {
+	case CollectEntryIceConnectionStateChecking:
+		return true
+	case CollectEntryIceConnectionStateClosed:
+		return true
+	case CollectEntryIceConnectionStateCompleted:
+		return true
+	case CollectEntryIceConnectionStateConnected:
+		return true
+	case CollectEntryIceConnectionStateDisconnected:
+		return true
+	case CollectEntryIceConnectionStateFailed:
+		return true
+	case CollectEntryIceConnectionStateNew:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportFormat.
 const (
 	ExportFormatCsv     ExportFormat = "csv"
@@ -230,6 +293,138 @@ func (e FreshnessState) Valid() bool {
 	case FreshnessStateComplete:
 		return true
 	case FreshnessStateLagging:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphCallRecordType.
+const (
+	GraphCallRecordTypeGroupCall  GraphCallRecordType = "groupCall"
+	GraphCallRecordTypePeerToPeer GraphCallRecordType = "peerToPeer"
+	GraphCallRecordTypeUnknown    GraphCallRecordType = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the GraphCallRecordType enum.
+func (e GraphCallRecordType) Valid() bool {
+	switch e {
+	case GraphCallRecordTypeGroupCall:
+		return true
+	case GraphCallRecordTypePeerToPeer:
+		return true
+	case GraphCallRecordTypeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphEndpointFeedbackRating.
+const (
+	GraphEndpointFeedbackRatingBad       GraphEndpointFeedbackRating = "bad"
+	GraphEndpointFeedbackRatingExcellent GraphEndpointFeedbackRating = "excellent"
+	GraphEndpointFeedbackRatingFair      GraphEndpointFeedbackRating = "fair"
+	GraphEndpointFeedbackRatingGood      GraphEndpointFeedbackRating = "good"
+	GraphEndpointFeedbackRatingPoor      GraphEndpointFeedbackRating = "poor"
+)
+
+// Valid indicates whether the value is a known member of the GraphEndpointFeedbackRating enum.
+func (e GraphEndpointFeedbackRating) Valid() bool {
+	switch e {
+	case GraphEndpointFeedbackRatingBad:
+		return true
+	case GraphEndpointFeedbackRatingExcellent:
+		return true
+	case GraphEndpointFeedbackRatingFair:
+		return true
+	case GraphEndpointFeedbackRatingGood:
+		return true
+	case GraphEndpointFeedbackRatingPoor:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphFailureStage.
+const (
+	CallSetup GraphFailureStage = "callSetup"
+	Midcall   GraphFailureStage = "midcall"
+)
+
+// Valid indicates whether the value is a known member of the GraphFailureStage enum.
+func (e GraphFailureStage) Valid() bool {
+	switch e {
+	case CallSetup:
+		return true
+	case Midcall:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphMediaLabel.
+const (
+	GraphMediaLabelApplicationsharingVideo GraphMediaLabel = "applicationsharing-video"
+	GraphMediaLabelMainAudio               GraphMediaLabel = "main-audio"
+	GraphMediaLabelMainVideo               GraphMediaLabel = "main-video"
+	GraphMediaLabelUnknown                 GraphMediaLabel = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the GraphMediaLabel enum.
+func (e GraphMediaLabel) Valid() bool {
+	switch e {
+	case GraphMediaLabelApplicationsharingVideo:
+		return true
+	case GraphMediaLabelMainAudio:
+		return true
+	case GraphMediaLabelMainVideo:
+		return true
+	case GraphMediaLabelUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphModality.
+const (
+	GraphModalityAudio                   GraphModality = "audio"
+	GraphModalityVideo                   GraphModality = "video"
+	GraphModalityVideoBasedScreenSharing GraphModality = "videoBasedScreenSharing"
+)
+
+// Valid indicates whether the value is a known member of the GraphModality enum.
+func (e GraphModality) Valid() bool {
+	switch e {
+	case GraphModalityAudio:
+		return true
+	case GraphModalityVideo:
+		return true
+	case GraphModalityVideoBasedScreenSharing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GraphStreamStreamDirection.
+const (
+	CalleeToCaller GraphStreamStreamDirection = "calleeToCaller"
+	CallerToCallee GraphStreamStreamDirection = "callerToCallee"
+	LessThannil    GraphStreamStreamDirection = "<nil>"
+)
+
+// Valid indicates whether the value is a known member of the GraphStreamStreamDirection enum.
+func (e GraphStreamStreamDirection) Valid() bool {
+	switch e {
+	case CalleeToCaller:
+		return true
+	case CallerToCallee:
+		return true
+	case LessThannil:
 		return true
 	default:
 		return false
@@ -1618,6 +1813,55 @@ type CallUser struct {
 	UserId string `json:"user_id"`
 }
 
+// CollectBatch defines model for CollectBatch.
+type CollectBatch struct {
+	// Ended The call is over
+	Ended *bool `json:"ended,omitempty"`
+
+	// Entries In order of time.
+	Entries []CollectEntry `json:"entries"`
+
+	// Sequence 1, 2, 3, …
+	Sequence int64 `json:"sequence"`
+
+	// SessionId The client's own id of its connection, such as a random UUID; the same in all batches of the session.
+	SessionId string `json:"session_id"`
+}
+
+// CollectEntry defines model for CollectEntry.
+type CollectEntry struct {
+	// AtMs When it was, by the client's clock, milliseconds since 1970; at most a day behind and ten minutes ahead of the server's.
+	AtMs float64 `json:"at_ms"`
+
+	// ConnectionState The new one.
+	ConnectionState *CollectEntryConnectionState `json:"connection_state,omitempty"`
+
+	// IceConnectionState The new one.
+	IceConnectionState *CollectEntryIceConnectionState `json:"ice_connection_state,omitempty"`
+
+	// PeerConnection The client's own name for the peer connection.
+	PeerConnection string `json:"peer_connection"`
+
+	// Stats What getStats gave: an object of reports by id, or a list of reports (https://www.w3.org/TR/webrtc-stats/).
+	Stats *json.RawMessage `json:"stats,omitempty"`
+}
+
+// CollectEntryConnectionState The new one.
+type CollectEntryConnectionState string
+
+// CollectEntryIceConnectionState The new one.
+type CollectEntryIceConnectionState string
+
+// CollectReceipt defines model for CollectReceipt.
+type CollectReceipt struct {
+	// Acknowledged All batches up to this one are safe.
+	Acknowledged int64              `json:"acknowledged"`
+	CallId       openapi_types.UUID `json:"call_id"`
+
+	// SupportCode What the user tells support; it finds the call and the participant.
+	SupportCode string `json:"support_code"`
+}
+
 // Export defines model for Export.
 type Export struct {
 	// Accesses Who has fetched which file, the oldest first. Not in lists.
@@ -1806,6 +2050,75 @@ type Freshness struct {
 // FreshnessState `lagging`: the watermark is more than a minute ago.
 type FreshnessState string
 
+// GraphCallRecord defines model for GraphCallRecord.
+type GraphCallRecord struct {
+	OdataContext *string `json:"@odata.context,omitempty"`
+
+	// EndDateTime null while it runs and where nothing tells.
+	EndDateTime *time.Time `json:"endDateTime"`
+	Id          string     `json:"id"`
+
+	// JoinWebUrl For those only who may have the meeting's link.
+	JoinWebUrl           *string             `json:"joinWebUrl"`
+	LastModifiedDateTime time.Time           `json:"lastModifiedDateTime"`
+	Modalities           []GraphModality     `json:"modalities"`
+	OrganizerV2          *GraphParticipant   `json:"organizer_v2"`
+	ParticipantsV2       *[]GraphParticipant `json:"participants_v2,omitempty"`
+	ParticipantsNextLink *string             `json:"participants_v2@odata.nextLink,omitempty"`
+	Sessions             *[]GraphSession     `json:"sessions,omitempty"`
+	SessionsNextLink     *string             `json:"sessions@odata.nextLink,omitempty"`
+	StartDateTime        time.Time           `json:"startDateTime"`
+	Type                 GraphCallRecordType `json:"type"`
+
+	// Version Rises as data arrives.
+	Version int64 `json:"version"`
+}
+
+// GraphCallRecordType defines model for GraphCallRecord.Type.
+type GraphCallRecordType string
+
+// GraphCallRecordList defines model for GraphCallRecordList.
+type GraphCallRecordList struct {
+	OdataContext  string            `json:"@odata.context"`
+	OdataNextLink *string           `json:"@odata.nextLink,omitempty"`
+	Value         []GraphCallRecord `json:"value"`
+}
+
+// GraphDuration ISO 8601, such as PT0.016S.
+type GraphDuration = string
+
+// GraphEndpoint A participantEndpoint, or a serviceEndpoint, which has a user agent only.
+type GraphEndpoint struct {
+	OdataType          string `json:"@odata.type"`
+	AssociatedIdentity *struct {
+		OdataType   *string        `json:"@odata.type,omitempty"`
+		Application *GraphIdentity `json:"application"`
+		DisplayName string         `json:"displayName"`
+		Guest       *GraphIdentity `json:"guest"`
+		Id          string         `json:"id"`
+		User        *GraphIdentity `json:"user"`
+	} `json:"associatedIdentity,omitempty"`
+	CpuCoresCount          *int32  `json:"cpuCoresCount,omitempty"`
+	CpuName                *string `json:"cpuName,omitempty"`
+	CpuProcessorSpeedInMhz *int32  `json:"cpuProcessorSpeedInMhz,omitempty"`
+	Feedback               *struct {
+		Rating GraphEndpointFeedbackRating `json:"rating"`
+		Text   *string                     `json:"text"`
+		Tokens *map[string]bool            `json:"tokens"`
+	} `json:"feedback,omitempty"`
+	Name      *string `json:"name,omitempty"`
+	UserAgent struct {
+		OdataType     string  `json:"@odata.type"`
+		HeaderValue   *string `json:"headerValue"`
+		Platform      *string `json:"platform,omitempty"`
+		ProductFamily *string `json:"productFamily,omitempty"`
+		Role          *string `json:"role,omitempty"`
+	} `json:"userAgent"`
+}
+
+// GraphEndpointFeedbackRating defines model for GraphEndpoint.Feedback.Rating.
+type GraphEndpointFeedbackRating string
+
 // GraphError defines model for GraphError.
 type GraphError struct {
 	Error struct {
@@ -1818,6 +2131,166 @@ type GraphError struct {
 		Message string `json:"message"`
 	} `json:"error"`
 }
+
+// GraphFailure defines model for GraphFailure.
+type GraphFailure struct {
+	Reason string            `json:"reason"`
+	Stage  GraphFailureStage `json:"stage"`
+}
+
+// GraphFailureStage defines model for GraphFailure.Stage.
+type GraphFailureStage string
+
+// GraphIdentity defines model for GraphIdentity.
+type GraphIdentity struct {
+	DisplayName string `json:"displayName"`
+	Id          string `json:"id"`
+}
+
+// GraphIdentitySet A communicationsIdentitySet. One of its members is set; a guest is Anonymous, by an id of the one call.
+type GraphIdentitySet struct {
+	OdataType   *string        `json:"@odata.type,omitempty"`
+	Application *GraphIdentity `json:"application"`
+	Guest       *GraphIdentity `json:"guest"`
+	User        *GraphIdentity `json:"user"`
+}
+
+// GraphMedia defines model for GraphMedia.
+type GraphMedia struct {
+	// CalleeDevice Not kept.
+	CalleeDevice  *map[string]interface{} `json:"calleeDevice"`
+	CalleeNetwork *GraphNetwork           `json:"calleeNetwork"`
+
+	// CallerDevice Not kept.
+	CallerDevice  *map[string]interface{} `json:"callerDevice"`
+	CallerNetwork *GraphNetwork           `json:"callerNetwork"`
+	Label         GraphMediaLabel         `json:"label"`
+	Streams       []GraphStream           `json:"streams"`
+}
+
+// GraphMediaLabel defines model for GraphMedia.Label.
+type GraphMediaLabel string
+
+// GraphModality defines model for GraphModality.
+type GraphModality string
+
+// GraphNetwork A networkInfo. Addresses are not kept, so that they are always null; the subnet is that of an org user, never of a guest.
+type GraphNetwork struct {
+	BandwidthLowEventRatio    *float32 `json:"bandwidthLowEventRatio"`
+	ConnectionType            string   `json:"connectionType"`
+	DelayEventRatio           *float32 `json:"delayEventRatio"`
+	IpAddress                 *string  `json:"ipAddress"`
+	LinkSpeed                 *int64   `json:"linkSpeed"`
+	NetworkTransportProtocol  string   `json:"networkTransportProtocol"`
+	Port                      *int32   `json:"port"`
+	ReceivedQualityEventRatio *float32 `json:"receivedQualityEventRatio"`
+	ReflexiveIPAddress        *string  `json:"reflexiveIPAddress"`
+	RelayIPAddress            *string  `json:"relayIPAddress"`
+	RelayPort                 *int32   `json:"relayPort"`
+	SentQualityEventRatio     *float32 `json:"sentQualityEventRatio"`
+	Subnet                    *string  `json:"subnet"`
+}
+
+// GraphParticipant defines model for GraphParticipant.
+type GraphParticipant struct {
+	Id string `json:"id"`
+
+	// Identity A communicationsIdentitySet. One of its members is set; a guest is Anonymous, by an id of the one call.
+	Identity GraphIdentitySet `json:"identity"`
+}
+
+// GraphParticipantList defines model for GraphParticipantList.
+type GraphParticipantList struct {
+	OdataContext  string             `json:"@odata.context"`
+	OdataNextLink *string            `json:"@odata.nextLink,omitempty"`
+	Value         []GraphParticipant `json:"value"`
+}
+
+// GraphSegment defines model for GraphSegment.
+type GraphSegment struct {
+	// Callee A participantEndpoint, or a serviceEndpoint, which has a user agent only.
+	Callee GraphEndpoint `json:"callee"`
+
+	// Caller A participantEndpoint, or a serviceEndpoint, which has a user agent only.
+	Caller        GraphEndpoint `json:"caller"`
+	EndDateTime   *time.Time    `json:"endDateTime"`
+	FailureInfo   *GraphFailure `json:"failureInfo"`
+	Id            string        `json:"id"`
+	Media         []GraphMedia  `json:"media"`
+	StartDateTime *time.Time    `json:"startDateTime"`
+}
+
+// GraphSession defines model for GraphSession.
+type GraphSession struct {
+	// Callee A participantEndpoint, or a serviceEndpoint, which has a user agent only.
+	Callee GraphEndpoint `json:"callee"`
+
+	// Caller A participantEndpoint, or a serviceEndpoint, which has a user agent only.
+	Caller        GraphEndpoint   `json:"caller"`
+	EndDateTime   *time.Time      `json:"endDateTime"`
+	FailureInfo   *GraphFailure   `json:"failureInfo"`
+	Id            string          `json:"id"`
+	IsTest        bool            `json:"isTest"`
+	Modalities    []GraphModality `json:"modalities"`
+	Segments      *[]GraphSegment `json:"segments,omitempty"`
+	StartDateTime *time.Time      `json:"startDateTime"`
+}
+
+// GraphSessionList defines model for GraphSessionList.
+type GraphSessionList struct {
+	OdataContext  string         `json:"@odata.context"`
+	OdataNextLink *string        `json:"@odata.nextLink,omitempty"`
+	Value         []GraphSession `json:"value"`
+}
+
+// GraphStream A mediaStream. Rates and ratios are from 0 to 1; what wasn't measured is null.
+type GraphStream struct {
+	AudioCodec              *string  `json:"audioCodec"`
+	AverageAudioDegradation *float32 `json:"averageAudioDegradation"`
+
+	// AverageAudioNetworkJitter ISO 8601, such as PT0.016S.
+	AverageAudioNetworkJitter *GraphDuration `json:"averageAudioNetworkJitter"`
+	AverageBandwidthEstimate  *int64         `json:"averageBandwidthEstimate"`
+
+	// AverageFreezeDuration ISO 8601, such as PT0.016S.
+	AverageFreezeDuration *GraphDuration `json:"averageFreezeDuration"`
+
+	// AverageJitter ISO 8601, such as PT0.016S.
+	AverageJitter                  *GraphDuration `json:"averageJitter"`
+	AveragePacketLossRate          *float32       `json:"averagePacketLossRate"`
+	AverageRatioOfConcealedSamples *float32       `json:"averageRatioOfConcealedSamples"`
+	AverageReceivedFrameRate       *float32       `json:"averageReceivedFrameRate"`
+
+	// AverageRoundTripTime ISO 8601, such as PT0.016S.
+	AverageRoundTripTime              *GraphDuration `json:"averageRoundTripTime"`
+	AverageVideoFrameLossPercentage   *float32       `json:"averageVideoFrameLossPercentage"`
+	AverageVideoFrameRate             *float32       `json:"averageVideoFrameRate"`
+	AverageVideoPacketLossRate        *float32       `json:"averageVideoPacketLossRate"`
+	EndDateTime                       *time.Time     `json:"endDateTime"`
+	IsAudioForwardErrorCorrectionUsed *bool          `json:"isAudioForwardErrorCorrectionUsed"`
+	LowFrameRateRatio                 *float32       `json:"lowFrameRateRatio"`
+
+	// MaxAudioNetworkJitter ISO 8601, such as PT0.016S.
+	MaxAudioNetworkJitter *GraphDuration `json:"maxAudioNetworkJitter"`
+
+	// MaxJitter ISO 8601, such as PT0.016S.
+	MaxJitter                  *GraphDuration `json:"maxJitter"`
+	MaxPacketLossRate          *float32       `json:"maxPacketLossRate"`
+	MaxRatioOfConcealedSamples *float32       `json:"maxRatioOfConcealedSamples"`
+
+	// MaxRoundTripTime ISO 8601, such as PT0.016S.
+	MaxRoundTripTime                         *GraphDuration              `json:"maxRoundTripTime"`
+	PacketUtilization                        *int64                      `json:"packetUtilization"`
+	PostForwardErrorCorrectionPacketLossRate *float32                    `json:"postForwardErrorCorrectionPacketLossRate"`
+	StartDateTime                            *time.Time                  `json:"startDateTime"`
+	StreamDirection                          *GraphStreamStreamDirection `json:"streamDirection"`
+	StreamId                                 string                      `json:"streamId"`
+	VideoCodec                               *string                     `json:"videoCodec"`
+	WasMediaBypassed                         *bool                       `json:"wasMediaBypassed"`
+}
+
+// GraphStreamStreamDirection defines model for GraphStream.StreamDirection.
+type GraphStreamStreamDirection string
 
 // GuestCallInput defines model for GuestCallInput.
 type GuestCallInput struct {
@@ -2780,6 +3253,9 @@ type ZoomStreamMedia string
 // CallId defines model for CallId.
 type CallId = string
 
+// CallRecordId defines model for CallRecordId.
+type CallRecordId = string
+
 // Days defines model for Days.
 type Days int
 
@@ -2864,8 +3340,14 @@ type OrgId = string
 // PageToken defines model for PageToken.
 type PageToken = string
 
+// Prefer defines model for Prefer.
+type Prefer = string
+
 // Profile defines model for Profile.
 type Profile = ProfileName
+
+// SkipToken defines model for SkipToken.
+type SkipToken = string
 
 // TargetOrg defines model for TargetOrg.
 type TargetOrg = string
@@ -2875,6 +3357,9 @@ type TimeZone = string
 
 // To defines model for To.
 type To = time.Time
+
+// GraphProblem defines model for GraphProblem.
+type GraphProblem = GraphError
 
 // ProblemPage defines model for ProblemPage.
 type ProblemPage = Problem
@@ -2889,6 +3374,50 @@ type LoginCallbackParams struct {
 	Error            *string `form:"error,omitempty" json:"error,omitempty"`
 	ErrorDescription *string `form:"error_description,omitempty" json:"error_description,omitempty"`
 	ErrorUri         *string `form:"error_uri,omitempty" json:"error_uri,omitempty"`
+}
+
+// ListCallRecordsParams defines parameters for ListCallRecords.
+type ListCallRecordsParams struct {
+	// Filter Compares `startDateTime` (lt, le, gt, ge) with a time, and asks for a participant by
+	// `participants_v2/any(p:p/id eq 'an id')`; joined by `and`.
+	Filter *string `form:"$filter,omitempty" json:"$filter,omitempty"`
+
+	// Skiptoken Comes with `@odata.nextLink`; opaque.
+	Skiptoken *SkipToken `form:"$skiptoken,omitempty" json:"$skiptoken,omitempty"`
+
+	// Prefer `odata.maxpagesize=N` makes pages smaller; `Preference-Applied` says that it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// GetCallRecordParams defines parameters for GetCallRecord.
+type GetCallRecordParams struct {
+	// Expand `sessions`, `sessions($expand=segments)` or `participants_v2`, separated by commas. Of a relation the first page comes along:
+	// 60 sessions, 130 participants at most.
+	Expand *string `form:"$expand,omitempty" json:"$expand,omitempty"`
+
+	// Prefer `odata.maxpagesize=N` makes pages smaller; `Preference-Applied` says that it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListCallRecordParticipantsParams defines parameters for ListCallRecordParticipants.
+type ListCallRecordParticipantsParams struct {
+	// Skiptoken Comes with `@odata.nextLink`; opaque.
+	Skiptoken *SkipToken `form:"$skiptoken,omitempty" json:"$skiptoken,omitempty"`
+
+	// Prefer `odata.maxpagesize=N` makes pages smaller; `Preference-Applied` says that it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
+}
+
+// ListCallRecordSessionsParams defines parameters for ListCallRecordSessions.
+type ListCallRecordSessionsParams struct {
+	// Expand `segments`
+	Expand *string `form:"$expand,omitempty" json:"$expand,omitempty"`
+
+	// Skiptoken Comes with `@odata.nextLink`; opaque.
+	Skiptoken *SkipToken `form:"$skiptoken,omitempty" json:"$skiptoken,omitempty"`
+
+	// Prefer `odata.maxpagesize=N` makes pages smaller; `Preference-Applied` says that it does.
+	Prefer *Prefer `json:"Prefer,omitempty"`
 }
 
 // GetHealth200JSONResponseBodyStatus defines parameters for GetHealth.
@@ -3699,6 +4228,9 @@ type CreateSurveyJSONRequestBody = SurveyInput
 // PutCallTagsJSONRequestBody defines body for PutCallTags for application/json ContentType.
 type PutCallTagsJSONRequestBody = CallTags
 
+// CollectStatisticsJSONRequestBody defines body for CollectStatistics for application/json ContentType.
+type CollectStatisticsJSONRequestBody = CollectBatch
+
 // CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
 type CreateExportJSONRequestBody = ExportInput
 
@@ -3749,6 +4281,18 @@ type ServerInterface interface {
 	// LoginCallback Where the OpenID provider sends the browser back to
 	// (GET /callback)
 	LoginCallback(ctx echo.Context, params LoginCallbackParams) error
+	// ListCallRecords Calls in the shape of Microsoft Graph's callRecord, newest first
+	// (GET /communications/callRecords)
+	ListCallRecords(ctx echo.Context, params ListCallRecordsParams) error
+	// GetCallRecord One call in the shape of Microsoft Graph's callRecord
+	// (GET /communications/callRecords/{id})
+	GetCallRecord(ctx echo.Context, id CallRecordId, params GetCallRecordParams) error
+	// ListCallRecordParticipants Participants of a call in the shape of Microsoft Graph
+	// (GET /communications/callRecords/{id}/participants_v2)
+	ListCallRecordParticipants(ctx echo.Context, id CallRecordId, params ListCallRecordParticipantsParams) error
+	// ListCallRecordSessions Sessions of a call in the shape of Microsoft Graph
+	// (GET /communications/callRecords/{id}/sessions)
+	ListCallRecordSessions(ctx echo.Context, id CallRecordId, params ListCallRecordSessionsParams) error
 	// GetOnlineMeeting A meeting in the shape of Microsoft Graph's onlineMeeting
 	// (GET /communications/onlineMeetings/{id})
 	GetOnlineMeeting(ctx echo.Context, id Id) error
@@ -3827,6 +4371,9 @@ type ServerInterface interface {
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx echo.Context, callId CallId, params ListTimelineParams) error
+	// CollectStatistics Take in what an application's getStats said
+	// (POST /v1/collect)
+	CollectStatistics(ctx echo.Context) error
 	// ListExports Exports, newest first
 	// (GET /v1/exports)
 	ListExports(ctx echo.Context, params ListExportsParams) error
@@ -4054,6 +4601,181 @@ func (w *ServerInterfaceWrapper) LoginCallback(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.LoginCallback(ctx, params)
+	return err
+}
+
+// ListCallRecords converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCallRecords(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCallRecordsParams
+	// ------------- Optional query parameter "$filter" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$filter", ctx.QueryParams(), &params.Filter, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $filter: %s", err))
+	}
+
+	// ------------- Optional query parameter "$skiptoken" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$skiptoken", ctx.QueryParams(), &params.Skiptoken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $skiptoken: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCallRecords(ctx, params)
+	return err
+}
+
+// GetCallRecord converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCallRecord(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id CallRecordId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCallRecordParams
+	// ------------- Optional query parameter "$expand" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$expand", ctx.QueryParams(), &params.Expand, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $expand: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCallRecord(ctx, id, params)
+	return err
+}
+
+// ListCallRecordParticipants converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCallRecordParticipants(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id CallRecordId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCallRecordParticipantsParams
+	// ------------- Optional query parameter "$skiptoken" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$skiptoken", ctx.QueryParams(), &params.Skiptoken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $skiptoken: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCallRecordParticipants(ctx, id, params)
+	return err
+}
+
+// ListCallRecordSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCallRecordSessions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id CallRecordId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCallRecordSessionsParams
+	// ------------- Optional query parameter "$expand" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$expand", ctx.QueryParams(), &params.Expand, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $expand: %s", err))
+	}
+
+	// ------------- Optional query parameter "$skiptoken" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "$skiptoken", ctx.QueryParams(), &params.Skiptoken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter $skiptoken: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Prefer" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Prefer")]; found {
+		var Prefer Prefer
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Prefer, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Prefer", valueList[0], &Prefer, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Prefer: %s", err))
+		}
+
+		params.Prefer = &Prefer
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCallRecordSessions(ctx, id, params)
 	return err
 }
 
@@ -5502,6 +6224,15 @@ func (w *ServerInterfaceWrapper) ListTimeline(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListTimeline(ctx, callId, params)
+	return err
+}
+
+// CollectStatistics converts echo context to params.
+func (w *ServerInterfaceWrapper) CollectStatistics(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CollectStatistics(ctx)
 	return err
 }
 
@@ -7089,7 +7820,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/meetings/:id/messages", wrapper.ListMessages, options.OperationMiddlewares["listMessages"]...)
 	router.POST(options.BaseURL+"/v1/join-page/token", wrapper.CreateJoinPageToken, options.OperationMiddlewares["createJoinPageToken"]...)
 	router.GET(options.BaseURL+"/v1/join-page/meetings/:id", wrapper.GetJoinPageMeeting, options.OperationMiddlewares["getJoinPageMeeting"]...)
+	router.GET(options.BaseURL+"/communications/callRecords", wrapper.ListCallRecords, options.OperationMiddlewares["listCallRecords"]...)
+	router.GET(options.BaseURL+"/communications/callRecords/:id", wrapper.GetCallRecord, options.OperationMiddlewares["getCallRecord"]...)
+	router.GET(options.BaseURL+"/communications/callRecords/:id/sessions", wrapper.ListCallRecordSessions, options.OperationMiddlewares["listCallRecordSessions"]...)
+	router.GET(options.BaseURL+"/communications/callRecords/:id/participants_v2", wrapper.ListCallRecordParticipants, options.OperationMiddlewares["listCallRecordParticipants"]...)
 	router.GET(options.BaseURL+"/communications/onlineMeetings/:id", wrapper.GetOnlineMeeting, options.OperationMiddlewares["getOnlineMeeting"]...)
+	router.POST(options.BaseURL+"/v1/collect", wrapper.CollectStatistics, options.OperationMiddlewares["collectStatistics"]...)
 	router.GET(options.BaseURL+"/v1/session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
 	router.GET(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.GET(options.BaseURL+"/callback", wrapper.LoginCallback, options.OperationMiddlewares["loginCallback"]...)
@@ -7103,6 +7839,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type ExportJSONResponse Export
+
+type GraphProblemJSONResponse GraphError
 
 type ProblemApplicationProblemPlusJSONResponse Problem
 
@@ -7164,6 +7902,165 @@ func (response LoginCallbackdefaultTexthtmlResponse) VisitLoginCallbackResponse(
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListCallRecordsRequestObject struct {
+	Params ListCallRecordsParams
+}
+
+type ListCallRecordsResponseObject interface {
+	VisitListCallRecordsResponse(w http.ResponseWriter) error
+}
+
+type ListCallRecords200JSONResponse GraphCallRecordList
+
+func (response ListCallRecords200JSONResponse) VisitListCallRecordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCallRecordsdefaultJSONResponse struct {
+	Body       GraphError
+	StatusCode int
+}
+
+func (response ListCallRecordsdefaultJSONResponse) VisitListCallRecordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCallRecordRequestObject struct {
+	Id     CallRecordId `json:"id"`
+	Params GetCallRecordParams
+}
+
+type GetCallRecordResponseObject interface {
+	VisitGetCallRecordResponse(w http.ResponseWriter) error
+}
+
+type GetCallRecord200JSONResponse GraphCallRecord
+
+func (response GetCallRecord200JSONResponse) VisitGetCallRecordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCallRecorddefaultJSONResponse struct {
+	Body       GraphError
+	StatusCode int
+}
+
+func (response GetCallRecorddefaultJSONResponse) VisitGetCallRecordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCallRecordParticipantsRequestObject struct {
+	Id     CallRecordId `json:"id"`
+	Params ListCallRecordParticipantsParams
+}
+
+type ListCallRecordParticipantsResponseObject interface {
+	VisitListCallRecordParticipantsResponse(w http.ResponseWriter) error
+}
+
+type ListCallRecordParticipants200JSONResponse GraphParticipantList
+
+func (response ListCallRecordParticipants200JSONResponse) VisitListCallRecordParticipantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCallRecordParticipantsdefaultJSONResponse struct {
+	Body       GraphError
+	StatusCode int
+}
+
+func (response ListCallRecordParticipantsdefaultJSONResponse) VisitListCallRecordParticipantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCallRecordSessionsRequestObject struct {
+	Id     CallRecordId `json:"id"`
+	Params ListCallRecordSessionsParams
+}
+
+type ListCallRecordSessionsResponseObject interface {
+	VisitListCallRecordSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListCallRecordSessions200JSONResponse GraphSessionList
+
+func (response ListCallRecordSessions200JSONResponse) VisitListCallRecordSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCallRecordSessionsdefaultJSONResponse struct {
+	Body       GraphError
+	StatusCode int
+}
+
+func (response ListCallRecordSessionsdefaultJSONResponse) VisitListCallRecordSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
 	return err
 }
 
@@ -8556,6 +9453,45 @@ type ListTimelinedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListTimelinedefaultApplicationProblemPlusJSONResponse) VisitListTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CollectStatisticsRequestObject struct {
+	Body *CollectStatisticsJSONRequestBody
+}
+
+type CollectStatisticsResponseObject interface {
+	VisitCollectStatisticsResponse(w http.ResponseWriter) error
+}
+
+type CollectStatistics200JSONResponse CollectReceipt
+
+func (response CollectStatistics200JSONResponse) VisitCollectStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CollectStatisticsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CollectStatisticsdefaultApplicationProblemPlusJSONResponse) VisitCollectStatisticsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11107,6 +12043,18 @@ type StrictServerInterface interface {
 	// LoginCallback Where the OpenID provider sends the browser back to
 	// (GET /callback)
 	LoginCallback(ctx context.Context, request LoginCallbackRequestObject) (LoginCallbackResponseObject, error)
+	// ListCallRecords Calls in the shape of Microsoft Graph's callRecord, newest first
+	// (GET /communications/callRecords)
+	ListCallRecords(ctx context.Context, request ListCallRecordsRequestObject) (ListCallRecordsResponseObject, error)
+	// GetCallRecord One call in the shape of Microsoft Graph's callRecord
+	// (GET /communications/callRecords/{id})
+	GetCallRecord(ctx context.Context, request GetCallRecordRequestObject) (GetCallRecordResponseObject, error)
+	// ListCallRecordParticipants Participants of a call in the shape of Microsoft Graph
+	// (GET /communications/callRecords/{id}/participants_v2)
+	ListCallRecordParticipants(ctx context.Context, request ListCallRecordParticipantsRequestObject) (ListCallRecordParticipantsResponseObject, error)
+	// ListCallRecordSessions Sessions of a call in the shape of Microsoft Graph
+	// (GET /communications/callRecords/{id}/sessions)
+	ListCallRecordSessions(ctx context.Context, request ListCallRecordSessionsRequestObject) (ListCallRecordSessionsResponseObject, error)
 	// GetOnlineMeeting A meeting in the shape of Microsoft Graph's onlineMeeting
 	// (GET /communications/onlineMeetings/{id})
 	GetOnlineMeeting(ctx context.Context, request GetOnlineMeetingRequestObject) (GetOnlineMeetingResponseObject, error)
@@ -11185,6 +12133,9 @@ type StrictServerInterface interface {
 	// ListTimeline What happened in a call, oldest first
 	// (GET /v1/calls/{call_id}/timeline)
 	ListTimeline(ctx context.Context, request ListTimelineRequestObject) (ListTimelineResponseObject, error)
+	// CollectStatistics Take in what an application's getStats said
+	// (POST /v1/collect)
+	CollectStatistics(ctx context.Context, request CollectStatisticsRequestObject) (CollectStatisticsResponseObject, error)
 	// ListExports Exports, newest first
 	// (GET /v1/exports)
 	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
@@ -11374,6 +12325,109 @@ func (sh *strictHandler) LoginCallback(ctx echo.Context, params LoginCallbackPar
 		return err
 	} else if validResponse, ok := response.(LoginCallbackResponseObject); ok {
 		return validResponse.VisitLoginCallbackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCallRecords operation middleware
+func (sh *strictHandler) ListCallRecords(ctx echo.Context, params ListCallRecordsParams) error {
+	var request ListCallRecordsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCallRecords(ctx.Request().Context(), request.(ListCallRecordsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCallRecords")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCallRecordsResponseObject); ok {
+		return validResponse.VisitListCallRecordsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCallRecord operation middleware
+func (sh *strictHandler) GetCallRecord(ctx echo.Context, id CallRecordId, params GetCallRecordParams) error {
+	var request GetCallRecordRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCallRecord(ctx.Request().Context(), request.(GetCallRecordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCallRecord")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCallRecordResponseObject); ok {
+		return validResponse.VisitGetCallRecordResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCallRecordParticipants operation middleware
+func (sh *strictHandler) ListCallRecordParticipants(ctx echo.Context, id CallRecordId, params ListCallRecordParticipantsParams) error {
+	var request ListCallRecordParticipantsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCallRecordParticipants(ctx.Request().Context(), request.(ListCallRecordParticipantsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCallRecordParticipants")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCallRecordParticipantsResponseObject); ok {
+		return validResponse.VisitListCallRecordParticipantsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCallRecordSessions operation middleware
+func (sh *strictHandler) ListCallRecordSessions(ctx echo.Context, id CallRecordId, params ListCallRecordSessionsParams) error {
+	var request ListCallRecordSessionsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCallRecordSessions(ctx.Request().Context(), request.(ListCallRecordSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCallRecordSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCallRecordSessionsResponseObject); ok {
+		return validResponse.VisitListCallRecordSessionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -12100,6 +13154,52 @@ func (sh *strictHandler) ListTimeline(ctx echo.Context, callId CallId, params Li
 		return err
 	} else if validResponse, ok := response.(ListTimelineResponseObject); ok {
 		return validResponse.VisitListTimelineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CollectStatistics operation middleware
+func (sh *strictHandler) CollectStatistics(ctx echo.Context) error {
+	var request CollectStatisticsRequestObject
+
+	var body CollectStatisticsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CollectStatistics(ctx.Request().Context(), request.(CollectStatisticsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CollectStatistics")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CollectStatisticsResponseObject); ok {
+		return validResponse.VisitCollectStatisticsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anteroom/anteroom/api"
+	"github.com/anteroom/anteroom/collect"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/decode"
 	"github.com/anteroom/anteroom/quality"
@@ -73,6 +74,15 @@ func (s *service) apiDeps() (api.Deps, error) {
 		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})
 		s.app.OnStop("import producer", func(context.Context) error { return s.importer.Close() })
 		deps.Importer = importer{s.importer}
+	}
+	collector, err := s.startCollector()
+	if err != nil {
+		return api.Deps{}, err
+	}
+	if collector != nil {
+		deps.Collector = batches{collector}
+		mount := api.Mount{Handler: collector, OwnRules: true}
+		deps.Mounts[collect.Path], deps.Mounts[collect.Path+"/"] = mount, mount
 	}
 	if s.node != nil {
 		deps.Meetings = meetings{s.node, s.directory}

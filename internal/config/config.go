@@ -12,6 +12,7 @@ import (
 
 	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api"
+	"github.com/anteroom/anteroom/collect"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/label"
@@ -64,6 +65,8 @@ type Config struct {
 	Media media.Config `koanf:"media"`
 	// Signalling are clients' connections to meetings.
 	Signalling signal.Config `koanf:"signalling"`
+	// Collect takes in what clients of other systems measure while their calls go on.
+	Collect collect.Config `koanf:"collect"`
 	// Sealing keeps the keys that chat text is sealed to on its way. Under `anteroom run` they are in the data folder.
 	Sealing sealing.Config `koanf:"sealing"`
 	// Sweep deletes what has to be gone.
@@ -173,6 +176,7 @@ func Default() Config {
 		Retention:     retention.DefaultConfig(),
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
+		Collect:       collect.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
 		Sweep:         retention.DefaultSweepConfig(),
 		Backup:        backup.DefaultConfig(),
@@ -235,6 +239,7 @@ func (c Config) Validate(mode Mode) error {
 	section("retention", c.Retention.Validate())
 	section("media", c.Media.Validate())
 	section("signalling", c.Signalling.Validate())
+	section("collect", c.Collect.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
 	section("sweep", c.Sweep.Validate())
 	section("backup", c.Backup.Validate())

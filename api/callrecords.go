@@ -1,0 +1,411 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/anteroom/anteroom/analytics"
+	"github.com/anteroom/anteroom/analytics/graph"
+	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/store"
+)
+
+// Limits of Microsoft Graph's call records (https://learn.microsoft.com/graph/api/callrecords-callrecord-get).
+const (
+	// recordAge is how long a call is there as a record after it began.
+	recordAge = 30 * 24 * time.Hour
+	// The most of a page.
+	maxRecordsPage      = 60
+	maxSessionsPage     = 60
+	maxParticipantsPage = 130
+
+	callRecordsPath = graphPrefix + "callRecords"
+	skipToken       = "$skiptoken"
+)
+
+// graphVersion is what clients of Microsoft Graph put before its paths. It may be left out.
+const graphVersion = "/v1.0"
+
+// versionKey is the context's key for the version that a request's path began with.
+type versionKey struct{}
+
+// unversioned takes the version of Graph off a request's path.
+func unversioned(r *http.Request) *http.Request {
+	if !strings.HasPrefix(r.URL.Path, graphVersion+graphPrefix) {
+		return r
+	}
+	out := r.WithContext(context.WithValue(r.Context(), versionKey{}, graphVersion))
+	address := *r.URL
+	address.Path, address.RawPath = strings.TrimPrefix(address.Path, graphVersion), strings.TrimPrefix(address.RawPath, graphVersion)
+	out.URL = &address
+	return out
+}
+
+// graphBase is the address of Graph as the caller knows it.
+func graphBase(ctx context.Context) string {
+	version, _ := ctx.Value(versionKey{}).(string)
+	return callerOf(ctx).base + version
+}
+
+// graphAnswer is an answer in the shape of Graph's.
+type graphAnswer struct {
+	body any
+	// applied is the page size that was asked for and kept to; 0 for none.
+	applied int
+}
+
+func (g graphAnswer) write(w http.ResponseWriter) error {
+	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	w.Header().Set("OData-Version", "4.0")
+	if g.applied > 0 {
+		w.Header().Set("Preference-Applied", "odata.maxpagesize="+strconv.Itoa(g.applied))
+	}
+	w.WriteHeader(http.StatusOK)
+	return json.NewEncoder(w).Encode(g.body) //nolint:wrapcheck // the caller says what it did
+}
+
+// VisitListCallRecordsResponse and its like are what the generated code asks of an answer.
+func (g graphAnswer) VisitListCallRecordsResponse(w http.ResponseWriter) error { return g.write(w) }
+
+// VisitGetCallRecordResponse writes it.
+func (g graphAnswer) VisitGetCallRecordResponse(w http.ResponseWriter) error { return g.write(w) }
+
+// VisitListCallRecordSessionsResponse writes it.
+func (g graphAnswer) VisitListCallRecordSessionsResponse(w http.ResponseWriter) error {
+	return g.write(w)
+}
+
+// VisitListCallRecordParticipantsResponse writes it.
+func (g graphAnswer) VisitListCallRecordParticipantsResponse(w http.ResponseWriter) error {
+	return g.write(w)
+}
+
+// ListCallRecords lists the organisation's calls of the last 30 days, newest first.
+func (h *handlers) ListCallRecords(ctx context.Context, request openapi.ListCallRecordsRequestObject) (openapi.ListCallRecordsResponseObject, error) {
+	size, applied, err := preferredSize(request.Params.Prefer, maxRecordsPage)
+	if err != nil {
+		return nil, err
+	}
+	filter, err := h.recordFilter(ctx, value(request.Params.Filter))
+	if err != nil {
+		return nil, err
+	}
+	list := fingerprintOf(ctx)
+	place, err := readPlace(request.Params.Skiptoken, skipToken, list)
+	if err != nil {
+		return nil, err
+	}
+	var after *store.SummaryAt
+	if place != nil {
+		after = &store.SummaryAt{At: place.at(), CallID: place.Call}
+	}
+	calls, next, err := h.pageOfRecords(ctx, filter, after, size)
+	if err != nil {
+		return nil, err
+	}
+	out := graph.Collection[graph.CallRecord]{Context: metadata(ctx, "callRecords"), Value: make([]graph.CallRecord, len(calls))}
+	facts, err := h.recordFacts(ctx, calls...)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range calls {
+		out.Value[i] = graph.Record(c, facts[i])
+	}
+	if next != nil {
+		out.NextLink = nextLink(ctx, requestIn(ctx).URL.EscapedPath(), requestIn(ctx).URL.Query(), cursor{Version: cursorVersion, Of: list, AtUs: next.At.UnixMicro(), Call: next.CallID}.token())
+	}
+	return graphAnswer{out, applied}, nil
+}
+
+// recordFilter reads a $filter, and never looks back further than records are kept.
+func (h *handlers) recordFilter(ctx context.Context, text string) (store.SummaryFilter, error) {
+	profile, err := h.profile(nil)
+	if err != nil {
+		return store.SummaryFilter{}, err
+	}
+	out := store.SummaryFilter{Org: callerOf(ctx).Org, Profile: profile.Name(), From: time.Now().Add(-recordAge).UTC()}
+	if text == "" {
+		return out, nil
+	}
+	f, err := graph.ParseFilter(text)
+	if err != nil {
+		return out, invalidParameter("$filter", "The parameter $filter "+err.Error()+".")
+	}
+	if !f.From.IsZero() {
+		if from := clamp(&f.From); from.After(out.From) {
+			out.From = from
+		}
+	}
+	if !f.To.IsZero() {
+		out.To = clamp(&f.To)
+	}
+	out.Participant = f.Participant
+	return out, nil
+}
+
+// pageOfRecords collects a page, and where the next one begins; nil when there is none. Which calls there are, their summaries tell; what is
+// shown of them are the facts of now.
+func (h *handlers) pageOfRecords(ctx context.Context, f store.SummaryFilter, after *store.SummaryAt, size int) ([]*analytics.Call, *store.SummaryAt, error) {
+	profile, err := h.profile(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, places, err := h.reader.ListSummaries(ctx, f, store.SummaryOrder{Descending: true}, after, size+1) // One more tells whether there is more.
+	if err != nil {
+		return nil, nil, h.tooSlow(err, f.From, orNow(f.To))
+	}
+	var next *store.SummaryAt
+	if len(places) > size {
+		places = places[:size]
+		next = &places[size-1]
+	}
+	keys := make([]store.CallKey, len(places))
+	for i, at := range places {
+		keys[i] = store.CallKey{Org: f.Org, CallID: at.CallID}
+	}
+	records, err := h.reader.Load(ctx, keys)
+	if err != nil {
+		return nil, nil, err //nolint:wrapcheck // the store says what it did
+	}
+	page := make([]*analytics.Call, 0, len(records))
+	for _, record := range records {
+		if record == nil {
+			continue
+		}
+		if call := analytics.Judge(profile, record); f.Participant == "" || hasParticipant(call, f.Participant) {
+			page = append(page, call)
+		}
+	}
+	return page, next, nil
+}
+
+// hasParticipant looks for an id among those that are shown.
+func hasParticipant(c *analytics.Call, id string) bool {
+	return slices.ContainsFunc(graph.Participants(c), func(p graph.Participant) bool { return p.ID == id })
+}
+
+// GetCallRecord shows one call.
+func (h *handlers) GetCallRecord(ctx context.Context, request openapi.GetCallRecordRequestObject) (openapi.GetCallRecordResponseObject, error) {
+	var expand graph.Expand
+	if text := value(request.Params.Expand); text != "" {
+		var err error
+		if expand, err = graph.ParseExpand(text); err != nil {
+			return nil, invalidParameter("$expand", "The parameter $expand "+err.Error()+".")
+		}
+	}
+	sessionsPage, applied, err := preferredSize(request.Params.Prefer, maxSessionsPage)
+	if err != nil {
+		return nil, err
+	}
+	participantsPage, _, err := preferredSize(request.Params.Prefer, maxParticipantsPage)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.callRecord(ctx, request.Id)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := h.recordFacts(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	out := graph.Record(c, facts[0])
+	out.Context = metadata(ctx, "callRecords/$entity")
+	at := callRecordsPath + "/" + url.PathEscape(c.CallID)
+	if expand.Participants {
+		out.Participants, out.ParticipantsNext = firstPage(ctx, graph.Participants(c), participantsPage, participantID, at+"/participants_v2", url.Values{})
+	}
+	if expand.Sessions {
+		query := url.Values{}
+		if expand.Segments {
+			query.Set("$expand", "segments")
+		}
+		out.Sessions, out.SessionsNext = firstPage(ctx, sessionsOf(c, expand.Segments), sessionsPage, sessionID, at+"/sessions", query)
+	} else if !expand.Participants {
+		applied = 0
+	}
+	return graphAnswer{out, applied}, nil
+}
+
+// ListCallRecordSessions lists a call's sessions.
+func (h *handlers) ListCallRecordSessions(ctx context.Context, request openapi.ListCallRecordSessionsRequestObject) (openapi.ListCallRecordSessionsResponseObject, error) {
+	expand := strings.TrimSpace(value(request.Params.Expand))
+	if expand != "" && expand != "segments" {
+		return nil, invalidParameter("$expand", "The parameter $expand may be segments.")
+	}
+	size, applied, err := preferredSize(request.Params.Prefer, maxSessionsPage)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.callRecord(ctx, request.Id)
+	if err != nil {
+		return nil, err
+	}
+	out := graph.Collection[graph.Session]{Context: metadata(ctx, "callRecords('"+url.PathEscape(c.CallID)+"')/sessions")}
+	out.Value, out.NextLink, err = nextPage(ctx, sessionsOf(c, expand != ""), size, sessionID, request.Params.Skiptoken)
+	return graphAnswer{out, applied}, err
+}
+
+// ListCallRecordParticipants lists who was in a call.
+func (h *handlers) ListCallRecordParticipants(ctx context.Context, request openapi.ListCallRecordParticipantsRequestObject) (openapi.ListCallRecordParticipantsResponseObject, error) {
+	size, applied, err := preferredSize(request.Params.Prefer, maxParticipantsPage)
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.callRecord(ctx, request.Id)
+	if err != nil {
+		return nil, err
+	}
+	out := graph.Collection[graph.Participant]{Context: metadata(ctx, "callRecords('"+url.PathEscape(c.CallID)+"')/participants_v2")}
+	out.Value, out.NextLink, err = nextPage(ctx, graph.Participants(c), size, participantID, request.Params.Skiptoken)
+	return graphAnswer{out, applied}, err
+}
+
+// callRecord reads a call of the caller's organisation that is not too old.
+func (h *handlers) callRecord(ctx context.Context, id string) (*analytics.Call, error) {
+	profile, err := h.profile(nil)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := h.reader.FindCall(ctx, id, callerOf(ctx).Org)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the store says what it did
+	}
+	if len(keys) != 1 {
+		return nil, &Error{Code: CodeCallNotFound}
+	}
+	records, err := h.reader.Load(ctx, keys)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the store says what it did
+	}
+	if records[0] == nil || records[0].FirstSeen.Before(time.Now().Add(-recordAge)) {
+		return nil, &Error{Code: CodeCallNotFound, Detail: "No call of this id is known, or it began more than 30 days ago."}
+	}
+	return analytics.Judge(profile, records[0]), nil
+}
+
+// recordFacts gathers what records show besides, in the order of the calls.
+func (h *handlers) recordFacts(ctx context.Context, calls ...*analytics.Call) ([]graph.Facts, error) {
+	keys := make([]store.CallKey, len(calls))
+	for i, c := range calls {
+		keys[i] = c.CallKey
+	}
+	versions, err := h.reader.CallVersions(ctx, keys)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the store says what it did
+	}
+	out := make([]graph.Facts, len(calls))
+	for i, c := range calls {
+		v, known := versions[c.CallKey]
+		if !known { // From before there were versions.
+			v = store.CallVersion{Batches: 1, Changed: c.FirstSeen}
+		}
+		out[i] = graph.Facts{Version: int64(min(v.Batches, math.MaxInt64)), Modified: v.Changed} //nolint:gosec // clipped
+		if err := h.addMeeting(ctx, c.MeetingID, &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// addMeeting adds what the directory knows of a call's meeting: its organiser, and its link for those who may have it.
+func (h *handlers) addMeeting(ctx context.Context, id string, to *graph.Facts) error {
+	who := callerOf(ctx)
+	if h.directory == nil || id == "" {
+		return nil
+	}
+	facts, ok := h.directory.Meeting(id)
+	if !ok || facts.Meeting.Org != who.Org {
+		return nil
+	}
+	if user := facts.Meeting.Organizer; user != "" {
+		to.Organizer = &graph.Identity{ID: user, DisplayName: user}
+		if row, ok := h.directory.Users.Find(who.Org, user); ok && row.Value.Name != "" {
+			to.Organizer.DisplayName = row.Value.Name
+		}
+	}
+	if !concerns(who, facts.Meeting) || h.links == nil {
+		return nil
+	}
+	var err error
+	to.JoinURL, err = h.joinURL(who, facts.Meeting)
+	return err
+}
+
+func sessionsOf(c *analytics.Call, segments bool) []graph.Session {
+	all := graph.Sessions(c)
+	if !segments {
+		for i := range all {
+			all[i].Segments = nil
+		}
+	}
+	return all
+}
+
+func sessionID(s graph.Session) string         { return s.ID }
+func participantID(p graph.Participant) string { return p.ID }
+
+// metadata is the address that says what an answer is of.
+func metadata(ctx context.Context, of string) string {
+	return graphBase(ctx) + "/$metadata#communications/" + of
+}
+
+// firstPage is the first page of a relation, and the address of the next, which is that of the relation's own list.
+func firstPage[T any](ctx context.Context, all []T, size int, id func(T) string, path string, query url.Values) ([]T, string) {
+	if len(all) <= size {
+		return all, ""
+	}
+	last := cursor{Version: cursorVersion, Of: fingerprintAt(path, query), Call: id(all[size-1])}
+	return all[:size], nextLink(ctx, path, query, last.token())
+}
+
+// nextPage is the page that a request asks for, and the address of the one after it.
+func nextPage[T any](ctx context.Context, all []T, size int, id func(T) string, token *string) ([]T, string, error) {
+	place, err := readPlace(token, skipToken, fingerprintOf(ctx))
+	if err != nil {
+		return nil, "", err
+	}
+	if place != nil {
+		at := slices.IndexFunc(all, func(v T) bool { return id(v) == place.Call })
+		if at < 0 {
+			return nil, "", &Error{Code: CodeInvalidPageToken, Parameter: skipToken}
+		}
+		all = all[at+1:]
+	}
+	r := requestIn(ctx)
+	page, next := firstPage(ctx, all, size, id, r.URL.EscapedPath(), r.URL.Query())
+	return page, next, nil
+}
+
+// nextLink is the address of a further page, as the caller knows the service.
+func nextLink(ctx context.Context, path string, query url.Values, token string) string {
+	query.Set(skipToken, token)
+	return graphBase(ctx) + path + "?" + strings.ReplaceAll(query.Encode(), "%24", "$")
+}
+
+// preferredSize is what the Prefer header asks for (odata.maxpagesize), at most most, which is the default; applied is 0 where it asks for none.
+func preferredSize(prefer *string, most int) (size, applied int, err error) {
+	for preference := range strings.SplitSeq(value(prefer), ",") {
+		name, text, _ := strings.Cut(strings.TrimSpace(preference), "=")
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "odata.maxpagesize" && name != "maxpagesize" {
+			continue
+		}
+		asked, err := strconv.Atoi(strings.Trim(strings.TrimSpace(text), `"`))
+		if err != nil || asked < 1 {
+			return 0, 0, invalidParameter("Prefer", fmt.Sprintf("odata.maxpagesize in the header Prefer must be a whole number from 1; at most %d are on a page.", most))
+		}
+		size = min(asked, most)
+		return size, size, nil
+	}
+	return most, 0, nil
+}
