@@ -61,16 +61,21 @@ func (c *Collector) take(ctx context.Context, s *session, b Batch) (Receipt, err
 			return false, &Refusal{Reason: ReasonUsed, Detail: "The session is over; begin another one with a new token."}
 		case b.Sequence > s.batches+1:
 			return false, &Refusal{Reason: ReasonSequence, Field: "sequence", Detail: fmt.Sprintf("The field sequence must be %d: that is the next batch of this session.", s.batches+1)}
-		case b.Sequence == s.batches+1:
+		}
+		waiting, cancel := context.WithTimeout(ctx, c.cfg.AcknowledgeTimeout)
+		defer cancel()
+		// What came before goes first, so that no more waits for Kafka than one batch.
+		if err := s.publish(waiting, c.publisher); err != nil {
+			return false, unsafe()
+		}
+		if b.Sequence == s.batches+1 {
 			if end, err = c.decodeBatch(ctx, s, b); err != nil {
 				return end, err
 			}
 			s.batches++
 		}
-		waiting, cancel := context.WithTimeout(ctx, c.cfg.AcknowledgeTimeout)
-		defer cancel()
 		if err := s.publish(waiting, c.publisher); err != nil {
-			return false, &Refusal{Reason: ReasonUnavailable, Detail: "The batch is not known to be safe yet; send it again, with the same number."}
+			return false, unsafe()
 		}
 		return b.Ended, nil
 	}()
@@ -85,6 +90,10 @@ func (c *Collector) take(ctx context.Context, s *session, b Batch) (Receipt, err
 		return receipt, &Refusal{Reason: ReasonUnavailable, Detail: "The end of the call is not known to be safe; what came before it is."}
 	}
 	return receipt, err
+}
+
+func unsafe() *Refusal {
+	return &Refusal{Reason: ReasonUnavailable, Detail: "The batch is not known to be safe yet; send it again, with the same number."}
 }
 
 // decodeBatch reads a batch. end tells that the session can't go on. The caller holds the session's mu.

@@ -105,8 +105,9 @@ func TestNothingIsAcknowledgedWithoutKafka(t *testing.T) {
 		t.Cleanup(client.Close)
 		d.Producer, c.AcknowledgeTimeout = client.NewProducer(), 200*time.Millisecond
 	})
-	for range 2 { // Sent again it is no more acknowledged, and nothing is counted twice.
-		_, err := r.collector.Collect(t.Context(), batch(begin(), 1, 0, 5))
+	from := begin()
+	for _, b := range []collect.Batch{batch(from, 1, 0, 5), batch(from, 1, 0, 5), batch(from, 2, 5, 5)} { // Sent again, or gone on with, it is no more acknowledged.
+		_, err := r.collector.Collect(t.Context(), b)
 		var refused *collect.Refusal
 		if !errors.As(err, &refused) || refused.Reason != collect.ReasonUnavailable {
 			t.Errorf("the batch: %v", err)

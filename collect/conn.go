@@ -212,6 +212,9 @@ func howIfLeft(cutBy string) string {
 	return howBroken
 }
 
+// errOver: the session ended while a message was on its way.
+var errOver = errors.New("the session is over")
+
 var errBinary = &decode.Error{Reason: "the message is not text"}
 
 // envelope is a message of Jitsi's client.
@@ -230,6 +233,9 @@ func (n *conn) message(ctx context.Context, data []byte) error {
 	}
 	n.s.mu.Lock()
 	defer n.s.mu.Unlock()
+	if n.s.over {
+		return errOver
+	}
 	before, gaps := n.stats.Received(), n.stats.Gaps()
 	settled, err := n.stats.Message(data, n.c.deps.Now())
 	if more := n.stats.Gaps() - gaps; more > 0 {

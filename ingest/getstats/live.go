@@ -43,6 +43,7 @@ type Live struct {
 // NewLive starts a call whose source is unique to it.
 func NewLive(opt decode.Options, source, userAgent string) *Live {
 	l := &Live{call: webrtcstats.NewCall(opt, source, eventpb.SourceKind_SOURCE_KIND_RTCSTATS)}
+	l.call.GoesOn()
 	l.call.Client(userAgent)
 	return l
 }
@@ -90,6 +91,9 @@ func readEntry(e Entry, now time.Time, field string) (read, error) {
 	if err == nil {
 		out.stats = new(webrtcstats.Peer)
 		err = out.stats.Apply(stats, out.at, webrtcstats.Delta{TimestampKey: "timestamp"})
+	}
+	if err == nil && len(out.stats.Reports()) > webrtcstats.MaxLiveReports {
+		err = webrtcstats.ErrTooManyLiveReports
 	}
 	if err != nil {
 		return out, &decode.Error{Field: field + ".stats", Reason: err.Error()}

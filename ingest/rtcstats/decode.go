@@ -93,6 +93,8 @@ type reader struct {
 	delta webrtcstats.Delta
 	// Reports that all peer connections have at this time.
 	reports int
+	// live: the call goes on, and narrower bounds hold.
+	live bool
 	// keep: the importer vouches for an org user, so that their identity is read at all.
 	keep bool
 	// The successor's format: lines read so far, and the time of the last.

@@ -50,6 +50,8 @@ func NewLive(opt decode.Options, source string, dialect Dialect, userAgent strin
 	if dialect == Successor {
 		l.r.delta = successorDelta()
 	}
+	l.r.live = true
+	l.r.call.GoesOn()
 	l.r.call.Client(userAgent)
 	return l
 }

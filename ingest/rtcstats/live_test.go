@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +209,29 @@ func TestLiveRefuses(t *testing.T) {
 		}
 		if events := l.End(false); len(events) != 0 {
 			t.Errorf("%s: %d events", message, len(events))
+		}
+	}
+}
+
+// A session has narrower bounds than a file: a process has thousands.
+func TestLiveBounds(t *testing.T) {
+	now := time.UnixMilli(1772359205000)
+	for name, c := range map[string]struct {
+		report string
+		n      int
+		want   string
+	}{
+		"streams": {`"%d":{"type":"inbound-rtp","kind":"audio","ssrc":%d}`, 1025, "1024 streams"},
+		"reports": {`"%d":{"type":"codec","ssrc":%d}`, 8193, "8192 reports"},
+	} {
+		var reports []string
+		for i := range c.n {
+			reports = append(reports, fmt.Sprintf(c.report, i, i+1))
+		}
+		l := rtcstats.NewLive(options(t), "collect/test", rtcstats.Jitsi, "")
+		_, err := l.Message([]byte(`["getstats","PC_0",{`+strings.Join(reports, ",")+`},1772359205000,1]`), now)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -62,7 +62,11 @@ func (r *reader) statistics(e entry) error {
 	if err := p.Apply(e.value, e.at, r.delta); err != nil {
 		return err
 	}
-	if r.reports += len(p.Reports()); r.reports > webrtcstats.MaxAllReports {
+	r.reports += len(p.Reports())
+	switch {
+	case r.live && r.reports > webrtcstats.MaxLiveReports:
+		return webrtcstats.ErrTooManyLiveReports
+	case r.reports > webrtcstats.MaxAllReports:
 		return webrtcstats.ErrTooManyReports
 	}
 	return r.call.Snapshot(e.pc, p.Reports(), e.at)

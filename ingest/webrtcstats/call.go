@@ -47,6 +47,8 @@ type Call struct {
 	ranged       int
 	asked        Devices
 	live         live
+	// most streams; MaxStreams for a file.
+	most int
 }
 
 // peerState is what is remembered of a peer connection.
@@ -71,7 +73,7 @@ func NewCall(opt decode.Options, source string, kind eventpb.SourceKind) *Call {
 	c := &Call{
 		opt: opt, source: source, kind: kind,
 		peers: map[string]*peerState{}, streams: map[streamKey]*stream{},
-		screenSSRC: map[uint32]bool{}, screenTracks: map[string]bool{}, ranges: map[string][]byte{},
+		screenSSRC: map[uint32]bool{}, screenTracks: map[string]bool{}, ranges: map[string][]byte{}, most: MaxStreams,
 	}
 	c.id = uuid.UUID(opt.Pseudonyms.ID(label.Call, "", source)).String()
 	c.participant = opt.Pseudonyms.ID(label.Participant, c.id, "recorder")

@@ -8,6 +8,12 @@ import (
 	"github.com/anteroom/anteroom/ingest/decode"
 )
 
+// Bounds of a call that is read while it goes on, of which a process has thousands. Those of the largest meetings are below.
+const (
+	MaxLiveStreams = 1024
+	MaxLiveReports = 8192
+)
+
 // live is what a call that is read while it goes on has handed out so far.
 type live struct {
 	sequence uint64
@@ -60,6 +66,9 @@ func (c *Call) End(known bool) []*eventpb.Event {
 	}
 	return append(out, c.number(c.introduced(body))...)
 }
+
+// GoesOn says that the call is read while it goes on, so that narrower bounds hold.
+func (c *Call) GoesOn() { c.most = MaxLiveStreams }
 
 // ID is the call's id, and Participant that of whose client speaks.
 func (c *Call) ID() string { return c.id }

@@ -24,6 +24,7 @@ const (
 // What cannot be read on.
 var (
 	ErrTooManyStreams  = errors.New("more than 4096 streams in one file")
+	ErrTooManyLive     = errors.New("more than 1024 streams in one session")
 	ErrTooManyPeers    = errors.New("more than 1024 peer connections in one file")
 	ErrTooManySamples  = errors.New("more than 524288 stream samples of ten seconds in one file")
 	ErrTooManyReadings = errors.New("more than 33554432 readings of streams in one file")
@@ -134,7 +135,11 @@ func (c *Call) observe(pc string, p *peerState, v *view, id string, far farRepor
 	}
 	s := c.streams[key]
 	if s == nil {
-		if len(c.streams) >= MaxStreams {
+		switch {
+		case len(c.streams) < c.most:
+		case c.most < MaxStreams:
+			return ErrTooManyLive
+		default:
 			return ErrTooManyStreams
 		}
 		s = &stream{key: key}

@@ -21,6 +21,8 @@ var (
 	ErrShape = errors.New("the statistics are not an object of reports")
 	// ErrTooManyReports is returned above MaxReports and MaxAllReports.
 	ErrTooManyReports = errors.New("more than 20000 reports of one peer connection, or 100000 of all, at one time")
+	// ErrTooManyLiveReports is returned above MaxLiveReports.
+	ErrTooManyLiveReports = errors.New("more than 8192 reports at one time in one session")
 	// ErrLegacy is returned for statistics in the format that browsers had before the standard.
 	ErrLegacy = errors.New("unsupported format: legacy goog* statistics; record with a browser and client that use standard statistics")
 )

@@ -169,6 +169,29 @@ describe("Statistics from Chromium", { skip: missing(CHROMIUM) || noService() },
     assert.deepEqual(errors, []);
   });
 
+  test("What was acknowledged is there after a crash", async () => {
+    const [authorization, session_id] = [`Bearer ${await token()}`, crypto.randomUUID()];
+    const from = Date.now() - 60_000;
+    let receipt;
+    for (let sequence = 1; sequence <= 3; sequence++) {
+      const entries = [];
+      for (let i = 5 * (sequence - 1); i < 5 * sequence; i++) {
+        const stats = [{ id: "IT01", type: "inbound-rtp", kind: "audio", ssrc: 7, packetsReceived: 50 * i, packetsLost: i, bytesReceived: 5000 * i }];
+        entries.push({ at_ms: from + 1000 * i, peer_connection: "pc", stats });
+      }
+      const response = await fetch(`${service.url}/v1/collect`, {
+        method: "POST", headers: { authorization, "content-type": "application/json" }, body: JSON.stringify({ session_id, sequence, entries }),
+      });
+      receipt = await response.json();
+      assert.equal(receipt.acknowledged, sequence, JSON.stringify(receipt));
+    }
+    await service.crash();
+    const [stream] = await streams(receipt.call_id, "all that was acknowledged", (found) => found.length === 1 && found[0].packets === 700);
+    assert.equal(stream.packets_lost, 14);
+    const { body } = await service.api("admin", "GET", `/v1/calls/${receipt.call_id}`);
+    assert.equal(body.ended_at, null, "a call that broke off has an end");
+  });
+
   test("A page posts batches of getStats", async (t) => {
     const { page: tab, errors } = await page(t);
     const answers = await tab.evaluate(async ({ url, token }) => {

@@ -82,6 +82,14 @@ describe("A client of Microsoft Graph", { skip: noService() }, () => {
     }
   });
 
+  test("It reads a meeting", async () => {
+    const meeting = await service.newMeeting("Consultation 4711");
+    const read = await client.api(`/communications/onlineMeetings/${meeting.id}`).get();
+    assert.equal(read.subject, "Consultation 4711");
+    assert.equal(new URL(read.joinWebUrl).hash, new URL(meeting.join_url).hash);
+    assert.deepEqual([read.participants.organizer.identity.user.id, read.participants.attendees], ["olga", []]);
+  });
+
   test("It understands errors", async () => {
     await assert.rejects(client.api("/communications/callRecords/nothing").get(), { statusCode: 404, code: "NotFound" });
     await assert.rejects(client.api("/communications/callRecords").filter("x eq 1").get(), (error) => error.statusCode === 400 && error.code === "BadRequest" && error.message.includes("$filter"));

@@ -22,10 +22,8 @@ export class Service {
   static async start() {
     const service = new Service();
     service.data = mkdtempSync(path.join(tmpdir(), "anteroom-web-"));
-    service.process = spawn(binary, ["run", "--data", service.data, "--listen", "127.0.0.1:0", "--no-demo"], { env, stdio: ["ignore", "pipe", "pipe"] });
     service.output = "";
-    for (const stream of [service.process.stdout, service.process.stderr]) stream.on("data", (text) => (service.output += text));
-    service.ended = new Promise((resolve) => service.process.on("exit", resolve));
+    service.#spawn();
     try {
       await service.#ready();
       await service.#makeOrganization();
@@ -34,6 +32,21 @@ export class Service {
       throw new Error(`${error.message}\n${service.output}`, { cause: error });
     }
     return service;
+  }
+
+  #spawn() {
+    this.process = spawn(binary, ["run", "--data", this.data, "--listen", "127.0.0.1:0", "--no-demo"], { env, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (text) => (this.output += text));
+    this.ended = new Promise((resolve) => this.process.on("exit", resolve));
+  }
+
+  /** Kills it, without a chance to put anything in order, and starts it again on the same data, at another address. */
+  async crash() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+    rmSync(path.join(this.data, "anteroom.lock"), { force: true });
+    this.#spawn();
+    await this.#ready();
   }
 
   async stop() {
