@@ -82,10 +82,10 @@ func start(t *testing.T, change func(*Config, *Deps)) *service {
 		change(&cfg, &deps)
 	}
 	if deps.Store == nil {
-		deps.Store = storetest.New(t)
+		deps.Store, _ = storetest.Reused(t)
 	}
 	out.store = deps.Store
-	rows, rowsCfg := storetest.NewConfig(t)
+	rows, rowsCfg := storetest.Reused(t)
 	out.people = newPeople(t, rows)
 	out.people.sql = storetest.NewSQL(t, rowsCfg)
 	if deps.Auth == nil {

@@ -27,7 +27,7 @@ const (
 func withExports(t *testing.T) *service {
 	t.Helper()
 	return start(t, func(_ *Config, d *Deps) {
-		d.Store = storetest.New(t)
+		d.Store, _ = storetest.Reused(t)
 		jobs, err := report.NewJobs(report.Config{Dir: t.TempDir()}, report.JobsDeps{Home: d.Store, Regions: []string{"emea", "amer"}})
 		if err != nil {
 			t.Fatal(err)
@@ -224,7 +224,7 @@ func TestExportsInPages(t *testing.T) {
 func TestFilesOfExportsInRanges(t *testing.T) {
 	folder := t.TempDir()
 	s := start(t, func(_ *Config, d *Deps) {
-		d.Store = storetest.New(t)
+		d.Store, _ = storetest.Reused(t)
 		jobs, err := report.NewJobs(report.Config{Dir: folder}, report.JobsDeps{Home: d.Store, Regions: []string{"emea"}})
 		if err != nil {
 			t.Fatal(err)
