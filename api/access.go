@@ -16,6 +16,9 @@ import (
 	"github.com/anteroom/anteroom/identity"
 )
 
+// ResourceTokenHeader carries the token of a resource itself.
+const ResourceTokenHeader = "Anteroom-Resource-Token" //nolint:gosec // the name of a header
+
 // ParticipantTokenHeader carries the token of somebody who is in a meeting.
 const ParticipantTokenHeader = "Anteroom-Participant-Token" //nolint:gosec // the name of a header
 
@@ -48,6 +51,8 @@ type access struct {
 	loopback bool
 	// guest: a guest may ask, by a token of its resource.
 	guest bool
+	// resource: the resource of the path may ask, by a token of its own.
+	resource bool
 	// participant: whoever has a participant token may ask; what the token is good for, the meeting says.
 	participant bool
 	// bearer: whoever sends a token may ask; what it is good for, the handler says, since it is good for more than one request.
@@ -85,6 +90,11 @@ func accessTable() map[string]access {
 		"listSamples":      analytics,
 		"listTimeline":     analytics,
 		"listIssues":       analytics,
+		"getLive":          analytics,
+		"getLogs":          analytics,
+		"getUsage":         evidence,
+		// It has ids of guests: for the resource itself, and for those who answer for the organisation that registered it.
+		"getResourceLogs": {about: ofResource, own: roles(admin, auditor), resource: true},
 		"listNotices":      analytics,
 		"listUserCalls":    analytics,
 		"zoomSamples":      analytics,
@@ -182,6 +192,8 @@ type caller struct {
 	base string
 	// secure: the caller came by https.
 	secure bool
+	// again tells whether the caller would be let through once more, for answers that go on for long.
+	again func() error
 }
 
 func (c caller) has(r identity.Role) bool { return slices.Contains(c.Roles, r) }
@@ -225,6 +237,7 @@ func (s *Server) control(doc *openapi3.T) echo.MiddlewareFunc {
 				return err
 			}
 			who.base, who.secure = s.baseOf(c.Request())
+			who.again = s.stillMay(c, row)
 			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, who)))
 			return next(c)
 		}
@@ -242,6 +255,9 @@ func (s *Server) admit(c echo.Context, row access) (caller, error) {
 	}
 	if row.bearer {
 		return presented(request.Header.Get(echo.HeaderAuthorization))
+	}
+	if token := request.Header.Get(ResourceTokenHeader); row.resource && token != "" {
+		return s.admitResource(c, token)
 	}
 	p, err := s.principal(c, row.guest)
 	if err != nil {
@@ -269,6 +285,21 @@ func (s *Server) admit(c echo.Context, row access) (caller, error) {
 		return caller{}, &Error{Code: CodeResourceNotFound}
 	}
 	return caller{}, &Error{Code: CodeOtherOrganization}
+}
+
+// admitResource proves that a resource itself asks, about itself.
+func (s *Server) admitResource(c echo.Context, token string) (caller, error) {
+	if s.resources == nil {
+		return caller{}, &Error{Code: CodeIdentityUnavailable}
+	}
+	p, err := s.resources.Resource(c.Request().Context(), token)
+	if err != nil {
+		return caller{}, err //nolint:wrapcheck // the refusal is the answer
+	}
+	if p.Resource == "" || p.Resource != strings.ToLower(c.Param("id")) {
+		return caller{}, &Error{Code: CodeResourceNotFound}
+	}
+	return caller{Principal: p}, nil
 }
 
 // about finds the organisation that a request is about.

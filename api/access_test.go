@@ -117,8 +117,11 @@ func (c cells) request(op operation, row access, org string) (path string, body 
 	if row.about == ofQuery {
 		query = append(query, "org="+org)
 	}
-	if op.route.Operation.OperationID == "createImport" {
+	switch op.route.Operation.OperationID {
+	case "createImport":
 		query = append(query, "format=acs")
+	case "getLogs", "getResourceLogs":
+		query = append(query, "category=CallSummary")
 	}
 	if len(query) > 0 {
 		path += "?" + strings.Join(query, "&")

@@ -83,8 +83,8 @@ func (h *handlers) running() (Meetings, error) {
 	return h.meetings, nil
 }
 
-// live translates what running meetings say.
-func live(err error) error {
+// runningError translates what running meetings say.
+func runningError(err error) error {
 	switch {
 	case errors.Is(err, ErrNotRunning):
 		return &Error{Code: CodeNotRunning}
@@ -104,7 +104,7 @@ func (h *handlers) isInside(ctx context.Context, id, user string) (bool, error) 
 		return false, nil
 	}
 	if err != nil {
-		return false, live(err)
+		return false, runningError(err)
 	}
 	return slices.ContainsFunc(entries, func(e RosterEntry) bool { return !e.Guest && e.UserID == user }), nil
 }
@@ -124,7 +124,7 @@ func (h *handlers) EndMeeting(ctx context.Context, request openapi.EndMeetingReq
 		return nil, err
 	}
 	if err := m.End(ctx, who.about, request.Id.String(), who.Subject); err != nil {
-		return nil, live(err)
+		return nil, runningError(err)
 	}
 	return openapi.EndMeeting204Response{}, nil
 }
@@ -143,7 +143,7 @@ func (h *handlers) GetRoster(ctx context.Context, request openapi.GetRosterReque
 		return openapi.GetRoster200JSONResponse{Participants: []openapi.RosterEntry{}}, nil
 	}
 	if err != nil {
-		return nil, live(err)
+		return nil, runningError(err)
 	}
 	out := openapi.GetRoster200JSONResponse{Running: true, Participants: make([]openapi.RosterEntry, len(entries))}
 	for i, e := range entries {
@@ -179,7 +179,7 @@ func (h *handlers) ListMessages(ctx context.Context, request openapi.ListMessage
 	}
 	page, err := m.Messages(ctx, query)
 	if err != nil {
-		return nil, live(err)
+		return nil, runningError(err)
 	}
 	out := openapi.ListMessages200JSONResponse{Messages: make([]openapi.Message, len(page.Messages)), More: page.More}
 	for i, msg := range page.Messages {

@@ -38,7 +38,7 @@ func (h *handlers) GetOnlineMeeting(ctx context.Context, request openapi.GetOnli
 	if h.meetings != nil {
 		present, err := h.meetings.Roster(ctx, m.ID)
 		if err != nil && !errors.Is(err, ErrNotRunning) {
-			return nil, live(err)
+			return nil, runningError(err)
 		}
 		for _, e := range present {
 			if !e.Guest && e.UserID != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/anteroom/anteroom/analytics/live"
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
@@ -60,6 +61,10 @@ type Deps struct {
 
 	// Auth proves who asks. Without it all that is not public is refused.
 	Auth identity.Authenticator
+	// Resources prove themselves by it. Without it no resource is believed.
+	Resources Resources
+	// RegionStores are the stores of all regions, by name: logs of resources and usage are in the resources' own. Default: none of them can be read.
+	RegionStores map[string]*store.Store
 	// Sessions reads session cookies. Without it browsers' sessions are not known.
 	Sessions Sessions
 	// Login makes the flow by which browsers sign in; redirectURL is the absolute address of /callback as the browser knows it. Without it
@@ -71,6 +76,8 @@ type Deps struct {
 	Links Links
 	// Directory has organisations, users, resources and meetings. Without it their routes are refused.
 	Directory *registry.Registry
+	// Live says how running calls are watched. Default: live.DefaultConfig.
+	Live live.Config
 	// Meetings are those that run. Without it what is asked of them is refused, media_unavailable.
 	Meetings Meetings
 	// Regions are those of the installation, the home region first: organisations are made in that one, resources in any. Default: not checked.
@@ -94,6 +101,12 @@ type Deps struct {
 	Remote bool
 }
 
+// Resources proves resources.
+type Resources interface {
+	// Resource proves a resource itself by a token that it has signed; each token works once. The errors are *identity.Error, or of the context.
+	Resource(ctx context.Context, token string) (identity.Principal, error)
+}
+
 // Server is the HTTP service.
 type Server struct {
 	cfg  Config
@@ -102,6 +115,7 @@ type Server struct {
 	http *http.Server
 
 	auth      identity.Authenticator
+	resources Resources
 	sessions  Sessions
 	directory *registry.Registry
 	mounts    map[string]Mount
@@ -142,6 +156,10 @@ type handlers struct {
 	exports *report.Jobs
 	// retention is nil where policies and holds can't be changed.
 	retention *retention.Rulebook
+	// regionReaders by region.
+	regionReaders map[string]*store.Reader
+	// live are running calls, for those who watch.
+	live      *live.Hub
 	limits    limits
 	proxies   proxies
 	fresh     freshness
@@ -194,19 +212,27 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
 		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys,
 	}
+	h.regionReaders = make(map[string]*store.Reader, len(deps.RegionStores))
+	for region, s := range deps.RegionStores {
+		h.regionReaders[region] = store.NewReader(s, cfg.Query)
+	}
+	if h.live, err = liveHub(deps.Live, h, deps); err != nil {
+		return nil, fmt.Errorf("make API: %w", err)
+	}
 	s.route(h, doc, m)
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		WriteTimeout: 6*cfg.Query.Timeout + 30*time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(quietHandler{deps.Logger.Handler()}, slog.LevelDebug),
 	}
+	s.http.RegisterOnShutdown(h.live.Close) // Who watches would else be waited for.
 	return s, nil
 }
 
 // newServer makes the part that knows no routes.
 func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
-		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
+		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
 		proxies: newProxies(cfg.TrustedProxies),
 	}

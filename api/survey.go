@@ -40,7 +40,7 @@ func (h *handlers) CreateSurvey(ctx context.Context, request openapi.CreateSurve
 		}
 	}
 	if err := h.surveys.Rate(ctx, request.CallId, callerOf(ctx).participant, answer); err != nil {
-		return nil, live(err)
+		return nil, runningError(err)
 	}
 	return openapi.CreateSurvey204Response{}, nil
 }

@@ -36,8 +36,11 @@ func ParseChatContent(b []byte) (ChatContent, error) {
 }
 
 // SealingContext binds sealed text to the act it belongs to: sealed text that is moved to another message, call, region or act can't be opened.
-// region is the one that the text is sealed for.
+// region is the one that the text is sealed for. A guest's id is bound to its participant and resource likewise.
 func SealingContext(e *eventpb.Event, region string) []byte {
+	if g := e.GetResourceGuest(); g != nil {
+		return fmt.Appendf(nil, "anteroom guest 1\n%s\n%s\n%s\n%x\n%s\n%d", region, e.GetOrg(), e.GetCallId(), g.GetParticipantId(), g.GetResourceId(), g.GetJoinedAtUs())
+	}
 	c := e.GetChat()
 	return fmt.Appendf(nil, "anteroom chat 1\n%s\n%s\n%s\n%x\n%d\n%d", region, e.GetOrg(), e.GetCallId(), c.GetMessageId(), c.GetAct(), e.GetObservedAtUs())
 }

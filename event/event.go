@@ -28,7 +28,7 @@ const (
 	Durable Class = iota
 	// Lossy events are quality samples: a full queue drops the oldest and counts it.
 	Lossy
-	// Content is chat of own media, with its sealed text: durable, on a topic of its own.
+	// Content is what own media seals: chat with its text, and which guest of a resource a participant is. Durable, on a topic of its own.
 	Content
 )
 
@@ -41,6 +41,8 @@ func ClassOf(e *eventpb.Event) Class {
 		if e.GetSourceKind() == eventpb.SourceKind_SOURCE_KIND_MEDIA {
 			return Content
 		}
+	case *eventpb.Event_ResourceGuest:
+		return Content
 	}
 	return Durable
 }
@@ -70,8 +72,15 @@ const MaxBytes = 900 << 10
 func Encode(e *eventpb.Event) (Record, error) { return encode(e, Topic(e.GetRegion(), ClassOf(e))) }
 
 // EncodeCopy makes the record of a chat act for another region: the same event on that region's topic of copies, without the thread's text and
-// the copies of other regions. It fails with ErrInvalid if the act has no copy for the region.
+// the copies of other regions. It fails with ErrInvalid if the act has no copy for the region. Whose guest a participant is goes as it is, to the
+// resource's region only.
 func EncodeCopy(e *eventpb.Event, region string) (Record, error) {
+	if guest := e.GetResourceGuest(); guest != nil {
+		if guest.GetResourceRegion() != region {
+			return Record{}, fmt.Errorf("%w: a guest of another region's resource", ErrInvalid)
+		}
+		return encode(e, CopiesTopic(region))
+	}
 	chat := e.GetChat()
 	i := slices.IndexFunc(chat.GetCopies(), func(c *eventpb.ChatCopy) bool { return c.GetRegion() == region })
 	if i < 0 {

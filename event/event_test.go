@@ -83,6 +83,10 @@ func examples() map[string]*eventpb.Event {
 			ParticipantId: id(1), DecisionId: id(8), Action: "chat.send", Effect: "deny", Reasons: []string{"channel_meeting"}, PolicyRevision: "r-1",
 			EvaluationNs: 36_000, Input: []byte(`{"kind":"channel"}`),
 		}}},
+		"resource_guest": {Payload: &eventpb.Event_ResourceGuest{ResourceGuest: &eventpb.ResourceGuest{
+			ParticipantId: id(1), ResourceId: "8a4c3c6e-5f5d-4b7e-9f43-0d3f3c1f2a11", ResourceRegion: "amer", MeetingId: "5f6d0d5c-8f0e-4c9e-9a40-2f4f6c6b7a11",
+			JoinedAtUs: 1772618410000000, SealedUserId: []byte{4, 5, 6}, SealingKeyId: "k-2",
+		}}},
 	}
 	for _, e := range examples {
 		e.Id, e.Org, e.Region, e.CallId = "0198f000-0000-7000-8000-000000000001", "clinic", "emea", "call-1"
@@ -175,6 +179,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		"short participant": {"participant_left", func(e *eventpb.Event) { e.GetParticipantLeft().ParticipantId = id(1)[:15] }, "participant_id"},
 		"no stream id":      {"stream_ended", func(e *eventpb.Event) { e.GetStreamEnded().StreamId = nil }, "stream_ended.stream_id"},
 		"bad sample":        {"stream_report", func(e *eventpb.Event) { e.GetStreamReport().Streams[0].StreamId = nil }, "stream_report.streams.stream_id"},
+		"no resource":       {"resource_guest", func(e *eventpb.Event) { e.GetResourceGuest().ResourceId = "" }, "resource_guest.resource_id"},
+		"unsealed guest":    {"resource_guest", func(e *eventpb.Event) { e.GetResourceGuest().SealingKeyId = "" }, "resource_guest.sealed_user_id"},
 		"started 1970":      {"call_started", func(e *eventpb.Event) { e.GetCallStarted().StartedAtUs = 5 }, "call_started.started_at_us"},
 	}
 	for name, tc := range tests {

@@ -18,3 +18,6 @@ func CopiesTopic(region string) string { return "anteroom." + region + ".copies"
 // DeadLetterTopic names the region's topic of records that could not be ingested. Its records carry a reason
 // and an origin, never the record's own bytes.
 func DeadLetterTopic(region string) string { return "anteroom." + region + ".dead-letters" }
+
+// LogsTopic is where a region's diagnostic records of calls that have ended are written, for whoever wants them.
+func LogsTopic(region string) string { return "anteroom." + region + ".logs" }

@@ -31,6 +31,8 @@ func Type(e *eventpb.Event) string {
 		return "anteroom.notice.v1"
 	case *eventpb.Event_Decision:
 		return "anteroom.decision.v1"
+	case *eventpb.Event_ResourceGuest:
+		return "anteroom.resource.guest.v1"
 	}
 	return ""
 }

@@ -124,6 +124,11 @@ func validatePayload(e *eventpb.Event, invalid func(field, why string) error) er
 		return participant(p.Notice.GetParticipantId(), false)
 	case *eventpb.Event_Decision:
 		return participant(p.Decision.GetParticipantId(), false)
+	case *eventpb.Event_ResourceGuest:
+		if err := validateGuest(p.ResourceGuest, invalid); err != nil {
+			return err
+		}
+		return participant(p.ResourceGuest.GetParticipantId(), true)
 	}
 	return nil
 }
@@ -145,6 +150,22 @@ func validateChat(c *eventpb.Chat, invalid func(field, why string) error) error 
 				return invalid("chat.copies.holders.resource_id", "must have at most 128 bytes")
 			}
 		}
+	}
+	return nil
+}
+
+func validateGuest(g *eventpb.ResourceGuest, invalid func(field, why string) error) error {
+	switch {
+	case !ValidRegion(g.GetResourceRegion()):
+		return invalid("resource_guest.resource_region", "must be 1 to 32 of a-z, 0-9, '-'")
+	case g.GetResourceId() == "" || len(g.GetResourceId()) > MaxIDLen:
+		return invalid("resource_guest.resource_id", "must have 1 to 128 bytes")
+	case len(g.GetMeetingId()) > MaxIDLen:
+		return invalid("resource_guest.meeting_id", "must have at most 128 bytes")
+	case !ValidTime(g.GetJoinedAtUs()):
+		return invalid("resource_guest.joined_at_us", "must lie in the years 2000 to 2099")
+	case (len(g.GetSealedUserId()) == 0) != (g.GetSealingKeyId() == ""):
+		return invalid("resource_guest.sealed_user_id", "and sealing_key_id go together")
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type Principal struct {
 	// Org of the user; "" for guests and for operators.
 	Org string
 	// Subject is the user's id at the organisation's issuer, or for a guest the id that its resource gave it. A guest's subject is personal
-	// data: it is never logged, stored or sent.
+	// data: it is never logged, stored or sent, but sealed into that resource's own log.
 	Subject string
 	// Name is an org user's display name as the issuer states it.
 	Name string

@@ -189,7 +189,7 @@ func (a *assembler) build(b *batch) {
 	b.finish = store.Finish{Topic: a.topic, Partition: a.partition, First: b.pending.first, Last: b.pending.last}
 	b.rows.Samples.Grow(a.samples)
 	var raised batchMarks
-	kept := keptBatch{chat: chatBatch{region: a.cfg.Region, home: !a.further}}
+	kept := keptBatch{chat: chatBatch{region: a.cfg.Region, home: !a.further}, guests: a.deps.GuestsKept}
 	for _, d := range a.current {
 		for _, r := range d.refusals {
 			b.finish.DeadLetters = append(b.finish.DeadLetters, store.DeadLetter{

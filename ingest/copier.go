@@ -143,6 +143,9 @@ func (c *copier) record(value []byte, home string, partition int32) (event.Recor
 }
 
 func hasCopy(e *eventpb.Event, region string) bool {
+	if guest := e.GetResourceGuest(); guest != nil {
+		return guest.GetResourceRegion() == region
+	}
 	for _, c := range e.GetChat().GetCopies() {
 		if c.GetRegion() == region {
 			return true

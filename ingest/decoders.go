@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"cmp"
+
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/event"
@@ -29,22 +31,27 @@ func ownDecoder(region string) decoder {
 		if e.Region != region {
 			return nil, []refusal{{-1, "the event belongs to another region"}}
 		}
-		if reason := wrongChat(e); reason != "" {
+		if reason := cmp.Or(wrongChat(e), wrongGuest(e)); reason != "" {
 			return nil, []refusal{{-1, reason}}
 		}
 		return []*eventpb.Event{e}, nil
 	}
 }
 
-// copiesDecoder takes what copiers of other regions write: chat acts with one copy, the region's.
+// copiesDecoder takes what copiers of other regions write: chat acts with one copy, the region's, and guests of the region's resources.
 func copiesDecoder(region string) decoder {
 	return func(value []byte) ([]*eventpb.Event, []refusal) {
 		e, err := event.Decode(value)
 		if err != nil {
 			return nil, []refusal{{-1, err.Error()}}
 		}
-		chat := e.GetChat()
+		chat, guest := e.GetChat(), e.GetResourceGuest()
 		switch {
+		case guest != nil && e.GetSourceKind() == eventpb.SourceKind_SOURCE_KIND_MEDIA && e.Region != region && guest.GetResourceRegion() == region:
+			if reason := wrongGuest(e); reason != "" {
+				return nil, []refusal{{-1, reason}}
+			}
+			return []*eventpb.Event{e}, nil
 		case chat == nil || e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA || e.Region == region:
 			return nil, []refusal{{-1, "the event is no copy of another region's chat"}}
 		case len(chat.GetCopies()) != 1 || chat.GetCopies()[0].GetRegion() != region || len(chat.GetSealedText()) > 0:
@@ -55,6 +62,22 @@ func copiesDecoder(region string) decoder {
 		}
 		return []*eventpb.Event{e}, nil
 	}
+}
+
+// wrongGuest tells why an event about a guest of a resource can't be stored; "" if it can, and for all others.
+func wrongGuest(e *eventpb.Event) string {
+	g := e.GetResourceGuest()
+	switch {
+	case g == nil:
+		return ""
+	case e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA:
+		return "invalid event: resource_guest is of own media only"
+	case parseUUID(g.GetResourceId()) == uuid.Nil:
+		return "invalid event: resource_guest.resource_id must be a UUID"
+	case parseUUID(g.GetMeetingId()) == uuid.Nil:
+		return "invalid event: resource_guest.meeting_id must be a UUID"
+	}
+	return ""
 }
 
 // wasNotStored tells acts from before chat was stored: they say that something was done, and nothing of what.

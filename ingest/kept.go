@@ -46,8 +46,10 @@ type callKept struct {
 }
 
 // keptBatch makes the rows of what own media tells of and is kept by retention rules: chat, recordings, notices, decision inputs, and who of the
-// organisation was in a meeting, which decides on all of them.
+// organisation was in a meeting, which decides on all of them. And those of the region's resource log, which is kept for a time of its own.
 type keptBatch struct {
+	// guests is how long who was a guest of a resource is kept.
+	guests  time.Duration
 	chat    chatBatch
 	byCall  map[callKept]bool
 	counter rowCounter
@@ -82,6 +84,8 @@ func (k *keptBatch) add(e *eventpb.Event, offset int64, text opened, out *store.
 			Effect: d.GetEffect(), Reasons: d.GetReasons(), Revision: d.GetPolicyRevision(), Input: string(d.GetInput()), At: instantOf(e.GetObservedAtUs()),
 			SentAt: callBegan(e),
 		})
+	case *eventpb.Event_ResourceGuest:
+		k.guest(e, p.ResourceGuest, text, out)
 	case *eventpb.Event_ParticipantJoined:
 		k.attend(e, p.ParticipantJoined, out)
 	}
@@ -149,3 +153,15 @@ func parseUUID(text string) uuid.UUID {
 }
 
 func instantOf(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// guest adds whose guest a participant was, in the region of its resource only. What was sealed to a key that is destroyed was stored before.
+func (k *keptBatch) guest(e *eventpb.Event, g *eventpb.ResourceGuest, id opened, out *store.Batch) {
+	if g.GetResourceRegion() != k.chat.region || id.lost {
+		return
+	}
+	joined := instantOf(g.GetJoinedAtUs())
+	out.Guests = append(out.Guests, store.ResourceGuest{
+		ResourceID: parseUUID(g.GetResourceId()), CallKey: store.CallKey{Org: e.GetOrg(), CallID: e.GetCallId()}, ParticipantID: toUUID(g.GetParticipantId()),
+		MeetingID: parseUUID(g.GetMeetingId()), UserID: id.text, JoinedAt: joined, ExpiresAt: joined.Add(k.guests),
+	})
+}

@@ -16,7 +16,7 @@ type Opener interface {
 
 // opened is the text of a record.
 type opened struct {
-	// text is event.ChatContent as bytes; empty where there is none, and where lost says so.
+	// text is event.ChatContent as bytes, or a guest's id; empty where there is none, and where lost says so.
 	text string
 	// lost: the key is destroyed. That is done once all that was sealed to it is ingested and committed, so this record was: its text is stored, or was
 	// and is gone for good. Or the folder of keys was given up for lost; then the text never comes.
@@ -72,8 +72,11 @@ func isFinal(err error) bool {
 	return errors.Is(err, sealing.ErrDestroyed) || errors.Is(err, sealing.ErrAltered) || errors.Is(err, sealing.ErrNoKey)
 }
 
-// sealedText is what an event has for a region: the thread's text at home, the copy's elsewhere.
+// sealedText is what an event has for a region: the thread's text at home, the copy's elsewhere; the id of a guest of one of its resources.
 func sealedText(e *eventpb.Event, region string) (keyID string, sealed []byte) {
+	if guest := e.GetResourceGuest(); guest.GetResourceRegion() == region {
+		return guest.GetSealingKeyId(), guest.GetSealedUserId()
+	}
 	chat := e.GetChat()
 	if e.GetSourceKind() != eventpb.SourceKind_SOURCE_KIND_MEDIA || chat == nil {
 		return "", nil

@@ -28,7 +28,9 @@ type Deps struct {
 	// Regions are the Kafka clients of further regions, by name, which get copies of the home region's chat.
 	Regions map[string]*kafka.Client
 	// Chat opens what is sealed for the region. Without it ingest waits at the first such record.
-	Chat    Opener
+	Chat Opener
+	// GuestsKept is how long the region's resource log keeps who was a guest of a resource. Default 30 days.
+	GuestsKept time.Duration
 	Metrics prometheus.Registerer
 	Log     *slog.Logger
 }
@@ -106,6 +108,10 @@ func newService(cfg Config, deps Deps) (*Service, error) {
 	}
 	if deps.Chat == nil {
 		deps.Chat = noKeys{}
+	}
+	if deps.GuestsKept == 0 {
+		const usual = 30 * 24 * time.Hour
+		deps.GuestsKept = usual
 	}
 	s := &Service{
 		cfg:     cfg,

@@ -13,7 +13,8 @@ const chatSegment = 24 * time.Hour
 
 // EnsureTopics creates the topics of the home region that are missing.
 func EnsureTopics(ctx context.Context, client *kafka.Client, cfg Config) error {
-	return ensure(ctx, client, cfg, cfg.Region, event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content))
+	return ensure(ctx, client, cfg, cfg.Region, event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content),
+		event.LogsTopic(cfg.Region))
 }
 
 // EnsureCopiesTopics creates the topics of a further region that are missing.

@@ -159,6 +159,9 @@ func (n *Node) prove(ctx context.Context, j protocol.Join, facts meeting.Facts, 
 				"The application that you come from is registered in a region that this service doesn't have. Its operator has to change that.")
 		}
 		entrant = meeting.Entrant{Resource: who.Resource, Region: region, DisplayName: j.DisplayName, Client: j.Client}
+		if who.Resource != identity.JoinPageResource {
+			entrant.GuestID = who.Subject
+		}
 		if !protocol.ValidName(j.DisplayName) {
 			return meeting.Entrant{}, invalidName()
 		}

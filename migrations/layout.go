@@ -42,6 +42,22 @@ type Layout struct {
 	Cluster string
 	// Replicated makes Replicated tables. Means nothing without Cluster.
 	Replicated bool
+	// ResourceLog is the database of the region's resource log. Default "resource_log".
+	ResourceLog string
+}
+
+// resourceLog is the database of the resource log.
+func (l Layout) resourceLog() string {
+	if l.ResourceLog == "" {
+		return "resource_log"
+	}
+	return l.ResourceLog
+}
+
+// ResourceLog are the statements that make the database of the resource log and its tables. Each may be repeated: the database is beside the region's own,
+// which may be restored, or made anew, without it.
+func ResourceLog(layout Layout) ([]string, error) {
+	return statements(layout, func(file string) bool { return strings.Contains(file, "_resource_log") })
 }
 
 // Render returns the migrations of a layout as goose files. Files that a layout has no use for are left out.
@@ -163,6 +179,12 @@ func (l Layout) render(name, text string) (string, error) {
 		"dedup":       t.dedup,
 		"shortLived":  func() string { return shortLived },
 		"distributed": t.distributed,
+		"resourceLog": func() string { return l.resourceLog() },
+		"inLog":       func(name string) string { return l.resourceLog() + "." + t.local(name) },
+		"distributedLog": func(name, shardingKey string) string {
+			return strings.NewReplacer("EXISTS "+name+" ", "EXISTS "+l.resourceLog()+"."+name+" ", "AS "+name, "AS "+l.resourceLog()+"."+name,
+				"currentDatabase()", "'"+l.resourceLog()+"'").Replace(t.distributed(name, shardingKey))
+		},
 		"sharded":     func() bool { return l.Cluster != "" },
 	}).Option("missingkey=error").Parse(text)
 	if err != nil {

@@ -19,6 +19,9 @@ type Config struct {
 	Addresses []string `koanf:"addresses"`
 	// Database holds all tables. Made by the migration if missing. Default "anteroom".
 	Database string `koanf:"database"`
+	// ResourceLog is the database of the region's resource log: what applications are told about their own guests. It needs rights of its own, and is no part of
+	// backups. Made by the migration if missing. Default: database with resource_log in the place of anteroom, or else with _resource_log behind it.
+	ResourceLog string `koanf:"resource_log"`
 	// Username to log in with. Default "default".
 	Username string `koanf:"username"`
 	// Password to log in with. Default none. At most one of Password and PasswordFile.
@@ -94,6 +97,12 @@ func (c Config) Validate() error {
 	if !identifier.MatchString(c.Database) {
 		bad("database", "%q is not a name of letters, digits and _", c.Database)
 	}
+	if c.ResourceLog != "" && !identifier.MatchString(c.ResourceLog) {
+		bad("resource_log", "%q is not a name of letters, digits and _", c.ResourceLog)
+	}
+	if c.ResourceLog == c.Database {
+		bad("resource_log", "is the region's database; it needs one of its own")
+	}
 	if c.Cluster != "" && !identifier.MatchString(c.Cluster) {
 		bad("cluster", "%q is not a name of letters, digits and _", c.Cluster)
 	}
@@ -120,6 +129,18 @@ func (c Config) Validate() error {
 		bad("max_idle_conns", "%d is not above zero", c.MaxIdleConns)
 	}
 	return errors.Join(errs...)
+}
+
+// resourceLog is the name of the resource log's database. Regions whose databases differ have one each.
+func (c Config) resourceLog() string {
+	const usual, log = "anteroom", "resource_log"
+	switch rest, ok := strings.CutPrefix(c.Database, usual); {
+	case c.ResourceLog != "":
+		return c.ResourceLog
+	case ok:
+		return log + rest
+	}
+	return c.Database + "_" + log
 }
 
 func (c Config) password() (string, error) {

@@ -23,6 +23,7 @@ type Batch struct {
 	Heads       []Head
 	Retractions []Retraction
 	Attendance  []Attendance
+	Guests      []ResourceGuest
 
 	// tables in the order in which they are inserted: a text never without the thing that it is the text of.
 	tables [8]*Rows
@@ -50,7 +51,7 @@ func (b *Batch) Reset(topic string, partition int32) {
 	for _, t := range b.tables {
 		t.reset(topic, partition)
 	}
-	b.Heads, b.Retractions, b.Attendance = nil, nil, nil
+	b.Heads, b.Retractions, b.Attendance, b.Guests = nil, nil, nil, nil
 }
 
 // Len is the number of rows of all tables.
@@ -78,7 +79,7 @@ func (b *Batch) Count() map[string]int {
 // tables have their rows: insert again under the same token, then look with Missing, since a token alone can lose rows (the
 // engine writes its deduplication log before it renames the part, and forgets nothing of it when it dies in between).
 //
-// Heads, retractions and attendance go first and need no token; nor does the count of calls that changed, which goes last.
+// Heads, retractions, attendance and guests go first and need no token; nor does the count of calls that changed, which goes last.
 func (s *Store) Insert(ctx context.Context, b *Batch, token string) error {
 	if err := s.saveFacts(ctx, b); err != nil {
 		return err

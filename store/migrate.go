@@ -30,12 +30,30 @@ func Migrate(ctx context.Context, cfg Config) (int, error) {
 	err = eachNode(ctx, cfg, true, func(_ node, db *sql.DB) error {
 		versions, err := migrations.Run(ctx, db, cfg.layout())
 		applied += len(versions)
-		return err
+		if err != nil {
+			return err
+		}
+		return makeResourceLog(ctx, cfg, db)
 	})
 	if err != nil {
 		return applied, wrap("migrate", err)
 	}
 	return applied, nil
+}
+
+// makeResourceLog makes the database of the resource log where it is missing although its migrations were run: the region's own database may be older
+// than the server it is on, since it can be restored, and the log can't.
+func makeResourceLog(ctx context.Context, cfg Config, db *sql.DB) error {
+	made, err := migrations.ResourceLog(cfg.layout())
+	if err != nil {
+		return err
+	}
+	for _, statement := range made {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("make resource log: %w", err)
+		}
+	}
+	return nil
 }
 
 // MigrationStatus tells how far each node is migrated. A missing database is ErrNoDatabase, or ErrRestoring while it is being restored.
@@ -70,7 +88,7 @@ func notRestoring(ctx context.Context, cfg Config) error {
 }
 
 func (c Config) layout() migrations.Layout {
-	return migrations.Layout{Cluster: c.Cluster, Replicated: c.Cluster != "" && c.Replicated}
+	return migrations.Layout{Cluster: c.Cluster, Replicated: c.Cluster != "" && c.Replicated, ResourceLog: c.resourceLog()}
 }
 
 // eachNode calls do for each node with a connection to the database there, made before if create says so.

@@ -36,6 +36,8 @@ func DefaultQueryLimits() QueryLimits {
 type Reader struct {
 	conn   driver.Conn
 	limits QueryLimits
+	// resourceLog is the name of that database.
+	resourceLog string
 }
 
 // NewReader makes a reader. A limit that is zero is the default one.
@@ -47,7 +49,7 @@ func NewReader(s *Store, limits QueryLimits) *Reader {
 	if limits.MaxMemoryBytes == 0 {
 		limits.MaxMemoryBytes = standard.MaxMemoryBytes
 	}
-	return &Reader{conn: s.conn, limits: limits}
+	return &Reader{conn: s.conn, limits: limits, resourceLog: s.cfg.resourceLog()}
 }
 
 // query runs one statement and hands each row to scan. Values reach the server as parameters, never as text of the statement.

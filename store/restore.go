@@ -24,6 +24,7 @@ var (
 
 // Restored is the configuration for the database that a restore is made in.
 func (c Config) Restored() Config {
+	c.ResourceLog = c.resourceLog() // That one isn't restored: it is the region's all along.
 	c.Database += "_restoring"
 	return c
 }

@@ -212,7 +212,7 @@ type Attendance struct {
 	JoinedAt time.Time
 }
 
-// saveFacts stores heads, retractions and attendance. Their tables make one row of those that are alike, so they need no token, and no look for what
+// saveFacts stores heads, retractions, attendance and guests of resources. Their tables make one row of those that are alike, so they need no token, and no look for what
 // a crash lost: they are stored again with every attempt. They go before all other rows, so that nothing can be read for even a moment which they
 // say can't.
 func (s *Store) saveFacts(ctx context.Context, b *Batch) error {
@@ -232,5 +232,8 @@ func (s *Store) saveFacts(ctx context.Context, b *Batch) error {
 	if err := s.replaceRows(ctx, "copy_heads", "org, meeting_id, call_id, holder_id, message_id, sent_at", heads); err != nil {
 		return err
 	}
-	return s.replaceRows(ctx, "attendance", "org, meeting_id, user_id, call_id, joined_at", attendance)
+	if err := s.replaceRows(ctx, "attendance", "org, meeting_id, user_id, call_id, joined_at", attendance); err != nil {
+		return err
+	}
+	return s.saveGuests(ctx, b.Guests)
 }

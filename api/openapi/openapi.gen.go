@@ -524,6 +524,93 @@ func (e LikelySide) Valid() bool {
 	}
 }
 
+// Defines values for LiveCallKind.
+const (
+	LiveCallKindGroup   LiveCallKind = "group"
+	LiveCallKindMeeting LiveCallKind = "meeting"
+	LiveCallKindP2p     LiveCallKind = "p2p"
+	LiveCallKindUnknown LiveCallKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LiveCallKind enum.
+func (e LiveCallKind) Valid() bool {
+	switch e {
+	case LiveCallKindGroup:
+		return true
+	case LiveCallKindMeeting:
+		return true
+	case LiveCallKindP2p:
+		return true
+	case LiveCallKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LiveCallState.
+const (
+	LiveCallStateEnded   LiveCallState = "ended"
+	LiveCallStateRunning LiveCallState = "running"
+)
+
+// Valid indicates whether the value is a known member of the LiveCallState enum.
+func (e LiveCallState) Valid() bool {
+	switch e {
+	case LiveCallStateEnded:
+		return true
+	case LiveCallStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LiveStreamDirection.
+const (
+	LiveStreamDirectionInbound  LiveStreamDirection = "inbound"
+	LiveStreamDirectionOutbound LiveStreamDirection = "outbound"
+	LiveStreamDirectionUnknown  LiveStreamDirection = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the LiveStreamDirection enum.
+func (e LiveStreamDirection) Valid() bool {
+	switch e {
+	case LiveStreamDirectionInbound:
+		return true
+	case LiveStreamDirectionOutbound:
+		return true
+	case LiveStreamDirectionUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LiveStreamMedia.
+const (
+	LiveStreamMediaAudio   LiveStreamMedia = "audio"
+	LiveStreamMediaScreen  LiveStreamMedia = "screen"
+	LiveStreamMediaUnknown LiveStreamMedia = "unknown"
+	LiveStreamMediaVideo   LiveStreamMedia = "video"
+)
+
+// Valid indicates whether the value is a known member of the LiveStreamMedia enum.
+func (e LiveStreamMedia) Valid() bool {
+	switch e {
+	case LiveStreamMediaAudio:
+		return true
+	case LiveStreamMediaScreen:
+		return true
+	case LiveStreamMediaUnknown:
+		return true
+	case LiveStreamMediaVideo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LobbyBypass.
 const (
 	Everyone   LobbyBypass = "everyone"
@@ -542,6 +629,36 @@ func (e LobbyBypass) Valid() bool {
 	case OrgUsers:
 		return true
 	case Organizers:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LogCategory.
+const (
+	LogCategoryCallClientOperations LogCategory = "CallClientOperations"
+	LogCategoryCallDiagnostics      LogCategory = "CallDiagnostics"
+	LogCategoryCallRecordingSummary LogCategory = "CallRecordingSummary"
+	LogCategoryCallSummary          LogCategory = "CallSummary"
+	LogCategoryCallSurvey           LogCategory = "CallSurvey"
+	LogCategoryChatOperational      LogCategory = "ChatOperational"
+)
+
+// Valid indicates whether the value is a known member of the LogCategory enum.
+func (e LogCategory) Valid() bool {
+	switch e {
+	case LogCategoryCallClientOperations:
+		return true
+	case LogCategoryCallDiagnostics:
+		return true
+	case LogCategoryCallRecordingSummary:
+		return true
+	case LogCategoryCallSummary:
+		return true
+	case LogCategoryCallSurvey:
+		return true
+	case LogCategoryChatOperational:
 		return true
 	default:
 		return false
@@ -676,22 +793,22 @@ func (e PresenceSpanState) Valid() bool {
 
 // Defines values for ProfileName.
 const (
-	CallDiagnostics ProfileName = "call-diagnostics"
-	Cqd             ProfileName = "cqd"
-	Insights        ProfileName = "insights"
-	RealTime        ProfileName = "real-time"
+	ProfileNameCallDiagnostics ProfileName = "call-diagnostics"
+	ProfileNameCqd             ProfileName = "cqd"
+	ProfileNameInsights        ProfileName = "insights"
+	ProfileNameRealTime        ProfileName = "real-time"
 )
 
 // Valid indicates whether the value is a known member of the ProfileName enum.
 func (e ProfileName) Valid() bool {
 	switch e {
-	case CallDiagnostics:
+	case ProfileNameCallDiagnostics:
 		return true
-	case Cqd:
+	case ProfileNameCqd:
 		return true
-	case Insights:
+	case ProfileNameInsights:
 		return true
-	case RealTime:
+	case ProfileNameRealTime:
 		return true
 	default:
 		return false
@@ -731,6 +848,27 @@ func (e RecordingState) Valid() bool {
 	case RecordingStateRecording:
 		return true
 	case RecordingStateRecovered:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResourceLogCategory.
+const (
+	ResourceLogCategoryCallDiagnostics ResourceLogCategory = "CallDiagnostics"
+	ResourceLogCategoryCallNotices     ResourceLogCategory = "CallNotices"
+	ResourceLogCategoryCallSummary     ResourceLogCategory = "CallSummary"
+)
+
+// Valid indicates whether the value is a known member of the ResourceLogCategory enum.
+func (e ResourceLogCategory) Valid() bool {
+	switch e {
+	case ResourceLogCategoryCallDiagnostics:
+		return true
+	case ResourceLogCategoryCallNotices:
+		return true
+	case ResourceLogCategoryCallSummary:
 		return true
 	default:
 		return false
@@ -2428,8 +2566,88 @@ type LedgerLeaf struct {
 // LikelySide Where the trouble likely is; `none` where it was measured and hardly anything was lost on any side.
 type LikelySide string
 
+// LiveCall defines model for LiveCall.
+type LiveCall struct {
+	CallId  string     `json:"call_id"`
+	EndedAt *time.Time `json:"ended_at"`
+
+	// JitterMs Mean over the streams of which it is known.
+	JitterMs *float64     `json:"jitter_ms"`
+	Kind     LiveCallKind `json:"kind"`
+
+	// LossRatio As jitter_ms.
+	LossRatio *float64 `json:"loss_ratio"`
+	MeetingId *string  `json:"meeting_id"`
+	Profile   string   `json:"profile"`
+
+	// Reasons As of a call.
+	Reasons []Reason `json:"reasons"`
+
+	// RttMs As jitter_ms.
+	RttMs     *float64      `json:"rtt_ms"`
+	StartedAt time.Time     `json:"started_at"`
+	State     LiveCallState `json:"state"`
+	Streams   StreamCounts  `json:"streams"`
+
+	// Users Users of the organisation who are, or were, in the call, in order of arrival.
+	Users   []LiveUser `json:"users"`
+	Verdict Verdict    `json:"verdict"`
+}
+
+// LiveCallKind defines model for LiveCall.Kind.
+type LiveCallKind string
+
+// LiveCallState defines model for LiveCall.State.
+type LiveCallState string
+
+// LiveCalls defines model for LiveCalls.
+type LiveCalls struct {
+	// At When this was so.
+	At    time.Time  `json:"at"`
+	Calls []LiveCall `json:"calls"`
+}
+
+// LiveStream defines model for LiveStream.
+type LiveStream struct {
+	// BitrateBps As jitter_ms.
+	BitrateBps *float64            `json:"bitrate_bps"`
+	Direction  LiveStreamDirection `json:"direction"`
+
+	// FrameRate As jitter_ms.
+	FrameRate *float64 `json:"frame_rate"`
+
+	// JitterMs Of what the user sends; null of what it receives.
+	JitterMs  *float64           `json:"jitter_ms"`
+	LossRatio *float64           `json:"loss_ratio"`
+	Media     LiveStreamMedia    `json:"media"`
+	Reasons   []Reason           `json:"reasons"`
+	RttMs     *float64           `json:"rtt_ms"`
+	StreamId  openapi_types.UUID `json:"stream_id"`
+	Verdict   Verdict            `json:"verdict"`
+}
+
+// LiveStreamDirection defines model for LiveStream.Direction.
+type LiveStreamDirection string
+
+// LiveStreamMedia defines model for LiveStream.Media.
+type LiveStreamMedia string
+
+// LiveUser defines model for LiveUser.
+type LiveUser struct {
+	JoinedAt      *time.Time         `json:"joined_at"`
+	Label         string             `json:"label"`
+	LeftAt        *time.Time         `json:"left_at"`
+	ParticipantId openapi_types.UUID `json:"participant_id"`
+	Streams       []LiveStream       `json:"streams"`
+	UserId        *string            `json:"user_id"`
+	Verdict       Verdict            `json:"verdict"`
+}
+
 // LobbyBypass Who needn't wait in the lobby.
 type LobbyBypass string
+
+// LogCategory defines model for LogCategory.
+type LogCategory string
 
 // Meeting defines model for Meeting.
 type Meeting = json.RawMessage
@@ -2768,6 +2986,9 @@ type Resource = json.RawMessage
 
 // ResourceInput Exactly one of `keys` and `issuer`.
 type ResourceInput = json.RawMessage
+
+// ResourceLogCategory defines model for ResourceLogCategory.
+type ResourceLogCategory string
 
 // ResourcePatch defines model for ResourcePatch.
 type ResourcePatch = json.RawMessage
@@ -3149,6 +3370,24 @@ type UnrecordedTrack struct {
 	Kind          string             `json:"kind"`
 	ParticipantId openapi_types.UUID `json:"participant_id"`
 	TrackId       openapi_types.UUID `json:"track_id"`
+}
+
+// Usage defines model for Usage.
+type Usage struct {
+	Day openapi_types.Date `json:"day"`
+
+	// Messages Chat messages that guests of the application sent.
+	Messages           int64              `json:"messages"`
+	ParticipantMinutes float64            `json:"participant_minutes"`
+	ResourceId         openapi_types.UUID `json:"resource_id"`
+
+	// Stays How often a guest was in a call.
+	Stays int64 `json:"stays"`
+}
+
+// UsageList defines model for UsageList.
+type UsageList struct {
+	Usage []Usage `json:"usage"`
 }
 
 // User defines model for User.
@@ -3960,6 +4199,33 @@ type GetJoinPageMeetingParams struct {
 	AnteroomMeetingSecret *string `json:"Anteroom-Meeting-Secret,omitempty"`
 }
 
+// GetLiveParams defines parameters for GetLive.
+type GetLiveParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// LastEventID The id of the last event that was seen.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
+}
+
+// GetLogsParams defines parameters for GetLogs.
+type GetLogsParams struct {
+	Category LogCategory `form:"category" json:"category"`
+
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken    `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize  *LongPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+}
+
 // ListMeetingsParams defines parameters for ListMeetings.
 type ListMeetingsParams struct {
 	// PageToken The `next_page_token` of the page before.
@@ -4025,6 +4291,22 @@ type CreateResourceParams struct {
 type UpdateResourceParams struct {
 	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetResourceLogsParams defines parameters for GetResourceLogs.
+type GetResourceLogsParams struct {
+	Category ResourceLogCategory `form:"category" json:"category"`
+
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken             *PageToken    `form:"page_token,omitempty" json:"page_token,omitempty"`
+	PageSize              *LongPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+	AnteroomResourceToken *string       `json:"Anteroom-Resource-Token,omitempty"`
 }
 
 // ListHoldsParams defines parameters for ListHolds.
@@ -4121,6 +4403,21 @@ type GetSitesParams struct {
 
 // PutSitesParams defines parameters for PutSites.
 type PutSitesParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
+// GetUsageParams defines parameters for GetUsage.
+type GetUsageParams struct {
+	// From First day. Default is 30 days ago.
+	From *openapi_types.Date `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last day, at most 366 days after the first. Default is today.
+	To *openapi_types.Date `form:"to,omitempty" json:"to,omitempty"`
+
+	// Resource Only this application.
+	Resource *openapi_types.UUID `form:"resource,omitempty" json:"resource,omitempty"`
+
 	// Org Organisation; one's own, which is the default.
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
@@ -4413,6 +4710,12 @@ type ServerInterface interface {
 	// GetLedgerTile A tile of a region's ledger
 	// (GET /v1/ledger/{region}/tile/{tile})
 	GetLedgerTile(ctx echo.Context, region LedgerRegion, tile string) error
+	// GetLive Calls that run now, pushed as they change
+	// (GET /v1/live)
+	GetLive(ctx echo.Context, params GetLiveParams) error
+	// GetLogs Diagnostic records of calls that have ended
+	// (GET /v1/logs)
+	GetLogs(ctx echo.Context, params GetLogsParams) error
 	// ListMeetings Meetings, in order of id
 	// (GET /v1/meetings)
 	ListMeetings(ctx echo.Context, params ListMeetingsParams) error
@@ -4473,6 +4776,9 @@ type ServerInterface interface {
 	// UpdateResource Change an application
 	// (PATCH /v1/resources/{id})
 	UpdateResource(ctx echo.Context, id Id, params UpdateResourceParams) error
+	// GetResourceLogs An application's own log of its own guests
+	// (GET /v1/resources/{id}/logs)
+	GetResourceLogs(ctx echo.Context, id Id, params GetResourceLogsParams) error
 	// ListHolds Legal holds
 	// (GET /v1/retention/holds)
 	ListHolds(ctx echo.Context, params ListHoldsParams) error
@@ -4515,6 +4821,9 @@ type ServerInterface interface {
 	// PutSites Replace where the organisation's networks are
 	// (PUT /v1/sites)
 	PutSites(ctx echo.Context, params PutSitesParams) error
+	// GetUsage Participant minutes and messages, by application and day
+	// (GET /v1/usage)
+	GetUsage(ctx echo.Context, params GetUsageParams) error
 	// ListUserCalls Calls that a user of the organisation was in
 	// (GET /v1/users/{user}/calls)
 	ListUserCalls(ctx echo.Context, user string, params ListUserCallsParams) error
@@ -6583,6 +6892,94 @@ func (w *ServerInterfaceWrapper) GetLedgerTile(ctx echo.Context) error {
 	return err
 }
 
+// GetLive converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLive(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLiveParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
+		}
+
+		params.LastEventID = &LastEventID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLive(ctx, params)
+	return err
+}
+
+// GetLogs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLogs(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLogsParams
+	// ------------- Required query parameter "category" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "category", ctx.QueryParams(), &params.Category, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter category: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLogs(ctx, params)
+	return err
+}
+
 // ListMeetings converts echo context to params.
 func (w *ServerInterfaceWrapper) ListMeetings(ctx echo.Context) error {
 	var err error
@@ -7056,6 +7453,76 @@ func (w *ServerInterfaceWrapper) UpdateResource(ctx echo.Context) error {
 	return err
 }
 
+// GetResourceLogs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResourceLogs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetResourceLogsParams
+	// ------------- Required query parameter "category" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "category", ctx.QueryParams(), &params.Category, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter category: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", ctx.QueryParams(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_size: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Anteroom-Resource-Token" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Anteroom-Resource-Token")]; found {
+		var AnteroomResourceToken string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Anteroom-Resource-Token, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Anteroom-Resource-Token", valueList[0], &AnteroomResourceToken, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Anteroom-Resource-Token: %s", err))
+		}
+
+		params.AnteroomResourceToken = &AnteroomResourceToken
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResourceLogs(ctx, id, params)
+	return err
+}
+
 // ListHolds converts echo context to params.
 func (w *ServerInterfaceWrapper) ListHolds(ctx echo.Context) error {
 	var err error
@@ -7427,6 +7894,45 @@ func (w *ServerInterfaceWrapper) PutSites(ctx echo.Context) error {
 	return err
 }
 
+// GetUsage converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsage(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetUsageParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "resource" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "resource", ctx.QueryParams(), &params.Resource, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter resource: %s", err))
+	}
+
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsage(ctx, params)
+	return err
+}
+
 // ListUserCalls converts echo context to params.
 func (w *ServerInterfaceWrapper) ListUserCalls(ctx echo.Context) error {
 	var err error
@@ -7791,6 +8297,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/retention/holds/:id", wrapper.UpdateHold, options.OperationMiddlewares["updateHold"]...)
 	router.GET(options.BaseURL+"/v1/retention/holds/:id/history", wrapper.GetHoldHistory, options.OperationMiddlewares["getHoldHistory"]...)
 	router.POST(options.BaseURL+"/v1/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
+	router.GET(options.BaseURL+"/v1/live", wrapper.GetLive, options.OperationMiddlewares["getLive"]...)
+	router.GET(options.BaseURL+"/v1/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
+	router.GET(options.BaseURL+"/v1/resources/:id/logs", wrapper.GetResourceLogs, options.OperationMiddlewares["getResourceLogs"]...)
+	router.GET(options.BaseURL+"/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
 	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
 	router.POST(options.BaseURL+"/v1/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
 	router.GET(options.BaseURL+"/v1/exports/:id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
@@ -10260,6 +10770,164 @@ func (response GetLedgerTiledefaultApplicationProblemPlusJSONResponse) VisitGetL
 	return err
 }
 
+type GetLiveRequestObject struct {
+	Params GetLiveParams
+}
+
+type GetLiveResponseObject interface {
+	VisitGetLiveResponse(w http.ResponseWriter) error
+}
+
+type GetLive200JSONResponse LiveCalls
+
+func (response GetLive200JSONResponse) VisitGetLiveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLive200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetLive200TexteventStreamResponse) VisitGetLiveResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetLivedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLivedefaultApplicationProblemPlusJSONResponse) VisitGetLiveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogsRequestObject struct {
+	Params GetLogsParams
+}
+
+type GetLogsResponseObject interface {
+	VisitGetLogsResponse(w http.ResponseWriter) error
+}
+
+type GetLogs200ResponseHeaders struct {
+	Link *string
+}
+
+type GetLogs200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	Headers       GetLogs200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetLogs200ApplicationxNdjsonResponse) VisitGetLogsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetLogsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLogsdefaultApplicationProblemPlusJSONResponse) VisitGetLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMeetingsRequestObject struct {
 	Params ListMeetingsParams
 }
@@ -11192,6 +11860,83 @@ func (response UpdateResourcedefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type GetResourceLogsRequestObject struct {
+	Id     Id `json:"id"`
+	Params GetResourceLogsParams
+}
+
+type GetResourceLogsResponseObject interface {
+	VisitGetResourceLogsResponse(w http.ResponseWriter) error
+}
+
+type GetResourceLogs200ResponseHeaders struct {
+	Link *string
+}
+
+type GetResourceLogs200ApplicationxNdjsonResponse struct {
+	Body          io.Reader
+	Headers       GetResourceLogs200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetResourceLogs200ApplicationxNdjsonResponse) VisitGetResourceLogsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type GetResourceLogsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetResourceLogsdefaultApplicationProblemPlusJSONResponse) VisitGetResourceLogsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListHoldsRequestObject struct {
 	Params ListHoldsParams
 }
@@ -11823,6 +12568,45 @@ func (response PutSitesdefaultApplicationProblemPlusJSONResponse) VisitPutSitesR
 	return err
 }
 
+type GetUsageRequestObject struct {
+	Params GetUsageParams
+}
+
+type GetUsageResponseObject interface {
+	VisitGetUsageResponse(w http.ResponseWriter) error
+}
+
+type GetUsage200JSONResponse UsageList
+
+func (response GetUsage200JSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUsagedefaultApplicationProblemPlusJSONResponse) VisitGetUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUserCallsRequestObject struct {
 	User   string `json:"user"`
 	Params ListUserCallsParams
@@ -12175,6 +12959,12 @@ type StrictServerInterface interface {
 	// GetLedgerTile A tile of a region's ledger
 	// (GET /v1/ledger/{region}/tile/{tile})
 	GetLedgerTile(ctx context.Context, request GetLedgerTileRequestObject) (GetLedgerTileResponseObject, error)
+	// GetLive Calls that run now, pushed as they change
+	// (GET /v1/live)
+	GetLive(ctx context.Context, request GetLiveRequestObject) (GetLiveResponseObject, error)
+	// GetLogs Diagnostic records of calls that have ended
+	// (GET /v1/logs)
+	GetLogs(ctx context.Context, request GetLogsRequestObject) (GetLogsResponseObject, error)
 	// ListMeetings Meetings, in order of id
 	// (GET /v1/meetings)
 	ListMeetings(ctx context.Context, request ListMeetingsRequestObject) (ListMeetingsResponseObject, error)
@@ -12235,6 +13025,9 @@ type StrictServerInterface interface {
 	// UpdateResource Change an application
 	// (PATCH /v1/resources/{id})
 	UpdateResource(ctx context.Context, request UpdateResourceRequestObject) (UpdateResourceResponseObject, error)
+	// GetResourceLogs An application's own log of its own guests
+	// (GET /v1/resources/{id}/logs)
+	GetResourceLogs(ctx context.Context, request GetResourceLogsRequestObject) (GetResourceLogsResponseObject, error)
 	// ListHolds Legal holds
 	// (GET /v1/retention/holds)
 	ListHolds(ctx context.Context, request ListHoldsRequestObject) (ListHoldsResponseObject, error)
@@ -12277,6 +13070,9 @@ type StrictServerInterface interface {
 	// PutSites Replace where the organisation's networks are
 	// (PUT /v1/sites)
 	PutSites(ctx context.Context, request PutSitesRequestObject) (PutSitesResponseObject, error)
+	// GetUsage Participant minutes and messages, by application and day
+	// (GET /v1/usage)
+	GetUsage(ctx context.Context, request GetUsageRequestObject) (GetUsageResponseObject, error)
 	// ListUserCalls Calls that a user of the organisation was in
 	// (GET /v1/users/{user}/calls)
 	ListUserCalls(ctx context.Context, request ListUserCallsRequestObject) (ListUserCallsResponseObject, error)
@@ -13585,6 +14381,56 @@ func (sh *strictHandler) GetLedgerTile(ctx echo.Context, region LedgerRegion, ti
 	return nil
 }
 
+// GetLive operation middleware
+func (sh *strictHandler) GetLive(ctx echo.Context, params GetLiveParams) error {
+	var request GetLiveRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLive(ctx.Request().Context(), request.(GetLiveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLive")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLiveResponseObject); ok {
+		return validResponse.VisitGetLiveResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLogs operation middleware
+func (sh *strictHandler) GetLogs(ctx echo.Context, params GetLogsParams) error {
+	var request GetLogsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLogs(ctx.Request().Context(), request.(GetLogsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLogs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLogsResponseObject); ok {
+		return validResponse.VisitGetLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListMeetings operation middleware
 func (sh *strictHandler) ListMeetings(ctx echo.Context, params ListMeetingsParams) error {
 	var request ListMeetingsRequestObject
@@ -14250,6 +15096,32 @@ func (sh *strictHandler) UpdateResource(ctx echo.Context, id Id, params UpdateRe
 	return nil
 }
 
+// GetResourceLogs operation middleware
+func (sh *strictHandler) GetResourceLogs(ctx echo.Context, id Id, params GetResourceLogsParams) error {
+	var request GetResourceLogsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetResourceLogs(ctx.Request().Context(), request.(GetResourceLogsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetResourceLogs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetResourceLogsResponseObject); ok {
+		return validResponse.VisitGetResourceLogsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListHolds operation middleware
 func (sh *strictHandler) ListHolds(ctx echo.Context, params ListHoldsParams) error {
 	var request ListHoldsRequestObject
@@ -14715,6 +15587,31 @@ func (sh *strictHandler) PutSites(ctx echo.Context, params PutSitesParams) error
 		return err
 	} else if validResponse, ok := response.(PutSitesResponseObject); ok {
 		return validResponse.VisitPutSitesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsage operation middleware
+func (sh *strictHandler) GetUsage(ctx echo.Context, params GetUsageParams) error {
+	var request GetUsageRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsage(ctx.Request().Context(), request.(GetUsageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsageResponseObject); ok {
+		return validResponse.VisitGetUsageResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

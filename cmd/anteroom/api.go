@@ -12,6 +12,7 @@ import (
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/ingest/decode"
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
 	"github.com/anteroom/anteroom/web"
 )
 
@@ -65,10 +66,12 @@ func (s *service) apiDeps() (api.Deps, error) {
 		Ready: s.ready, Auth: s.identity, Sessions: s.identity, JoinPage: s.identity, Links: s.identity, Directory: s.directory,
 		Login:  func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
 		Mounts: map[string]api.Mount{"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
-		Remote: s.remote(),
+		Remote: s.remote(), Live: s.cfg.Live,
 	}
+	deps.Resources, deps.RegionStores = s.identity, map[string]*store.Store{}
 	for _, r := range s.cfg.AllRegions() {
 		deps.Regions = append(deps.Regions, r.Name)
+		deps.RegionStores[r.Name] = s.regions[r.Name].store
 	}
 	if s.keys != nil { // without the labelling key a file can't be decoded, and imports are refused
 		s.importer = ingest.NewImporter(s.cfg.Ingest, ingest.Deps{Kafka: s.kafka, Store: s.store, Keys: s.keys, Metrics: s.metrics, Log: s.log})

@@ -62,6 +62,11 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		}
 	}
 
+	logsOf(h, h.admin, "/v1/logs", "CallSummary", call, 2)
+	eventually(t, "the application's own log has its guest", func() (bool, string) {
+		rows := string(query(t, r.data, "SELECT count() FROM resource_log.records FORMAT TSVRaw"))
+		return strings.TrimSpace(rows) != "0", rows
+	})
 	inputs := r.decisionInputs(t, call)
 	canary, planted := "canary-"+rand.Text(), "planted-"+rand.Text()
 	plantInTables(t, r.data, canary)
@@ -75,11 +80,15 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		expected string
 	}{
 		{"analytics", analytics, call},
-		{"tables", tables(t, r.data, "texts"), canary},
-		{"tables, of the call", tables(t, r.data, "texts"), call},
+		{"tables", tables(t, r.data, "texts", "guests", "records"), canary},
+		{"tables, of the call", tables(t, r.data, "texts", "guests", "records"), call},
 		{"topic of events", flat(r.records(t, event.Topic(region, event.Durable))), call},
 		{"topic of chat", flat(r.records(t, event.Topic(region, event.Content))), call},
 		{"topic of samples", flat(r.records(t, event.Topic(region, event.Lossy))), call},
+		{"topic of logs", flat(r.records(t, event.LogsTopic(region))), call},
+		{"the organisation's log", r.logs(h), call},
+		{"running calls", r.must(t, http.StatusOK, h.admin, http.MethodGet, "/v1/live", nil).body, call},
+		{"usage", r.must(t, http.StatusOK, h.admin, http.MethodGet, "/v1/usage", nil).body, `"messages":`},
 		{"topic of dead letters", flat(r.records(t, event.DeadLetterTopic(region))), canary},
 		{"policy's inputs", inputs, `"kind":"guest"`},
 		{"metrics", metrics, `anteroom_media_joins_total{request="join",result="refused"}`},
@@ -109,18 +118,34 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 	for _, needle := range found(texts, others) {
 		t.Errorf("messages as they are kept hold %s", needle)
 	}
-	paths := strings.Fields(string(query(t, r.data, "SELECT arrayJoin(data_paths) FROM system.tables WHERE name = 'texts' FORMAT TSVRaw")))
-	ofTexts := func(path string) bool {
-		return slices.ContainsFunc(paths, func(of string) bool { return strings.HasPrefix(filepath.Join(r.data, path), filepath.Clean(of)+"/") })
+	// The id that the application gave its guest is in the log of its own, and with it nothing else.
+	inLog := func(n needle) bool { return n.what == "the guest's id" }
+	for _, table := range []string{"guests", "records"} {
+		content := query(t, r.data, "SELECT * FROM resource_log."+table+" FORMAT TSVRaw")
+		for _, n := range needles {
+			if has := len(found(content, []needle{n})) > 0; has != inLog(n) {
+				t.Errorf("the application's own log (%s): holds %s: %t", table, n, has)
+			}
+		}
 	}
+	folders := func(table string) func(string) bool {
+		paths := strings.Fields(string(query(t, r.data, "SELECT arrayJoin(data_paths) FROM system.tables WHERE "+table+" FORMAT TSVRaw")))
+		return func(path string) bool {
+			return slices.ContainsFunc(paths, func(of string) bool { return strings.HasPrefix(filepath.Join(r.data, path), filepath.Clean(of)+"/") })
+		}
+	}
+	ofTexts, ofLog := folders("name = 'texts'"), folders("database = 'resource_log' AND name IN ('guests', 'records')")
 
 	end() // What was in memory is in the files now.
 	planters := 0
 	for path, content := range folder(t, r.data) {
 		planters += len(search(content, []string{canary}))
 		missed := needles
-		if ofTexts(path) {
+		switch {
+		case ofTexts(path):
 			missed = others
+		case ofLog(path):
+			missed = slices.DeleteFunc(slices.Clone(needles), inLog)
 		}
 		for _, needle := range found(content, missed) {
 			t.Errorf("%s holds %s", path, needle)
@@ -295,4 +320,14 @@ func (r *rig) decisionInputs(t *testing.T, call string) []byte {
 		}
 	}
 	return out.Bytes()
+}
+
+// logs are all records of the organisation's log.
+func (r *rig) logs(h *house) []byte {
+	h.t.Helper()
+	var out []byte
+	for _, category := range []string{"CallSummary", "CallDiagnostics", "CallClientOperations", "CallSurvey", "CallRecordingSummary", "ChatOperational"} {
+		out = append(out, r.must(h.t, http.StatusOK, h.admin, http.MethodGet, "/v1/logs?category="+category, nil).body...)
+	}
+	return out
 }

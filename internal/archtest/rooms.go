@@ -75,8 +75,10 @@ func rooms() []Room {
 		{Path: "retention/verify", May: []string{"retention/proof"}, Why: "an auditor reads all of it: it trusts no other code of ours"},
 		{Path: "analytics/graph", May: []string{"analytics", "quality", "store"}, Why: "another system's shape of judged calls: pure functions, so that nothing is shown that analytics doesn't show"},
 		{Path: "analytics", May: []string{"quality", "store"}, Why: "judged calls as they may be shown: whoever shows one gets it here, and it knows none of them"},
+		{Path: "logs", May: with("store"), Why: "records of ended calls, made of what is stored: how they are produced is handed in"},
+		{Path: "analytics/live", May: []string{"analytics", "quality", "store"}, Why: "one poll for all who watch an organisation: how it is shown is handed in"},
 		{
-			Path: "api", May: with("analytics", "analytics/graph", "api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -92,7 +94,7 @@ func rooms() []Room {
 		{
 			Path: "internal/config",
 			May: []string{
-				"event", "analytics", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "media", "migrations",
+				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "migrations",
 				"policy", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",

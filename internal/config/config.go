@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/anteroom/anteroom/analytics"
+	"github.com/anteroom/anteroom/analytics/live"
 	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/collect"
 	"github.com/anteroom/anteroom/identity"
@@ -20,6 +21,7 @@ import (
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/internal/recorder"
 	"github.com/anteroom/anteroom/internal/webhook"
+	"github.com/anteroom/anteroom/logs"
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
@@ -61,6 +63,10 @@ type Config struct {
 	Policy policy.Config `koanf:"policy"`
 	// Retention is how long things are kept, and that what is due is gone.
 	Retention retention.Config `koanf:"retention"`
+	// Live is how running calls are watched.
+	Live live.Config `koanf:"live"`
+	// Logs are what is written down of calls that have ended.
+	Logs logs.Config `koanf:"logs"`
 	// Media are running meetings.
 	Media media.Config `koanf:"media"`
 	// Signalling are clients' connections to meetings.
@@ -174,6 +180,8 @@ func Default() Config {
 		Identity:      identity.DefaultConfig(),
 		Policy:        policy.DefaultConfig(),
 		Retention:     retention.DefaultConfig(),
+		Live:          live.DefaultConfig(),
+		Logs:          logs.DefaultConfig(),
 		Media:         media.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
 		Collect:       collect.DefaultConfig(),
@@ -246,6 +254,8 @@ func (c Config) Validate(mode Mode) error {
 	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())
 	section("transcription", c.Transcription.Validate())
+	section("live", c.Live.Validate())
+	section("logs", c.Logs.Validate())
 	section("recorder", c.Recorder.Validate())
 	section("exports", c.Exports.Validate())
 	section("webhooks", c.Webhooks.Validate())

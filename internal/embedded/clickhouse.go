@@ -58,6 +58,14 @@ type ClickHouseConfig struct {
 	Unsynced bool
 	// Cluster makes the engine a node of a cluster. Default nil: alone.
 	Cluster *Cluster
+	// Readers are further users, each of whom may read one database and nothing else.
+	Readers []Reader
+}
+
+// Reader is a user who may read one database.
+type Reader struct {
+	// Name and Database are lower-case words.
+	Name, Password, Database string
 }
 
 // Cluster describes the cluster that an engine is a node of.

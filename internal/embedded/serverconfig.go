@@ -30,12 +30,11 @@ func writeEngineFiles(data configData) (engineFiles, error) {
 		config: filepath.Join(data.Dir, "config.xml"),
 		users:  filepath.Join(data.Dir, "users.xml"),
 	}
-	sum := sha256.Sum256([]byte(data.Password))
-	data.Hash = hex.EncodeToString(sum[:])
+	data.Hash = hashOf(data.Password)
 	data.Users = files.users
 	data.UserName = clickHouseUser
 	for path, text := range map[string]string{files.config: configTemplate, files.users: usersTemplate} {
-		tmpl, err := template.New("").Funcs(template.FuncMap{"x": escapeXML}).Parse(text)
+		tmpl, err := template.New("").Funcs(template.FuncMap{"x": escapeXML, "hash": hashOf}).Parse(text)
 		if err != nil {
 			return files, fmt.Errorf("parse template of %s: %w", filepath.Base(path), err)
 		}
@@ -48,6 +47,11 @@ func writeEngineFiles(data configData) (engineFiles, error) {
 		}
 	}
 	return files, os.MkdirAll(data.Log, 0o700)
+}
+
+func hashOf(password string) string {
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:])
 }
 
 func escapeXML(value any) (string, error) {
@@ -109,6 +113,15 @@ const usersTemplate = `<clickhouse>
       <access_management>1</access_management>
       <named_collection_control>1</named_collection_control>
     </{{.UserName}}>
+    {{- range .Readers}}
+    <{{x .Name}}>
+      <password_sha256_hex>{{hash .Password}}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants><query>GRANT SELECT ON {{x .Database}}.*</query></grants>
+    </{{x .Name}}>
+    {{- end}}
   </users>
 </clickhouse>
 `

@@ -129,6 +129,7 @@ func (m *Meeting) letIn(mb *Member) {
 		mb.ticketChanged()
 	}
 	m.tellSlides(mb)
+	m.logGuest(mb)
 	m.operation(mb, "StateChanged", "new_state", mb.state)
 	m.notify(NotifyParticipantJoined, NotifyCallParticipantJoined, mb.id)
 	if mb.entrant.OrgUser && m.deps.Notifier != nil {

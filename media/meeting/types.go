@@ -52,6 +52,9 @@ type Entrant struct {
 	Resource string
 	// Region of the guest's resource when it joined: its copies of chat are there for as long as it stays.
 	Region string
+	// GuestID is what the resource calls its guest: for the resource's own log, and nothing else. It leaves the process sealed only. "" for guests of the
+	// shipped join page.
+	GuestID string
 	// DisplayName of an org user is the issuer's, of a guest what its application set, checked.
 	DisplayName string
 	Client      protocol.ClientInfo

@@ -83,8 +83,10 @@ func ClickHouse(t testing.TB) Engine {
 		t.Fatalf("make database for the test: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := engine.exec("DROP DATABASE IF EXISTS " + engine.Database + " SYNC"); err != nil {
-			t.Errorf("drop database of the test: %v", err)
+		for _, name := range []string{engine.Database, engine.Database + "_resource_log"} {
+			if err := engine.exec("DROP DATABASE IF EXISTS " + name + " SYNC"); err != nil {
+				t.Errorf("drop database of the test: %v", err)
+			}
 		}
 	})
 	return engine

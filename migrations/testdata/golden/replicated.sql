@@ -863,3 +863,107 @@ CREATE TABLE IF NOT EXISTS watermarks (
 ORDER BY name
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+-- 00100_call_logs.sql
+CREATE TABLE IF NOT EXISTS call_logs_local (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    category        LowCardinality(String),
+    record_id       UUID CODEC(ZSTD(1)),
+    seq             UInt32 CODEC(T64, ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    body            String CODEC(ZSTD(3)),
+    writer          UUID CODEC(ZSTD(1)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    INDEX calls call_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/call_logs', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY (org, category, at, record_id)
+TTL expires_at
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00101_call_logs_distributed.sql
+CREATE TABLE IF NOT EXISTS call_logs AS call_logs_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'call_logs_local', cityHash64(org, call_id));
+
+-- 00102_call_log_marks.sql
+CREATE TABLE IF NOT EXISTS call_log_marks_local (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    at              DateTime('UTC') DEFAULT now('UTC') CODEC(Delta, ZSTD(1)),
+    records         UInt32
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/call_log_marks', '{replica}')
+ORDER BY (org, call_id)
+TTL at + INTERVAL 40 DAY
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00103_call_log_marks_distributed.sql
+CREATE TABLE IF NOT EXISTS call_log_marks AS call_log_marks_local
+ENGINE = Distributed('anteroom', currentDatabase(), 'call_log_marks_local', cityHash64(org, call_id));
+
+-- 00104_resource_log_database.sql
+CREATE DATABASE IF NOT EXISTS resource_log;
+
+-- 00105_resource_log_guests.sql
+CREATE TABLE IF NOT EXISTS resource_log.guests_local (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    user_id         String CODEC(ZSTD(1)),
+    joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/guests', '{replica}')
+PARTITION BY toDate(expires_at)
+ORDER BY (resource_id, joined_at, org, call_id, participant_id)
+TTL toStartOfDay(expires_at) + INTERVAL 1 DAY
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1, merge_with_ttl_timeout = 600;
+
+-- 00106_resource_log_guests_distributed.sql
+CREATE TABLE IF NOT EXISTS resource_log.guests AS resource_log.guests_local
+ENGINE = Distributed('anteroom', 'resource_log', 'guests_local', cityHash64(org, call_id));
+
+-- 00107_resource_log_records.sql
+CREATE TABLE IF NOT EXISTS resource_log.records_local (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    category        LowCardinality(String),
+    record_id       UUID CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    body            String CODEC(ZSTD(3)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/records', '{replica}')
+PARTITION BY toDate(expires_at)
+ORDER BY (resource_id, category, at, record_id)
+TTL toStartOfDay(expires_at) + INTERVAL 1 DAY
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1, merge_with_ttl_timeout = 600;
+
+-- 00108_resource_log_records_distributed.sql
+CREATE TABLE IF NOT EXISTS resource_log.records AS resource_log.records_local
+ENGINE = Distributed('anteroom', 'resource_log', 'records_local', cityHash64(org, call_id));
+
+-- 00109_resource_log_usage.sql
+CREATE TABLE IF NOT EXISTS resource_log.usage_local (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    day             Date CODEC(Delta, ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    began           Bool,
+    stay_ms         UInt64 CODEC(T64, ZSTD(1)),
+    messages        UInt32 CODEC(T64, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/usage', '{replica}')
+PARTITION BY toYYYYMM(day)
+ORDER BY (resource_id, day, org, call_id, participant_id)
+TTL day + INTERVAL 400 DAY
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+
+-- 00110_resource_log_usage_distributed.sql
+CREATE TABLE IF NOT EXISTS resource_log.usage AS resource_log.usage_local
+ENGINE = Distributed('anteroom', 'resource_log', 'usage_local', cityHash64(org, call_id));
+

@@ -774,3 +774,87 @@ CREATE TABLE IF NOT EXISTS watermarks (
 ORDER BY name
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- 00100_call_logs.sql
+CREATE TABLE IF NOT EXISTS call_logs (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    category        LowCardinality(String),
+    record_id       UUID CODEC(ZSTD(1)),
+    seq             UInt32 CODEC(T64, ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    body            String CODEC(ZSTD(3)),
+    writer          UUID CODEC(ZSTD(1)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    INDEX calls call_id TYPE bloom_filter GRANULARITY 1
+) ENGINE = MergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (org, category, at, record_id)
+TTL expires_at
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00102_call_log_marks.sql
+CREATE TABLE IF NOT EXISTS call_log_marks (
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    at              DateTime('UTC') DEFAULT now('UTC') CODEC(Delta, ZSTD(1)),
+    records         UInt32
+) ENGINE = ReplacingMergeTree()
+ORDER BY (org, call_id)
+TTL at + INTERVAL 40 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00104_resource_log_database.sql
+CREATE DATABASE IF NOT EXISTS resource_log;
+
+-- 00105_resource_log_guests.sql
+CREATE TABLE IF NOT EXISTS resource_log.guests (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    meeting_id      UUID CODEC(ZSTD(1)),
+    user_id         String CODEC(ZSTD(1)),
+    joined_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    inserted_at     DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX inserted inserted_at TYPE minmax GRANULARITY 1
+) ENGINE = ReplacingMergeTree()
+PARTITION BY toDate(expires_at)
+ORDER BY (resource_id, joined_at, org, call_id, participant_id)
+TTL toStartOfDay(expires_at) + INTERVAL 1 DAY
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1, merge_with_ttl_timeout = 600;
+
+-- 00107_resource_log_records.sql
+CREATE TABLE IF NOT EXISTS resource_log.records (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    category        LowCardinality(String),
+    record_id       UUID CODEC(ZSTD(1)),
+    at              DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    body            String CODEC(ZSTD(3)),
+    expires_at      DateTime('UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = MergeTree()
+PARTITION BY toDate(expires_at)
+ORDER BY (resource_id, category, at, record_id)
+TTL toStartOfDay(expires_at) + INTERVAL 1 DAY
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1, merge_with_ttl_timeout = 600;
+
+-- 00109_resource_log_usage.sql
+CREATE TABLE IF NOT EXISTS resource_log.usage (
+    resource_id     UUID CODEC(ZSTD(1)),
+    org             LowCardinality(String),
+    day             Date CODEC(Delta, ZSTD(1)),
+    call_id         String CODEC(ZSTD(1)),
+    participant_id  UUID CODEC(ZSTD(1)),
+    began           Bool,
+    stay_ms         UInt64 CODEC(T64, ZSTD(1)),
+    messages        UInt32 CODEC(T64, ZSTD(1))
+) ENGINE = ReplacingMergeTree()
+PARTITION BY toYYYYMM(day)
+ORDER BY (resource_id, day, org, call_id, participant_id)
+TTL day + INTERVAL 400 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "call_logs" "cityHash64(org, call_id)"}};

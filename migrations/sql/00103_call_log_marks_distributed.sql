@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "call_log_marks" "cityHash64(org, call_id)"}};

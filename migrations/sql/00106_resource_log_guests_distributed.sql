@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributedLog "guests" "cityHash64(org, call_id)"}};

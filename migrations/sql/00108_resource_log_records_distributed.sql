@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributedLog "records" "cityHash64(org, call_id)"}};

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributedLog "usage" "cityHash64(org, call_id)"}};
