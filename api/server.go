@@ -159,10 +159,10 @@ type handlers struct {
 	// regionReaders by region.
 	regionReaders map[string]*store.Reader
 	// live are running calls, for those who watch.
-	live      *live.Hub
-	limits    limits
-	proxies   proxies
-	fresh     freshness
+	live    *live.Hub
+	limits  limits
+	proxies proxies
+	fresh   freshness
 	// store is where tags, views and sites are written.
 	store *store.Store
 	// surveys is nil where answers can't be taken.

@@ -71,7 +71,7 @@ func (s liveStream) VisitGetLiveResponse(w http.ResponseWriter) error {
 	}
 	// The first byte goes out at once: the client knows by it that it is connected.
 	if err := out.send("alive", "", s.alive()); err != nil {
-		return nil //nolint:nilerr // whoever is gone needs no answer
+		return nil // Whoever is gone needs no answer.
 	}
 	var last *live.Update
 	for beat := time.Now().Add(s.every); ; {
@@ -85,7 +85,7 @@ func (s liveStream) VisitGetLiveResponse(w http.ResponseWriter) error {
 			_ = out.send("end", "", []byte(`{"reason":"shutting_down"}`))
 			return nil
 		case s.ctx.Err() != nil:
-			return nil //nolint:nilerr // as above
+			return nil
 		default:
 			err = nil // It is time for a sign of life.
 		}
@@ -98,7 +98,7 @@ func (s liveStream) VisitGetLiveResponse(w http.ResponseWriter) error {
 			err = out.send("alive", "", s.alive())
 		}
 		if err != nil {
-			return nil //nolint:nilerr // as above
+			return nil
 		}
 	}
 }

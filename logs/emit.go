@@ -83,11 +83,11 @@ func NewEmitter(cfg Config, deps Deps) (*Emitter, error) {
 
 // Run makes passes until the context ends, which is no error.
 func (e *Emitter) Run(ctx context.Context) error {
-	return every(ctx, e.cfg.Interval, e.deps.Log, "the log of ended calls waits", e.failed.Inc, e.Pass)
+	return every(ctx, e.cfg.Interval, e.deps.Log.With("log", "organizations"), e.failed.Inc, e.Pass)
 }
 
 // every makes passes until the context ends. What fails is told once, and tried again.
-func every(ctx context.Context, interval time.Duration, log *slog.Logger, trouble string, failed func(), pass func(context.Context) error) error {
+func every(ctx context.Context, interval time.Duration, log *slog.Logger, failed func(), pass func(context.Context) error) error {
 	told := false
 	for {
 		err := pass(ctx)
@@ -97,7 +97,7 @@ func every(ctx context.Context, interval time.Duration, log *slog.Logger, troubl
 		case err != nil:
 			failed()
 			if !told {
-				log.WarnContext(ctx, trouble, slog.String("error", err.Error()))
+				log.WarnContext(ctx, "records of ended calls can't be written just now; they will be", slog.String("error", err.Error()))
 			}
 		}
 		told = err != nil

@@ -64,7 +64,7 @@ func NewResourceWriter(cfg Config, deps ResourceDeps) (*ResourceWriter, error) {
 
 // Run makes passes until the context ends, which is no error.
 func (w *ResourceWriter) Run(ctx context.Context) error {
-	return every(ctx, w.cfg.Interval, w.deps.Log, "the log of resources waits", w.failed.Inc, w.Pass)
+	return every(ctx, w.cfg.Interval, w.deps.Log.With("log", "resources"), w.failed.Inc, w.Pass)
 }
 
 // Pass logs all guests whose calls are complete.

@@ -179,13 +179,13 @@ func (l Layout) render(name, text string) (string, error) {
 		"dedup":       t.dedup,
 		"shortLived":  func() string { return shortLived },
 		"distributed": t.distributed,
-		"resourceLog": func() string { return l.resourceLog() },
+		"resourceLog": l.resourceLog,
 		"inLog":       func(name string) string { return l.resourceLog() + "." + t.local(name) },
 		"distributedLog": func(name, shardingKey string) string {
 			return strings.NewReplacer("EXISTS "+name+" ", "EXISTS "+l.resourceLog()+"."+name+" ", "AS "+name, "AS "+l.resourceLog()+"."+name,
 				"currentDatabase()", "'"+l.resourceLog()+"'").Replace(t.distributed(name, shardingKey))
 		},
-		"sharded":     func() bool { return l.Cluster != "" },
+		"sharded": func() bool { return l.Cluster != "" },
 	}).Option("missingkey=error").Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("parse migration: %w", err)
