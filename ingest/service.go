@@ -31,8 +31,8 @@ type Deps struct {
 	Chat Opener
 	// GuestsKept is how long the region's resource log keeps who was a guest of a resource. Default 30 days.
 	GuestsKept time.Duration
-	Metrics prometheus.Registerer
-	Log     *slog.Logger
+	Metrics    prometheus.Registerer
+	Log        *slog.Logger
 }
 
 // Service ingests one region's topics and the configured topics of other systems.

@@ -128,7 +128,8 @@ func TestResourceLogIsWrittenOnce(t *testing.T) {
 		t.Errorf("usage (-want +got):\n%s%v", diff, err)
 	}
 	for _, f := range []store.UsageFilter{
-		{Resources: []uuid.UUID{other}, First: day, Last: day}, {Hosted: []uuid.UUID{resource}, Org: "fabrikam", First: day, Last: day},
+		{Resources: []uuid.UUID{other}, First: day, Last: day},
+		{Hosted: []uuid.UUID{resource}, Org: "fabrikam", First: day, Last: day},
 		{Resources: []uuid.UUID{resource}, First: day.AddDate(0, 0, -2), Last: day.AddDate(0, 0, -1)},
 	} {
 		if used, err = reader.Usage(t.Context(), f); err != nil || len(used) != 0 {
