@@ -1968,7 +1968,8 @@ type CollectBatch struct {
 
 // CollectEntry defines model for CollectEntry.
 type CollectEntry struct {
-	// AtMs When it was, by the client's clock, milliseconds since 1970; at most a day behind and ten minutes ahead of the server's.
+	// AtMs When it was, by the client's clock, milliseconds since 1970. A clock that is wrong is set right by the first batch; entries may be
+	// at most a day behind it and ten minutes ahead.
 	AtMs float64 `json:"at_ms"`
 
 	// ConnectionState The new one.

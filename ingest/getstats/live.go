@@ -28,7 +28,7 @@ type Entry struct {
 	ICEConnectionState, ConnectionState string
 }
 
-// How far the times of a client may lie from the server's.
+// How far the times of a client may lie from the server's, once it is known by how much its clock is wrong.
 const (
 	maxBehind = 24 * time.Hour
 	maxAhead  = 10 * time.Minute
@@ -38,6 +38,9 @@ const (
 type Live struct {
 	call   *webrtcstats.Call
 	events []*eventpb.Event
+	// skew is by how much the client's clock is wrong, ms; known once a batch was taken.
+	skew  float64
+	taken bool
 }
 
 // NewLive starts a call whose source is unique to it.
@@ -61,12 +64,18 @@ func (l *Live) Batch(entries []Entry, now time.Time) (broken bool, err error) {
 	if len(entries) > MaxEntries {
 		return false, &decode.Error{Field: "entries", Reason: "has more than 1000 entries"}
 	}
+	skew := l.skew
+	if !l.taken && len(entries) > 0 { // The last was just now.
+		skew = webrtcstats.Skew(float64(entries[len(entries)-1].At.UnixMicro())/1000, now)
+	}
 	all := make([]read, len(entries))
 	for i, e := range entries {
-		if all[i], err = readEntry(e, now, fmt.Sprintf("entries[%d]", i)); err != nil {
+		if all[i], err = readEntry(e, now.Add(-time.Duration(skew*float64(time.Millisecond))), fmt.Sprintf("entries[%d]", i)); err != nil {
 			return false, err
 		}
 	}
+	l.skew, l.taken = skew, l.taken || len(entries) > 0
+	l.call.Shift(skew)
 	for i := range all {
 		if err := l.take(&all[i]); err != nil {
 			return true, &decode.Error{Field: fmt.Sprintf("entries[%d]", i), Reason: err.Error()}
@@ -80,7 +89,7 @@ func readEntry(e Entry, now time.Time, field string) (read, error) {
 	out := read{Entry: e, at: float64(e.At.UnixMicro()) / 1000}
 	switch {
 	case e.At.Before(now.Add(-maxBehind)) || e.At.After(now.Add(maxAhead)):
-		return out, &decode.Error{Field: field + ".at_ms", Reason: "is more than a day behind or ten minutes ahead of the server's time; set the client's clock"}
+		return out, &decode.Error{Field: field + ".at_ms", Reason: "is more than a day behind or ten minutes ahead, compared with the other entries"}
 	case e.PeerConnection == "" || len(e.PeerConnection) > 256:
 		return out, &decode.Error{Field: field + ".peer_connection", Reason: "must have 1 to 256 bytes"}
 	}

@@ -96,19 +96,19 @@ func TestBadBatches(t *testing.T) {
 		field  string
 		change func(*getstats.Entry)
 	}{
-		"shape":        {"entries[1].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`7`) }},
-		"list":         {"entries[1].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`[{"type":"codec"}]`) }},
-		"list of text": {"entries[1].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`["x"]`) }},
-		"legacy":       {"entries[1].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`{"a":{"type":"ssrc"}}`) }},
-		"too old":      {"entries[1].at_ms", func(e *getstats.Entry) { e.At = noon().Add(-25 * time.Hour) }},
-		"to come":      {"entries[1].at_ms", func(e *getstats.Entry) { e.At = noon().Add(time.Hour) }},
-		"no name":      {"entries[1].peer_connection", func(e *getstats.Entry) { e.PeerConnection = "" }},
+		"shape":        {"entries[0].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`7`) }},
+		"list":         {"entries[0].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`[{"type":"codec"}]`) }},
+		"list of text": {"entries[0].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`["x"]`) }},
+		"legacy":       {"entries[0].stats", func(e *getstats.Entry) { e.Stats = json.RawMessage(`{"a":{"type":"ssrc"}}`) }},
+		"too old":      {"entries[0].at_ms", func(e *getstats.Entry) { e.At = noon().Add(-25 * time.Hour) }},
+		"to come":      {"entries[0].at_ms", func(e *getstats.Entry) { e.At = noon().Add(time.Hour) }},
+		"no name":      {"entries[0].peer_connection", func(e *getstats.Entry) { e.PeerConnection = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := getstats.NewLive(options(t), "collect/test", "")
 			bad := good
 			c.change(&bad)
-			broken, err := l.Batch([]getstats.Entry{good, bad}, noon())
+			broken, err := l.Batch([]getstats.Entry{bad, good}, noon())
 			var wrong *decode.Error
 			if !errors.As(err, &wrong) || wrong.Field != c.field || broken {
 				t.Errorf("%v, broken %v", err, broken)
@@ -124,5 +124,24 @@ func TestBadBatches(t *testing.T) {
 	}
 	if _, err := getstats.NewLive(options(t), "collect/test", "").Batch(make([]getstats.Entry, 1001), noon()); err == nil {
 		t.Error("1001 entries were taken")
+	}
+}
+
+// A wrong clock is set right by the last entry of the first batch.
+func TestWrongClock(t *testing.T) {
+	l := getstats.NewLive(options(t), "collect/test", "")
+	off := 5 * time.Hour
+	for i := range 3 {
+		e := entry(i, 100+50*i, 0, false)
+		at := e.At
+		e.At = e.At.Add(off)
+		if _, err := l.Batch([]getstats.Entry{e}, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range l.End(true) {
+		if d := time.UnixMicro(e.ObservedAtUs).Sub(noon()); d < -10*time.Second || d > 15*time.Second {
+			t.Errorf("%s is at %v of the call", event.Type(e), d)
+		}
 	}
 }

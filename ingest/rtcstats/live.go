@@ -21,15 +21,15 @@ const (
 	Successor
 )
 
-// How far the times of a client may lie from the server's. Beyond, its clock is wrong, and rows would stand in months that have nothing to do
-// with the call.
+// How far the times of a client may lie from the server's, once it is known by how much its clock is wrong. Beyond, it was set, and rows would stand
+// in months that have nothing to do with the call.
 const (
 	maxBehind = 24 * time.Hour
 	maxAhead  = 10 * time.Minute
 )
 
 var errClock = &decode.Error{
-	Field: "[3]", Reason: "the time is more than a day behind or ten minutes ahead of the server's; set the client's clock",
+	Field: "[3]", Reason: "the time is more than a day behind or ten minutes ahead, compared with the messages before",
 }
 
 // Live decodes what a client sends, message by message, into the same events as a dump of it would give. It is a pure function of the
@@ -37,6 +37,9 @@ var errClock = &decode.Error{
 type Live struct {
 	r       *reader
 	dialect Dialect
+	// skew is by how much the client's clock is wrong, ms; known once something timed was read.
+	skew  float64
+	timed bool
 	// window is the latest interval that something was read of.
 	window int64
 	events []*eventpb.Event
@@ -82,7 +85,11 @@ func (l *Live) Message(message []byte, now time.Time) (settled bool, err error) 
 		return false, err
 	}
 	if e.at != 0 {
-		if at := time.UnixMilli(int64(e.at)); at.Before(now.Add(-maxBehind)) || at.After(now.Add(maxAhead)) {
+		if !l.timed {
+			l.timed, l.skew = true, webrtcstats.Skew(e.at, now)
+			l.r.call.Shift(l.skew)
+		}
+		if at := time.UnixMilli(int64(e.at + l.skew)); at.Before(now.Add(-maxBehind)) || at.After(now.Add(maxAhead)) {
 			fault := *errClock
 			return false, &fault
 		}

@@ -21,6 +21,8 @@ type live struct {
 	opening  opening
 	// reported is the end of the last report, ms.
 	reported float64
+	// shift is added to the times of events, µs: the client's clock is wrong by so much.
+	shift int64
 }
 
 // opening is what the first events say; they are said again when it changes.
@@ -98,6 +100,7 @@ func (c *Call) number(notes []note) []*eventpb.Event {
 		e.Org, e.Region, e.CallId = c.opt.Org, c.opt.Region, c.id
 		e.Source, e.Sequence, e.SourceKind = c.source, c.live.sequence, c.kind
 		e.ObservedAtUs = microseconds(n.at)
+		move(e, c.live.shift)
 		out = append(out, e)
 	}
 	return out
