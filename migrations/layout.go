@@ -135,6 +135,23 @@ func Distributed(layout Layout) (map[string]string, error) {
 	return out, nil
 }
 
+// Views are the statements that make a layout's views, by the views' names, for the database of the connection. Each may be repeated.
+func Views(layout Layout) (map[string]string, error) {
+	made, err := statements(layout, func(string) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, statement := range made {
+		if found := viewName.FindStringSubmatch(statement); found != nil {
+			out[found[1]] = statement
+		}
+	}
+	return out, nil
+}
+
+var viewName = regexp.MustCompile(`^CREATE VIEW IF NOT EXISTS (\w+)\s`)
+
 var tableWithRows = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) \(`)
 
 var distributedTable = regexp.MustCompile(`^CREATE TABLE IF NOT EXISTS (\w+) AS `)

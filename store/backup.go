@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,11 +83,18 @@ func BackUp(ctx context.Context, cfg Config, to Destination, name string) error 
 	if err := to.check(name); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
+	views, err := migrations.Views(cfg.layout())
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
 	for _, part := range []string{partHead, partData} {
 		err := eachBackupNode(ctx, cfg, func(n node, db *sql.DB) error {
 			tables, err := cfg.headOn(ctx, db)
 			if err != nil {
 				return err
+			}
+			if part == partData { // see makeViews
+				tables = append(tables, slices.Sorted(maps.Keys(views))...)
 			}
 			_, err = db.ExecContext(ctx, cfg.backupStatement(part, tables)+to.part(name, part, cfg.shardOf(n)))
 			return err

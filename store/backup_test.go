@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/internal/embedded/embeddedtest"
+	"github.com/anteroom/anteroom/migrations"
 	"github.com/anteroom/anteroom/store"
 	"github.com/anteroom/anteroom/store/storetest"
 )
@@ -133,6 +134,7 @@ func TestARegionIsBackedUpAndRestored(t *testing.T) {
 	if left := texts(t, s, "SELECT name FROM system.databases WHERE name LIKE '"+cfg.Database+"\\_%' AND name != '"+cfg.Database+"_resource_log'"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+	viewsAnswer(t, s)
 	folder := strings.TrimSuffix(strings.TrimPrefix(string(to), "File('"), "/{name}')")
 	if err := os.RemoveAll(filepath.Join(folder, "first")); err != nil {
 		t.Fatal(err)
@@ -193,6 +195,19 @@ func TestAClusterIsBackedUpAndRestored(t *testing.T) {
 	}
 	if applied, err := store.Migrate(t.Context(), cfg); err != nil || applied != 0 {
 		t.Errorf("migrated %d, %v", applied, err)
+	}
+	viewsAnswer(t, s)
+}
+
+// viewsAnswer has each view read what it names.
+func viewsAnswer(t *testing.T, s *store.Store) {
+	t.Helper()
+	views, err := migrations.Views(migrations.Layout{})
+	if err != nil || len(views) < 10 {
+		t.Fatalf("views: %v, %v", views, err)
+	}
+	for view := range views {
+		count(t, t.Context(), s.Conn(), "SELECT count() FROM "+view)
 	}
 }
 

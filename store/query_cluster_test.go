@@ -38,7 +38,7 @@ func TestShardedStoreAnswersAlike(t *testing.T) {
 		thread.CallID = "thread_m"
 		r.Timeline.Add(r.origin(), thread, store.Entry{Kind: store.ChatEntry, Name: "SendChatMessage"})
 		r.insert()
-		answers[name] = describe(t, s, calls)
+		answers[name] = describe(t, s, calls) + views(t, s, calls)
 	}
 	if diff := cmp.Diff(answers["one node"], answers["two shards"]); diff != "" {
 		t.Errorf("answers (-one node +two shards):\n%s", diff)

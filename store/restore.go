@@ -200,7 +200,25 @@ func EndRestore(ctx context.Context, cfg Config) error {
 			return wrap("end restore", err)
 		}
 	}
-	return nil
+	return wrap("end restore", cfg.makeViews(ctx))
+}
+
+// makeViews makes the views, which are in no backup: they name their database, and the user with whose rights they read.
+func (c Config) makeViews(ctx context.Context) error {
+	views, err := migrations.Views(c.layout())
+	if err != nil {
+		return err
+	}
+	return eachNode(ctx, c, false, func(_ node, db *sql.DB) error {
+		for _, view := range slices.Sorted(maps.Keys(views)) {
+			for _, do := range []string{"DROP VIEW IF EXISTS " + view, views[view]} {
+				if _, err := db.ExecContext(ctx, do); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // redistribute makes the restored database's Distributed tables anew, to look into a database: they name it, and its name is to change.

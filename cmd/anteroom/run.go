@@ -78,37 +78,13 @@ func awaitEnd(ctx context.Context, a *app.App, log *slog.Logger, err error) erro
 }
 
 func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg config.Config, began time.Time) error {
-	lock, err := embedded.AcquireLock(cfg.Embedded.Data)
+	_, statErr := os.Stat(clickHouseConfig(cfg).Dir)
+	s, err := c.startOnOneMachine(ctx, a, log, cfg)
 	if err != nil {
 		return err
 	}
-	a.OnStop("lock", func(context.Context) error { return lock.Close() })
-	_, statErr := os.Stat(clickHouseConfig(cfg).Dir)
-	if cfg, err = c.startEngines(ctx, a, log, cfg); err != nil {
-		return err
-	}
-	if err := errors.Join(lock.SetClickHouse(cfg.ClickHouse.Addresses[0]), lock.SetKafka(cfg.Kafka.Brokers[0])); err != nil {
-		return err
-	}
-	if cfg, err = ownKey(cfg); err != nil {
-		return err
-	}
-	if err := c.makeTables(ctx, cfg); err != nil {
-		return err
-	}
-	cfg.Identity.StateFolder = stateFolder(cfg.Embedded)
-	cfg = ownFolders(cfg)
-	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
-	s.loading.Store(cfg.Embedded.Demo)
-	if err := s.start(ctx, roles(), nil); err != nil {
-		return err
-	}
-	s.awaitKeys(ctx)
-	if err := lock.SetURL(s.url); err != nil {
-		return err
-	}
 	link := ""
-	if cfg.Embedded.Demo {
+	if s.cfg.Embedded.Demo {
 		if link, err = s.makeDemoMeeting(ctx); err != nil {
 			return err
 		}
@@ -118,6 +94,36 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	}
 	log.InfoContext(ctx, "ready", "url", s.url, "took", time.Since(began).Round(time.Millisecond), "first_start", statErr != nil)
 	return c.announce(s.url, link)
+}
+
+// startOnOneMachine starts the engines and all roles.
+func (c *cli) startOnOneMachine(ctx context.Context, a *app.App, log *slog.Logger, cfg config.Config) (*service, error) {
+	lock, err := embedded.AcquireLock(cfg.Embedded.Data)
+	if err != nil {
+		return nil, err
+	}
+	a.OnStop("lock", func(context.Context) error { return lock.Close() })
+	if cfg, err = c.startEngines(ctx, a, log, cfg); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(lock.SetClickHouse(cfg.ClickHouse.Addresses[0]), lock.SetKafka(cfg.Kafka.Brokers[0])); err != nil {
+		return nil, err
+	}
+	if cfg, err = ownKey(cfg); err != nil {
+		return nil, err
+	}
+	if err := c.makeTables(ctx, cfg); err != nil {
+		return nil, err
+	}
+	cfg.Identity.StateFolder = stateFolder(cfg.Embedded)
+	cfg = ownFolders(cfg)
+	s := &service{cli: c, app: a, cfg: cfg, log: log, development: true}
+	s.loading.Store(cfg.Embedded.Demo)
+	if err := s.start(ctx, roles(), nil); err != nil {
+		return nil, err
+	}
+	s.awaitKeys(ctx)
+	return s, lock.SetURL(s.url)
 }
 
 func (c *cli) makeTables(ctx context.Context, cfg config.Config) error {

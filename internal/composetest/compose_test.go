@@ -48,14 +48,14 @@ type service struct {
 }
 
 // pinned is an image with a tag that names a version; ours is built here.
-var pinned = regexp.MustCompile(`^[a-z0-9./-]+:(\d[\w.-]*|local)$`)
+var pinned = regexp.MustCompile(`^[a-z0-9./-]+:(v?\d[\w.-]*|local)$`)
 
 // variable is a reference as compose understands it; required ones say what to do.
 var variable = regexp.MustCompile(`\$\{?(\w+)(?:(:\?[^}]*)\})?`)
 
 func TestComposeFile(t *testing.T) {
 	compose := read(t)
-	want := []string{"anteroom", "clickhouse", "grafana", "kafka", "migrate"}
+	want := []string{"anteroom", "clickhouse", "grafana", "kafka", "migrate", "prometheus"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(compose.Services))); diff != "" {
 		t.Errorf("services (-want +got):\n%s", diff)
 	}

@@ -1023,3 +1023,90 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS resource_log.usage AS resource_log.usage_local
 ENGINE = Distributed('anteroom', 'resource_log', 'usage_local', cityHash64(org, call_id));
 
+-- 00120_analytics_calls.sql
+CREATE VIEW IF NOT EXISTS analytics_calls
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT org, profile, at, call_id, region, source, kind, meeting_id, started_at, ended_at, duration_ms, end_reason, state, recorded, participants, anonymous,
+    setup_failures, drops, rating, rating_score, verdict, good, poor, unknown, issues, bad_operations, unexpected_ends, reasons, sides, top_metric, side,
+    arrayDistinct(arrayFilter(x -> x != '', people.site)) AS sites
+FROM call_summaries FINAL WHERE NOT gone;
+
+-- 00121_analytics_participants.sql
+CREATE VIEW IF NOT EXISTS analytics_participants
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT org, profile, at, call_id, state, participant_id, label, client, client_version, os, site
+FROM call_summaries FINAL
+ARRAY JOIN people.participant_id AS participant_id, people.label AS label, people.client AS client, people.client_version AS client_version,
+    people.os AS os, people.site AS site
+WHERE NOT gone;
+
+-- 00122_analytics_streams.sql
+CREATE VIEW IF NOT EXISTS analytics_streams
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT org, profile, at, call_id, region, state, stream_id, participant_id, media, direction, verdict, counted, reason, side, client, client_version, site,
+    loss_ratio, jitter_ms, rtt_ms, bitrate_bps
+FROM (
+    SELECT org, profile, at, call_id, region, state, streams.stream_id AS stream_id, streams.participant_id AS participant_id, streams.media AS media,
+        streams.direction AS direction, streams.verdict AS verdict, streams.counted AS counted, streams.reason AS reason, streams.side AS side,
+        streams.client AS client, streams.client_version AS client_version, streams.site AS site, streams.loss_ratio AS loss_ratio,
+        streams.jitter_ms AS jitter_ms, streams.rtt_ms AS rtt_ms, streams.bitrate_bps AS bitrate_bps
+    FROM call_summaries FINAL ARRAY JOIN streams WHERE NOT gone
+);
+
+-- 00123_analytics_samples.sql
+CREATE VIEW IF NOT EXISTS analytics_samples
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT s.org AS org, s.call_id AS call_id, s.participant_id AS participant_id, s.stream_id AS stream_id, s.observed_at AS observed_at,
+    s.interval_ms AS interval_ms, s.media AS media, s.direction AS direction, s.codec AS codec, s.packets AS packets, s.packets_lost AS packets_lost,
+    s.jitter_ms AS jitter_ms, s.rtt_ms AS rtt_ms, s.jitter_buffer_ms AS jitter_buffer_ms, s.healed_ratio AS healed_ratio, s.frame_rate AS frame_rate,
+    s.frame_height AS frame_height, s.freeze_ms AS freeze_ms, s.bitrate_bps AS bitrate_bps, s.available_bitrate_bps AS available_bitrate_bps,
+    s.loss_ratio AS loss_ratio
+FROM samples AS s
+GLOBAL INNER JOIN (
+    SELECT DISTINCT org, call_id, participant_id FROM call_summaries FINAL ARRAY JOIN people.participant_id AS participant_id WHERE NOT gone
+) AS shown ON shown.org = s.org AND shown.call_id = s.call_id AND shown.participant_id = s.participant_id;
+
+-- 00124_analytics_marks.sql
+CREATE VIEW IF NOT EXISTS analytics_marks
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT t.org AS org, t.call_id AS call_id, t.participant_id AS participant_id, t.observed_at AS observed_at, t.lane AS lane, t.kind AS kind,
+    t.name AS name, t.value AS value, t.result AS result, t.result_code AS result_code, t.duration_ms AS duration_ms
+FROM timeline AS t
+GLOBAL INNER JOIN (
+    SELECT org, call_id, arrayJoin(arrayDistinct(arrayPushBack(groupArrayArray(people.participant_id), toUUID('00000000-0000-0000-0000-000000000000')))) AS participant_id
+    FROM call_summaries FINAL WHERE NOT gone GROUP BY org, call_id
+) AS shown ON shown.org = t.org AND shown.call_id = t.call_id AND shown.participant_id = t.participant_id
+WHERE t.kind IN ('diagnostic', 'operation', 'recording');
+
+-- 00125_analytics_decisions.sql
+CREATE VIEW IF NOT EXISTS analytics_decisions
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT org, region, call_id, observed_at, name AS action, value AS effect,
+    arrayFilter(x -> x != '', splitByChar(',', attributes['reasons'])) AS reasons, attributes['policy_revision'] AS revision
+FROM timeline
+WHERE kind = 'decision'
+    AND (org, call_id) GLOBAL NOT IN (SELECT org, call_id FROM calls GROUP BY org, call_id HAVING max(ended_at) IS NULL)
+    AND (observed_at < now() - INTERVAL 1 HOUR OR (org, call_id) GLOBAL IN (SELECT org, call_id FROM calls WHERE ended_at IS NOT NULL));
+
+-- 00126_analytics_deletions.sql
+CREATE VIEW IF NOT EXISTS analytics_deletions
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT class, org, sent_at, due_at, hidden_at, purged_at, why, born, held, lateness_ms, attempts, rule_id, rule_version, reason, revision
+FROM evidence
+WHERE (org, call_id) GLOBAL NOT IN (SELECT org, call_id FROM calls GROUP BY org, call_id HAVING max(ended_at) IS NULL);
+
+-- 00127_analytics_proofs.sql
+CREATE VIEW IF NOT EXISTS analytics_proofs
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT log_index, published_at FROM ledger_entries FINAL;
+
+-- 00128_analytics_dead_letters.sql
+CREATE VIEW IF NOT EXISTS analytics_dead_letters
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT region, topic, partition, offset, record, reason, size, observed_at FROM dead_letters FINAL;
+
+-- 00129_analytics_watermarks.sql
+CREATE VIEW IF NOT EXISTS analytics_watermarks
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS SELECT name, watermark, reason, noted_at FROM watermarks FINAL;
+
