@@ -33,7 +33,8 @@ type Call struct {
 	// Withheld: the call runs, so guests are left out.
 	Withheld bool
 
-	bad map[uuid.UUID][]string // made by complaints
+	// bad are the diagnostics that went bad, by participant.
+	bad map[uuid.UUID][]string
 }
 
 // Judge judges a call under a profile. Guests of a call that runs are taken out of the record first (rule D3).
@@ -65,6 +66,7 @@ func Judge(p *quality.Profile, r *store.Record) *Call {
 			scores = append(scores, quality.SurveyScore{Score: number(mark, "overall.score"), UpperBound: number(mark, "overall.upper_bound")})
 		}
 	}
+	j.bad = complaints(r.Marks)
 	j.CallAssessment = quality.JudgeCall(in)
 	j.Rating, j.Score = quality.RateSurveys(scores)
 	return j

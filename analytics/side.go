@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/quality"
+	"github.com/anteroom/anteroom/store"
 )
 
 // Side is where trouble likely is.
@@ -48,7 +49,7 @@ func (c *Call) sideOfStream(s *Stream) Side {
 
 // complaint is the side that diagnostics of the stream's own client speak of.
 func (c *Call) complaint(s *Stream) Side {
-	bad := c.complaints()[s.ParticipantID]
+	bad := c.bad[s.ParticipantID]
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(bad, func(name string) bool {
 			return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(strings.ToLower(name), part) })
@@ -70,18 +71,15 @@ func (c *Call) complaint(s *Stream) Side {
 }
 
 // complaints are the diagnostics that went bad, by participant.
-func (c *Call) complaints() map[uuid.UUID][]string {
-	if c.bad != nil {
-		return c.bad
-	}
-	c.bad = make(map[uuid.UUID][]string)
-	for i := range c.Marks {
-		e := &c.Marks[i]
+func complaints(marks []store.TimelineEntry) map[uuid.UUID][]string {
+	out := make(map[uuid.UUID][]string)
+	for i := range marks {
+		e := &marks[i]
 		if went, _ := quality.BadDiagnosticValue(e.Value); e.Kind == "diagnostic" && went {
-			c.bad[e.ParticipantID] = append(c.bad[e.ParticipantID], e.Name)
+			out[e.ParticipantID] = append(out[e.ParticipantID], e.Name)
 		}
 	}
-	return c.bad
+	return out
 }
 
 // sideOfDiagnostic is the side that a diagnostic speaks of by its name.

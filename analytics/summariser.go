@@ -20,7 +20,7 @@ const (
 	// WatermarkName is whose watermark answers about calls go by.
 	WatermarkName = "calls"
 	// listed is how many calls are looked for at once, and atOnce how many of them are read at once.
-	listed, atOnce = 400, 50
+	listed, atOnce = 400, 100
 	// lookback is by how much a look begins before the last one that left nothing: clocks of servers differ.
 	lookback = 10 * time.Minute
 	// form rises when summaries are made otherwise than before.

@@ -117,27 +117,20 @@ func (h *handlers) profile(name *openapi.Profile) (*quality.Profile, error) {
 	return p, nil
 }
 
-// call reads and judges one call of the organisation that the request is about.
+// call is one call of the organisation that the request is about, judged. It is shared with other requests: nobody changes it.
 func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Profile) (*analytics.Call, error) {
 	p, err := h.profile(profile)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := h.reader.FindCall(ctx, callID, callerOf(ctx).about)
+	c, err := h.judgedOf(ctx, p, store.CallKey{Org: callerOf(ctx).about, CallID: callID})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the store says what it did
+		return nil, err
 	}
-	if len(keys) != 1 {
+	if c == nil {
 		return nil, &Error{Code: CodeCallNotFound}
 	}
-	records, err := h.reader.Load(ctx, keys)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the store says what it did
-	}
-	if records[0] == nil {
-		return nil, &Error{Code: CodeCallNotFound}
-	}
-	return analytics.Judge(p, records[0]), nil
+	return c, nil
 }
 
 // GetCall shows one call.

@@ -163,6 +163,7 @@ type handlers struct {
 	limits  limits
 	proxies proxies
 	fresh   freshness
+	judged  judged
 	// store is where tags, views and sites are written.
 	store *store.Store
 	// surveys is nil where answers can't be taken.

@@ -44,9 +44,12 @@ func (h *handlers) presentSummary(ctx context.Context, c *store.CallSummary, tag
 
 // presentCall shows a call by its facts, as presentSummary does by its summary.
 func (h *handlers) presentCall(ctx context.Context, c *analytics.Call) (openapi.Call, error) {
-	sites, err := h.sites(ctx, c.Org)
-	if err != nil {
-		return openapi.Call{}, err
+	var sites *analytics.Sites
+	var err error
+	if slices.ContainsFunc(c.Participants, func(p store.ParticipantFacts) bool { return p.Network != "" }) {
+		if sites, err = h.sites(ctx, c.Org); err != nil {
+			return openapi.Call{}, err
+		}
 	}
 	summary, err := c.Summary(sites)
 	if err != nil {

@@ -40,6 +40,7 @@ type options struct {
 	Tables kafkaTable
 	Media  mediaOptions
 	Sweep  retentionOptions
+	Calls  analyticsOptions
 }
 
 func defaultOptions() options {
@@ -48,6 +49,7 @@ func defaultOptions() options {
 		Tables: kafkaTable{Consumers: 4, BlockSize: 524_288, FlushInterval: 7500 * time.Millisecond},
 		Media:  mediaOptions{Anteroom: "bin/anteroom", Rounds: 5, Duration: 10 * time.Second, Bitrate: 1_000_000, OnePort: true},
 		Sweep:  retentionOptions{Due: 1_000_000, Live: 10_000_000, Idle: 10},
+		Calls:  analyticsOptions{Samples: 100_000_000, Times: 40},
 	}
 }
 
@@ -75,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.Limit, "limit", o.Limit, "begin no further round after this long")
 	flags.StringVar(&o.Docs, "docs", "docs/benchmarks.md", `file to write the result into, between its markers; "" for none`)
 	flags.StringVar(&o.Profile, "profile", "", "write a CPU profile of ingest's first turn to this file")
-	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas, or media, or retention; all but retention if empty (else there are no ratios, and nothing is written, but of media and retention)")
+	flags.StringVar(&o.Only, "only", "", "contenders to measure, separated by commas, or media, retention or analytics; all but the last two if empty (else there are no ratios, and nothing is written, but of those three)")
 	flags.IntVar(&o.Tables.Consumers, "engine-consumers", o.Tables.Consumers, "kafka_num_consumers of the Kafka table engine")
 	flags.IntVar(&o.Tables.BlockSize, "engine-block", o.Tables.BlockSize, "kafka_max_block_size of the Kafka table engine")
 	flags.DurationVar(&o.Tables.FlushInterval, "engine-flush", o.Tables.FlushInterval, "kafka_flush_interval_ms of the Kafka table engine")
@@ -87,6 +89,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.Sweep.Due, "due", o.Sweep.Due, "copies that fall due at once in the measurement of the sweep; 0 for none")
 	flags.IntVar(&o.Sweep.Live, "live", o.Sweep.Live, "copies that are kept besides in the measurement of the sweep")
 	flags.IntVar(&o.Sweep.Idle, "idle", o.Sweep.Idle, "idle sweeps in the measurement of the sweep")
+	flags.IntVar(&o.Calls.Samples, "samples", o.Calls.Samples, "samples in the measurement of questions about calls, a thousand for each call")
+	flags.IntVar(&o.Calls.Times, "times", o.Calls.Times, "how often each question is asked in that measurement")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -94,8 +98,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("-rows must be at least %d and -rounds at least 1", streamsPerReport)
 	}
 	// Whatever hangs, the run ends.
-	ctx, cancel := context.WithTimeout(ctx, o.Limit+15*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, o.Limit+patience(o.Only))
 	defer cancel()
+	if o.Only == onlyAnalytics {
+		result, err := measureAnalytics(ctx, o.Calls, stderr)
+		if err != nil {
+			return fmt.Errorf("analytics: %w", err)
+		}
+		return publish(stdout, o.Docs, analyticsMarkers, result.markdown())
+	}
 	if o.Only == onlyRetention {
 		result, err := measureRetention(ctx, o.Sweep, stderr)
 		if err != nil {
@@ -123,6 +134,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("media: %w", err)
 	}
 	return publish(stdout, o.Docs, mediaMarkers, result.markdown())
+}
+
+// patience is how long a measurement may take beyond its limit.
+func patience(only string) time.Duration {
+	if only == onlyAnalytics {
+		return time.Hour // filling in takes as long as it takes
+	}
+	return 15 * time.Minute
 }
 
 // onlyMedia as what is to be measured: the media comparison alone.

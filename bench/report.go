@@ -89,6 +89,7 @@ type markers struct{ begin, end string }
 var (
 	ingestMarkers    = markers{"<!-- begin of what `make bench` wrote -->", "<!-- end of what `make bench` wrote -->"}
 	retentionMarkers = markers{"<!-- begin of what `make bench` wrote of retention -->", "<!-- end of what `make bench` wrote of retention -->"}
+	analyticsMarkers = markers{"<!-- begin of what `make bench` wrote of analytics -->", "<!-- end of what `make bench` wrote of analytics -->"}
 	mediaMarkers     = markers{"<!-- begin of what `make bench` wrote of media -->", "<!-- end of what `make bench` wrote of media -->"}
 )
 

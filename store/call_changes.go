@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // callChange says that a batch has rows of a call.
@@ -52,6 +55,21 @@ func (s *Store) saveChanges(ctx context.Context, b *Batch) error {
 		col("batches", changes, func(*callChange) uint64 { return 1 }),
 		col("turns", changes, func(c *callChange) uint64 { return c.turns }),
 	)
+}
+
+// CallChanges is how often rows of a call arrived, and when last, by the server's clock.
+type CallChanges struct {
+	Batches uint64
+	At      time.Time
+}
+
+// Changes reads how often a call has changed; the zero value for a call of which no rows are known.
+func (r *Reader) Changes(ctx context.Context, key CallKey) (CallChanges, error) {
+	var c CallChanges
+	err := r.query(ctx, "look whether a call changed", "SELECT sum(batches), max(changed_at) FROM call_changes WHERE org = {org:String} AND call_id = {call:String}",
+		[]any{clickhouse.Named("org", key.Org), clickhouse.Named("call", key.CallID)}, func(rows driver.Rows) error { return rows.Scan(&c.Batches, &c.At) })
+	c.At = c.At.UTC()
+	return c, err
 }
 
 // Watermark is until when all that was produced is stored and summed up.

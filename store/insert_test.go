@@ -36,7 +36,7 @@ func fullBatch() *store.Batch {
 	us := observed.UnixMicro()
 	b.Calls.AddStarted(at(0), full, &eventpb.CallStarted{StartedAtUs: us, Kind: eventpb.CallKind_CALL_KIND_MEETING, MeetingId: "m"})
 	b.Calls.AddEnded(at(1), bare, &eventpb.CallEnded{EndedAtUs: us, Reason: "ended"})
-	b.Participants.AddJoined(at(0), full, store.Who{Identity: store.OrgUser, UserID: "u", DisplayName: "Olga"}, &eventpb.ParticipantJoined{
+	b.Participants.AddJoined(at(0), full, store.Who{Identity: store.OrgUser, UserID: "u", DisplayName: "Olga", Network: "192.0.2.0/24"}, &eventpb.ParticipantJoined{
 		ParticipantId: participant[:], JoinedAtUs: us, EndpointType: "browser", ClientFamily: "Chrome", ClientVersion: "156", OsFamily: "Linux",
 	})
 	b.Participants.AddLeft(at(1), bare, &eventpb.ParticipantLeft{
@@ -83,8 +83,8 @@ func TestEveryColumnKeepsItsValue(t *testing.T) {
 			`["clinic","emea","full","acs",7,"` + at + `","meeting","m","` + at + `",null,"","topic",3,"100",0]`,
 		},
 		"participants": {
-			`["clinic","emea","bare","` + who + `","unknown",0,"` + at + `",null,"","","","","","",null,"` + at + `","0","4","Success","topic",3,"101",1]`,
-			`["clinic","emea","full","` + who + `","acs",7,"` + at + `","org_user","u","Olga","browser","Chrome","156","Linux","` + at + `",null,"","","","topic",3,"100",0]`,
+			`["clinic","emea","bare","` + who + `","unknown",0,"` + at + `",null,"","","","","","","",null,"` + at + `","0","4","Success","topic",3,"101",1]`,
+			`["clinic","emea","full","` + who + `","acs",7,"` + at + `","org_user","u","Olga","browser","Chrome","156","Linux","192.0.2.0\/24","` + at + `",null,"","","","topic",3,"100",0]`,
 		},
 		"streams": {
 			`["clinic","emea","bare","` + who + `","aaaaaaaa-bbbb-8ccc-8ddd-eeeeeeeeeeee","unknown",0,"` + at + `","","unknown","unknown",0,"",null,null,null,null,null,` +

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -38,6 +39,8 @@ type Reader struct {
 	limits QueryLimits
 	// resourceLog is the name of that database.
 	resourceLog string
+	// rows, unless nil, is held while a row is scanned: of several queries at once that fill the same things.
+	rows *sync.Mutex
 }
 
 // NewReader makes a reader. A limit that is zero is the default one.
@@ -67,11 +70,19 @@ func (r *Reader) query(ctx context.Context, action, sql string, args []any, scan
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
+		if err := r.scan(rows, scan); err != nil {
 			return fmt.Errorf("%s: read row: %w", action, err)
 		}
 	}
 	return wrapQuery(limited, action, rows.Err())
+}
+
+func (r *Reader) scan(rows driver.Rows, scan func(driver.Rows) error) error {
+	if r.rows != nil {
+		r.rows.Lock()
+		defer r.rows.Unlock()
+	}
+	return scan(rows)
 }
 
 // limit ends a context after a time, with ErrQueryTimeout as its cause: for a server that no longer answers. It is no deadline, since

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 )
 
 // CallFacts is what is known of a call. "" and nil are not known.
@@ -68,12 +70,17 @@ func (r *Reader) Load(ctx context.Context, keys []CallKey) ([]*Record, error) {
 		}
 		return found[k]
 	}
+	// All tables at once: what a page of one call waits for is answers, and not work.
+	shared := *r
+	shared.rows = new(sync.Mutex)
+	group, ctx := errgroup.WithContext(ctx)
 	for _, load := range []func(context.Context, []CallKey, func(CallKey) *Record) error{
-		r.loadCalls, r.loadParticipants, r.loadStreams, r.loadSampled, r.loadMarks,
+		shared.loadCalls, shared.loadParticipants, shared.loadStreams, shared.loadSampled, shared.loadMarks,
 	} {
-		if err := load(ctx, keys, record); err != nil {
-			return nil, err
-		}
+		group.Go(func() error { return load(ctx, keys, record) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err //nolint:wrapcheck // each says what it did
 	}
 	out := make([]*Record, len(keys))
 	for i, k := range keys {

@@ -283,15 +283,26 @@ func (r *rig) analytics(h *house, call string) []byte {
 	var got []byte
 	eventually(h.t, "the call is told of to its end", func() (bool, string) {
 		got = nil
-		for _, part := range []string{"", "/participants", "/streams", "/timeline?page_size=1000", "/issues", "/notices", "/notices?format=csv"} {
+		for _, part := range []string{"", "/participants", "/streams", "/timeline?page_size=1000", "/issues", "/notices", "/notices?format=csv", "/samples", "/presence"} {
 			a := r.ask(h.t, h.admin, http.MethodGet, "/v1/calls/"+call+part, nil)
 			if a.status != http.StatusOK {
 				return false, string(a.body)
 			}
 			got = append(got, a.body...)
 		}
-		list := r.must(h.t, http.StatusOK, h.admin, http.MethodGet, "/v1/calls", nil)
-		got = append(got, list.body...)
+		for _, path := range []string{
+			"/v1/calls?q=" + call, "/v1/calls?format=csv&q=" + call, "/v1/analytics/quality?last=1h&group_by=client,site", "/v1/analytics/heatmap?last=1h&y=client",
+			"/v1/analytics/compare?a_call=" + call + "&b_call=" + call, "/v1/analytics/quantiles?last=1h&step=minute",
+		} {
+			a := r.ask(h.t, h.admin, http.MethodGet, path, nil)
+			if a.status != http.StatusOK {
+				return false, string(a.body)
+			}
+			if strings.HasPrefix(path, "/v1/calls?q=") && !strings.Contains(string(a.body), `"state":"complete"`) && !strings.Contains(string(a.body), `"state":"partial"`) {
+				return false, string(a.body)
+			}
+			got = append(got, a.body...)
+		}
 		text := string(got)
 		return strings.Contains(text, "recording_stopped") && strings.Contains(text, "survey") && strings.Contains(text, "stream_id"), text
 	})
