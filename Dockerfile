@@ -2,6 +2,7 @@
 FROM node:22-bookworm-slim AS pages
 WORKDIR /src
 COPY scripts/web.sh scripts/
+COPY api/openapi.yaml api/
 COPY web web
 RUN scripts/web.sh
 

@@ -136,6 +136,7 @@ func accessTable() map[string]access {
 		"getHold":                   {about: ofQuery, own: roles(admin, auditor, author)},
 		"updateHold":                {about: ofQuery, own: roles(admin)},
 		"getHoldHistory":            {about: ofQuery, own: roles(admin, auditor, author)},
+		"getRetentionState":         {about: ofQuery, own: roles(admin, auditor, author)},
 		"previewRetention":          {about: ofQuery, own: roles(admin, author)},
 
 		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.

@@ -221,15 +221,44 @@ func (h *handlers) PreviewRetention(ctx context.Context, request openapi.Preview
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the rulebook says what it did
 	}
-	text, err := json.Marshal(preview)
-	if err != nil {
-		return nil, fmt.Errorf("write preview: %w", err)
-	}
 	var out openapi.PreviewRetention200JSONResponse
-	if err := json.Unmarshal(text, &out); err != nil { // Both have the document's form.
-		return nil, fmt.Errorf("write preview: %w", err)
+	if err := inForm(preview, &out); err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// GetRetentionState tells what is kept, and when it falls due.
+func (h *handlers) GetRetentionState(ctx context.Context, _ openapi.GetRetentionStateRequestObject) (openapi.GetRetentionStateResponseObject, error) {
+	book, err := h.rulebook()
+	if err != nil {
+		return nil, err
+	}
+	who := callerOf(ctx)
+	if _, err := h.organization(ctx, who.about); err != nil {
+		return nil, err
+	}
+	standing, err := book.Standing(ctx, who.about, time.Now())
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the rulebook says what it did
+	}
+	var out openapi.GetRetentionState200JSONResponse
+	if err := inForm(standing, &out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// inForm writes what has the document's form already into the type that was made of the document.
+func inForm(from, to any) error {
+	text, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(text, to)
+	}
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
 }
 
 // draft reads what is to be previewed, and what its fields' names begin with.

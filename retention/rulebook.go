@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// RulebookDeps are what a rulebook works with. All but Resources, Query and Log are required.
+// RulebookDeps are what a rulebook works with. All but Resources, Query, PurgeWindow and Log are required.
 type RulebookDeps struct {
 	Directory *registry.Registry
 	// Home is the home region's store, HomeRegion its name.
@@ -28,7 +28,9 @@ type RulebookDeps struct {
 	Resources []string
 	// Query bounds what a preview asks of a region.
 	Query store.QueryLimits
-	Log   *slog.Logger
+	// PurgeWindow is after what time what had to be gone is told to be overdue. Default is the sweep's.
+	PurgeWindow time.Duration
+	Log         *slog.Logger
 }
 
 // Rulebook changes organisations' policies and holds, and tells beforehand what a change would do. No change is acknowledged before its leaf is on its
@@ -54,6 +56,9 @@ func NewRulebook(cfg Config, deps RulebookDeps) (*Rulebook, error) {
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.PurgeWindow == 0 {
+		deps.PurgeWindow = DefaultSweepConfig().PurgeWindow
 	}
 	return &Rulebook{cfg.withDefaults(), deps}, nil
 }

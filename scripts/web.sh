@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../web"
 
 command -v npm >/dev/null || {
-  echo "npm is needed to build the join page: install Node 20 or newer. Without it the binary has no pages, and says so." >&2
+  echo "npm is needed to build the pages: install Node 20 or newer. Without it the binary has no pages, and says so." >&2
   exit 1
 }
 # npm writes this file last, so it is there only after a complete installation.
@@ -18,10 +18,11 @@ if [ ! -e "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   touch "$installed"
 fi
 
-# esbuild brings its compiler as a package per system, so no install script has to run.
-if [ ! -e dist/join.html ] || [ -n "$(find build.mjs package-lock.json client/src home join -newer dist/join.html -print -quit)" ]; then
-  echo "Building the join page …"
+# The compilers come as a package per system, so no install script has to run. The console's types of the API are made of the OpenAPI document.
+sources=(build.mjs generate.mjs package-lock.json tsconfig.base.json client/src home join console ../api/openapi.yaml)
+if [ ! -e dist/console.html ] || [ -n "$(find "${sources[@]}" -name node_modules -prune -o -type f ! -name '*.gen.ts' -newer dist/console.html -print -quit)" ]; then
+  echo "Building the pages …"
   node build.mjs
-  touch dist/join.html
+  touch dist/console.html
 fi
 if [ "${1:-}" = check ]; then npm run --silent check; fi

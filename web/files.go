@@ -10,7 +10,7 @@ import (
 //go:embed all:dist
 var embedded embed.FS
 
-// Files are the built pages: home.html, join.html, and assets with a hash of their content in the name.
+// Files are the built pages: home.html, join.html, console.html, and assets with a hash of their content in the name.
 func Files() fs.FS {
 	files, err := fs.Sub(embedded, "dist")
 	if err != nil {
@@ -27,6 +27,7 @@ func Built() bool {
 }
 
 const (
-	homePage = "home.html"
-	joinPage = "join.html"
+	homePage    = "home.html"
+	joinPage    = "join.html"
+	consolePage = "console.html"
 )

@@ -3136,6 +3136,53 @@ type RetentionScopePatch struct {
 	Query *string             `json:"query,omitempty"`
 }
 
+// RetentionState defines model for RetentionState.
+type RetentionState struct {
+	// AfterDays How many fall due later than that.
+	AfterDays int64 `json:"after_days"`
+
+	// At The moment that it speaks of.
+	At time.Time `json:"at"`
+
+	// Classes Every class, also when nothing is kept of it.
+	Classes []RetentionStateClass `json:"classes"`
+
+	// Complete Whether all regions could be asked. The home region always is.
+	Complete bool `json:"complete"`
+
+	// Days On which day (UTC) how many fall due, for the next 45 days.
+	Days []struct {
+		Class KeptClass          `json:"class"`
+		Day   openapi_types.Date `json:"day"`
+
+		// Held How many of them a hold covers: those stay.
+		Held   int64 `json:"held"`
+		Things int64 `json:"things"`
+	} `json:"days"`
+	OverdueAfterS int64 `json:"overdue_after_s"`
+	Regions       []struct {
+		Complete bool   `json:"complete"`
+		Region   string `json:"region"`
+	} `json:"regions"`
+}
+
+// RetentionStateClass defines model for RetentionStateClass.
+type RetentionStateClass struct {
+	Class KeptClass `json:"class"`
+
+	// DueToday By the end of the day (UTC), without what is held.
+	DueToday int64 `json:"due_today"`
+
+	// ForGood By the rules as they are.
+	ForGood         int64 `json:"for_good"`
+	Held            int64 `json:"held"`
+	Overdue         int64 `json:"overdue"`
+	PurgedThisMonth int64 `json:"purged_this_month"`
+	Stored          int64 `json:"stored"`
+	Unknown         int64 `json:"unknown"`
+	Waiting         int64 `json:"waiting"`
+}
+
 // Role defines model for Role.
 type Role string
 
@@ -4396,6 +4443,12 @@ type PreviewRetentionParams struct {
 	Org *Org `form:"org,omitempty" json:"org,omitempty"`
 }
 
+// GetRetentionStateParams defines parameters for GetRetentionState.
+type GetRetentionStateParams struct {
+	// Org Organisation; one's own, which is the default.
+	Org *Org `form:"org,omitempty" json:"org,omitempty"`
+}
+
 // GetSitesParams defines parameters for GetSites.
 type GetSitesParams struct {
 	// Org Organisation; one's own, which is the default.
@@ -4813,6 +4866,9 @@ type ServerInterface interface {
 	// PreviewRetention What a policy or a hold would do
 	// (POST /v1/retention/preview)
 	PreviewRetention(ctx echo.Context, params PreviewRetentionParams) error
+	// GetRetentionState What is kept now, and when it falls due
+	// (GET /v1/retention/state)
+	GetRetentionState(ctx echo.Context, params GetRetentionStateParams) error
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx echo.Context) error
@@ -7850,6 +7906,24 @@ func (w *ServerInterfaceWrapper) PreviewRetention(ctx echo.Context) error {
 	return err
 }
 
+// GetRetentionState converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRetentionState(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRetentionStateParams
+	// ------------- Optional query parameter "org" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "org", ctx.QueryParams(), &params.Org, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRetentionState(ctx, params)
+	return err
+}
+
 // GetSession converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
 	var err error
@@ -8297,6 +8371,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/retention/holds/:id", wrapper.GetHold, options.OperationMiddlewares["getHold"]...)
 	router.PATCH(options.BaseURL+"/v1/retention/holds/:id", wrapper.UpdateHold, options.OperationMiddlewares["updateHold"]...)
 	router.GET(options.BaseURL+"/v1/retention/holds/:id/history", wrapper.GetHoldHistory, options.OperationMiddlewares["getHoldHistory"]...)
+	router.GET(options.BaseURL+"/v1/retention/state", wrapper.GetRetentionState, options.OperationMiddlewares["getRetentionState"]...)
 	router.POST(options.BaseURL+"/v1/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
 	router.GET(options.BaseURL+"/v1/live", wrapper.GetLive, options.OperationMiddlewares["getLive"]...)
 	router.GET(options.BaseURL+"/v1/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
@@ -12443,6 +12518,45 @@ func (response PreviewRetentiondefaultApplicationProblemPlusJSONResponse) VisitP
 	return err
 }
 
+type GetRetentionStateRequestObject struct {
+	Params GetRetentionStateParams
+}
+
+type GetRetentionStateResponseObject interface {
+	VisitGetRetentionStateResponse(w http.ResponseWriter) error
+}
+
+type GetRetentionState200JSONResponse RetentionState
+
+func (response GetRetentionState200JSONResponse) VisitGetRetentionStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRetentionStatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRetentionStatedefaultApplicationProblemPlusJSONResponse) VisitGetRetentionStateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSessionRequestObject struct {
 }
 
@@ -13062,6 +13176,9 @@ type StrictServerInterface interface {
 	// PreviewRetention What a policy or a hold would do
 	// (POST /v1/retention/preview)
 	PreviewRetention(ctx context.Context, request PreviewRetentionRequestObject) (PreviewRetentionResponseObject, error)
+	// GetRetentionState What is kept now, and when it falls due
+	// (GET /v1/retention/state)
+	GetRetentionState(ctx context.Context, request GetRetentionStateRequestObject) (GetRetentionStateResponseObject, error)
 	// GetSession Who is signed in
 	// (GET /v1/session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
@@ -15513,6 +15630,31 @@ func (sh *strictHandler) PreviewRetention(ctx echo.Context, params PreviewRetent
 		return err
 	} else if validResponse, ok := response.(PreviewRetentionResponseObject); ok {
 		return validResponse.VisitPreviewRetentionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetRetentionState operation middleware
+func (sh *strictHandler) GetRetentionState(ctx echo.Context, params GetRetentionStateParams) error {
+	var request GetRetentionStateRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRetentionState(ctx.Request().Context(), request.(GetRetentionStateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRetentionState")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetRetentionStateResponseObject); ok {
+		return validResponse.VisitGetRetentionStateResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

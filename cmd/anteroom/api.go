@@ -64,8 +64,11 @@ func (s *service) apiDeps() (api.Deps, error) {
 	deps := api.Deps{
 		Store: s.store, Profiles: profiles, Registry: s.metrics, Logger: s.log.With("room", "api"), Version: programVersion(),
 		Ready: s.ready, Auth: s.identity, Sessions: s.identity, JoinPage: s.identity, Links: s.identity, Directory: s.directory,
-		Login:  func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
-		Mounts: map[string]api.Mount{"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()}},
+		Login: func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
+		Mounts: map[string]api.Mount{
+			"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()},
+			"/console": {Handler: web.Handler()}, "/console/": {Handler: web.Handler()},
+		},
 		Remote: s.remote(), Live: s.cfg.Live,
 	}
 	deps.Resources, deps.RegionStores = s.identity, map[string]*store.Store{}

@@ -48,7 +48,8 @@ func (s *service) rulebook() (*retention.Rulebook, error) {
 	}
 	deps := retention.RulebookDeps{
 		Directory: s.directory, Home: s.store, HomeRegion: s.home.name, Regions: map[string]*store.Store{}, Policy: engine,
-		Resources: []string{identity.JoinPageResource}, Query: s.cfg.API.Query, Log: s.log.With("room", "retention"),
+		Resources: []string{identity.JoinPageResource}, Query: s.cfg.API.Query,
+		PurgeWindow: s.cfg.Sweep.PurgeWindow, Log: s.log.With("room", "retention"),
 	}
 	for name, r := range s.regions {
 		deps.Regions[name] = r.store

@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const repository = path.join(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const binary = path.resolve(process.env.ANTEROOM_BIN ?? path.join(repository, "bin/anteroom"));
+export const binary = path.resolve(process.env.ANTEROOM_BIN ?? path.join(repository, "bin/anteroom"));
 // The service refuses variables that it doesn't know, and those of tests are none of its own.
 const { ANTEROOM_BIN: _binary, ANTEROOM_SCREENSHOTS: _screenshots, ...env } = process.env;
 const ORGANIZATION = "contoso";

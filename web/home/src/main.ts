@@ -27,6 +27,7 @@ function signedOut(): HTMLElement {
 
 async function signedIn(who: Session): Promise<HTMLElement> {
   const member = who.roles.includes("org_user") || who.roles.includes("admin");
+  const console = who.roles.some((role) => role !== "org_user" && role !== "guest");
   return h(
     "main",
     { class: "page" },
@@ -35,9 +36,10 @@ async function signedIn(who: Session): Promise<HTMLElement> {
       { class: "row" },
       h("h1", { class: "grow" }, who.organization ? `Meetings of ${who.organization}` : "Anteroom"),
       h("span", { class: "quiet" }, `${who.name ?? who.subject}, ${who.roles.map((role) => role.replace("_", " ")).join(", ")}`),
+      console && h("a", { class: "button", attrs: { href: "/console" } }, "Console"),
       h("button", { class: "button", attrs: { type: "button" }, on: { click: () => void signOut().then(show) } }, "Sign out"),
     ),
-    ...(member ? await meetingParts(who) : [h("p", {}, "There is no page for your role yet: use the API, see /openapi.json.")]),
+    ...(member ? await meetingParts(who) : [h("p", {}, "Meetings are made by people of the organisation. What your role is for is in the console.")]),
   );
 }
 
