@@ -87,12 +87,8 @@ func (h *handlers) pageOfCalls(ctx context.Context, user, sort string, token *st
 		next := cursor{Version: cursorVersion, Of: list, AtUs: at.At.UnixMicro(), Call: at.CallID, Value: at.Value}.token()
 		out.NextPageToken = &next
 	}
-	tags, err := h.tagsOf(ctx, f.Org, found)
-	if err != nil {
-		return out, err
-	}
 	for i := range found {
-		call, err := h.presentSummary(ctx, &found[i], tags[found[i].CallID])
+		call, err := h.presentSummary(ctx, &found[i])
 		if err != nil {
 			return out, err
 		}

@@ -13,7 +13,11 @@ import (
 )
 
 // presentSummary shows a call by its summary.
-func (h *handlers) presentSummary(ctx context.Context, c *store.CallSummary, tags []string) (openapi.Call, error) {
+func (h *handlers) presentSummary(ctx context.Context, c *store.CallSummary) (openapi.Call, error) {
+	tags, err := readTags(c.Tags)
+	if err != nil {
+		return openapi.Call{}, err
+	}
 	judgement, err := analytics.ReadJudgement(c.Judgement)
 	if err != nil {
 		return openapi.Call{}, err //nolint:wrapcheck // says what it did
@@ -28,7 +32,7 @@ func (h *handlers) presentSummary(ctx context.Context, c *store.CallSummary, tag
 		NetworkDiagnostics: append([]string{}, judgement.NetworkDiagnostics...),
 		Rating:             openapi.CallRating(c.Rating), RatingScore: c.RatingScore,
 		State: openapi.CallState(c.State), MeetingTitle: h.titleOf(ctx, c.Org, c.MeetingID), TopReason: presentTop(judgement.Top),
-		LikelySide: textOrNil(c.Side), Recorded: c.Recorded, Tags: append([]string{}, tags...), Sites: sitesOf(c.People),
+		LikelySide: textOrNil(c.Side), Recorded: c.Recorded, Tags: tags, Sites: sitesOf(c.People),
 	}
 	out.Issues.Total, out.Issues.BadOperations = int(c.Issues), int(c.BadOperations)
 	out.Issues.UnexpectedEnds, out.Issues.PoorStreams = int(c.UnexpectedEnds), int(c.Poor)
@@ -56,11 +60,10 @@ func (h *handlers) presentCall(ctx context.Context, c *analytics.Call) (openapi.
 		return openapi.Call{}, err //nolint:wrapcheck // says what it did
 	}
 	summary.State, _ = c.State(time.Now())
-	tags, err := h.tagsOf(ctx, c.Org, []store.CallSummary{summary})
-	if err != nil {
-		return openapi.Call{}, err
+	if summary.Tags, err = h.reader.Tags(ctx, c.CallKey); err != nil {
+		return openapi.Call{}, err //nolint:wrapcheck // the store says what it did
 	}
-	return h.presentSummary(ctx, &summary, tags[c.CallID])
+	return h.presentSummary(ctx, &summary)
 }
 
 // addUser adds somebody once, however often they joined.

@@ -16,25 +16,16 @@ type callTags struct {
 	Tags []string `json:"tags"`
 }
 
-// tagsOf reads the tags of calls, by call id.
-func (h *handlers) tagsOf(ctx context.Context, org string, calls []store.CallSummary) (map[string][]string, error) {
-	ids := make([]string, len(calls))
-	for i := range calls {
-		ids[i] = calls[i].CallID
+// readTags reads the value of such a row; none for an empty one.
+func readTags(text string) ([]string, error) {
+	var value callTags
+	if text == "" {
+		return []string{}, nil
 	}
-	found, err := h.reader.Tags(ctx, org, ids)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the store says what it did
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		return nil, fmt.Errorf("read tags: %w", err)
 	}
-	out := make(map[string][]string, len(found))
-	for id, text := range found {
-		var value callTags
-		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			return nil, fmt.Errorf("read tags: %w", err)
-		}
-		out[id] = value.Tags
-	}
-	return out, nil
+	return append([]string{}, value.Tags...), nil
 }
 
 // PutCallTags replaces the tags of a call.

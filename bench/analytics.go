@@ -32,6 +32,8 @@ type analyticsOptions struct {
 	Samples int
 	// Times is how often each question is asked.
 	Times int
+	// Data is a folder that keeps what was filled in, and is asked again if it has that already; "" for none.
+	Data string
 }
 
 const (
@@ -57,11 +59,13 @@ type analyticsBench struct {
 
 // measureAnalytics fills a ClickHouse of its own and asks it.
 func measureAnalytics(ctx context.Context, o analyticsOptions, log io.Writer) (_ *analyticsResult, err error) {
-	dir, err := os.MkdirTemp("", "anteroom-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
+	dir := o.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "anteroom-bench-"); err != nil {
+			return nil, fmt.Errorf("make a folder: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	engine, err := embedded.StartClickHouse(ctx, embedded.DefaultClickHouseConfig(filepath.Join(dir, "clickhouse")))
 	if err != nil {
 		return nil, err
@@ -82,7 +86,7 @@ func measureAnalytics(ctx context.Context, o analyticsOptions, log io.Writer) (_
 	}
 	defer conn.Close()
 	b := &analyticsBench{
-		options: o, engine: engine, conn: conn, tables: tables, log: log, until: time.Now().UTC().Truncate(24 * time.Hour),
+		options: o, engine: engine, conn: conn, tables: tables, log: log,
 		out: &analyticsResult{options: o, machine: machine(), date: time.Now().UTC(), load: loadAverage()},
 	}
 	if err := conn.QueryRow(ctx, "SELECT version()").Scan(&b.out.clickHouse); err != nil {
@@ -108,6 +112,27 @@ func (everybody) Guest(context.Context, string) (identity.Principal, error) {
 }
 
 func (b *analyticsBench) run(ctx context.Context) error {
+	var filled uint64
+	err := b.conn.QueryRow(ctx, "SELECT count(), max(toStartOfDay(hour)) + INTERVAL 1 DAY FROM rollup_hour").Scan(&filled, &b.until)
+	if err != nil {
+		return fmt.Errorf("look what is there: %w", err)
+	}
+	if filled > 0 {
+		b.until = b.until.UTC()
+	} else {
+		b.until = time.Now().UTC().Truncate(24 * time.Hour)
+		if err := b.make(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.pick(ctx); err != nil {
+		return err
+	}
+	return b.ask(ctx)
+}
+
+// make fills in everything.
+func (b *analyticsBench) make(ctx context.Context) error {
 	began := time.Now()
 	fmt.Fprintf(b.log, "filling in %d samples of %d streams …\n", b.options.Samples, b.options.Samples/samplesPerStream)
 	if err := b.fill(ctx); err != nil {
@@ -137,10 +162,7 @@ func (b *analyticsBench) run(ctx context.Context) error {
 			return fmt.Errorf("merge parts: %w", err)
 		}
 	}
-	if err := b.pick(ctx); err != nil {
-		return err
-	}
-	return b.ask(ctx)
+	return nil
 }
 
 // pick finds calls to ask about.

@@ -90,6 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.Sweep.Live, "live", o.Sweep.Live, "copies that are kept besides in the measurement of the sweep")
 	flags.IntVar(&o.Sweep.Idle, "idle", o.Sweep.Idle, "idle sweeps in the measurement of the sweep")
 	flags.IntVar(&o.Calls.Samples, "samples", o.Calls.Samples, "samples in the measurement of questions about calls, a thousand for each call")
+	flags.StringVar(&o.Calls.Data, "data", "", "folder that keeps what was filled in for questions about calls, and is asked again if it has it")
 	flags.IntVar(&o.Calls.Times, "times", o.Calls.Times, "how often each question is asked in that measurement")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -38,50 +39,26 @@ type SummaryAt struct {
 
 // ListSummaries lists at most limit calls after the place given (nil: from the start), with the place of each. Streams are left out.
 func (r *Reader) ListSummaries(ctx context.Context, f SummaryFilter, o SummaryOrder, after *SummaryAt, limit int) ([]CallSummary, []SummaryAt, error) {
-	places, err := r.placesOf(ctx, f, o, after, limit)
-	if err != nil || len(places) == 0 {
-		return nil, nil, err
-	}
-	found := make(map[SummaryAt]CallSummary, len(places))
-	first, last := places[0].At, places[0].At
-	at, calls := make([]int64, len(places)), make([]string, len(places))
-	for i, p := range places {
-		at[i], calls[i] = micros(p.At), p.CallID
-		if p.At.Before(first) {
-			first = p.At
-		}
-		if p.At.After(last) {
-			last = p.At
-		}
-	}
-	sql := `SELECT ` + summaryReadColumns + ` FROM call_summaries FINAL WHERE org = {org:String} AND profile = {profile:String} AND NOT gone
-		AND at >= fromUnixTimestamp64Micro({first:Int64}, 'UTC') AND at <= fromUnixTimestamp64Micro({last:Int64}, 'UTC')
-		AND (toUnixTimestamp64Micro(at), call_id) IN (SELECT pair.1, pair.2 FROM (SELECT arrayJoin(arrayZip({at:Array(Int64)}, {calls:Array(String)})) AS pair))`
-	err = r.query(ctx, "read summaries", sql, []any{
-		clickhouse.Named("org", f.Org), clickhouse.Named("profile", f.Profile), clickhouse.Named("first", micros(first)), clickhouse.Named("last", micros(last)),
-		clickhouse.Named("at", at), clickhouse.Named("calls", calls),
-	}, func(rows driver.Rows) error {
+	where, order, args := o.place(f, after)
+	args = append(args, clickhouse.Named("limit", uint64(max(limit, 0)))) //nolint:gosec // not negative
+	// Tags are joined to the page alone.
+	sql := "SELECT page.*, tags.newest.1 FROM (SELECT " + o.value() + " AS value_, " + summaryReadColumns + " FROM call_summaries FINAL WHERE " + where + " ORDER BY " + order +
+		" LIMIT {limit:UInt64}) AS page LEFT JOIN (" + tagsOfOrg + ") AS tags ON tags.id = page.call_id ORDER BY " + strings.ReplaceAll(order, o.value(), "value_")
+	var out []CallSummary
+	var places []SummaryAt
+	err := r.query(ctx, "list summaries", sql, args, func(rows driver.Rows) error {
 		c := CallSummary{CallKey: CallKey{Org: f.Org}, Profile: f.Profile}
-		err := c.scan(rows)
-		found[SummaryAt{At: c.At, CallID: c.CallID}] = c
+		var value int64
+		err := c.scan(rows, &value)
+		out, places = append(out, c), append(places, SummaryAt{Value: value, At: c.At, CallID: c.CallID})
 		return err
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, kept := make([]CallSummary, 0, len(places)), make([]SummaryAt, 0, len(places))
-	for _, p := range places {
-		// It may just have gone elsewhere.
-		if c, ok := found[SummaryAt{At: p.At, CallID: p.CallID}]; ok {
-			out, kept = append(out, c), append(kept, p)
-		}
-	}
-	return out, kept, nil
+	return out, places, err
 }
 
-// placesOf finds which calls are listed, which reads few columns.
-func (r *Reader) placesOf(ctx context.Context, f SummaryFilter, o SummaryOrder, after *SummaryAt, limit int) ([]SummaryAt, error) {
-	where, args := f.where()
+// place is the condition of a list that goes on after a place, with its order and parameters.
+func (o SummaryOrder) place(f SummaryFilter, after *SummaryAt) (where, order string, args []any) {
+	where, args = f.where()
 	direction, beyond := " ASC", " > "
 	if o.Descending {
 		direction, beyond = " DESC", " < "
@@ -101,21 +78,10 @@ func (r *Reader) placesOf(ctx context.Context, f SummaryFilter, o SummaryOrder, 
 			where += " AND (" + o.value() + beyond + "{after:Int64} OR (" + o.value() + " = {after:Int64} AND (" + later + ")))"
 		}
 	}
-	order := "at" + direction + ", call_id"
-	if !byTime {
-		order = o.value() + direction + ", at DESC, call_id"
+	if byTime {
+		return where, "at" + direction + ", call_id", args
 	}
-	args = append(args, clickhouse.Named("limit", uint64(max(limit, 0)))) //nolint:gosec // not negative
-	var out []SummaryAt
-	err := r.query(ctx, "list summaries", "SELECT "+o.value()+", at, call_id FROM call_summaries FINAL WHERE "+where+" ORDER BY "+order+" LIMIT {limit:UInt64}", args,
-		func(rows driver.Rows) error {
-			var p SummaryAt
-			err := rows.Scan(&p.Value, &p.At, &p.CallID)
-			p.At = p.At.UTC()
-			out = append(out, p)
-			return err
-		})
-	return out, err
+	return where, o.value() + direction + ", at DESC, call_id", args
 }
 
 const summaryReadColumns = `at, call_id, toString(region), toInt8(source), toString(kind), meeting_id, started_at, ended_at, duration_ms, toString(end_reason),
@@ -124,13 +90,14 @@ const summaryReadColumns = `at, call_id, toString(region), toInt8(source), toStr
 	toString(rating), rating_score, toString(verdict), good, poor, unknown, issues, bad_operations, unexpected_ends,
 	CAST(reasons AS Array(String)), CAST(sides AS Array(String)), toString(top_metric), toString(side), judgement`
 
-func (c *CallSummary) scan(rows driver.Rows) error {
+// scan reads them; value comes before, and the value of the row of tags after.
+func (c *CallSummary) scan(rows driver.Rows, value *int64) error {
 	var ids []uuid.UUID
 	var users, labels, clients, versions, sites []string
 	var source int8
-	if err := rows.Scan(&c.At, &c.CallID, &c.Region, &source, &c.Kind, &c.MeetingID, &c.StartedAt, &c.EndedAt, &c.DurationMs, &c.EndReason, &c.State, &c.Recorded,
+	if err := rows.Scan(value, &c.At, &c.CallID, &c.Region, &source, &c.Kind, &c.MeetingID, &c.StartedAt, &c.EndedAt, &c.DurationMs, &c.EndReason, &c.State, &c.Recorded,
 		&c.Participants, &c.Anonymous, &ids, &users, &labels, &clients, &versions, &sites, &c.SetupFailures, &c.Drops, &c.Rating, &c.RatingScore, &c.Verdict,
-		&c.Good, &c.Poor, &c.Unknown, &c.Issues, &c.BadOperations, &c.UnexpectedEnds, &c.Reasons, &c.Sides, &c.TopMetric, &c.Side, &c.Judgement); err != nil {
+		&c.Good, &c.Poor, &c.Unknown, &c.Issues, &c.BadOperations, &c.UnexpectedEnds, &c.Reasons, &c.Sides, &c.TopMetric, &c.Side, &c.Judgement, &c.Tags); err != nil {
 		return err
 	}
 	c.Source = SourceKind(source)
@@ -142,22 +109,16 @@ func (c *CallSummary) scan(rows driver.Rows) error {
 	return nil
 }
 
-// Tags are those of some calls, by call id.
-func (r *Reader) Tags(ctx context.Context, org string, calls []string) (map[string]string, error) {
-	out := make(map[string]string)
-	if len(calls) == 0 {
-		return out, nil
-	}
-	err := r.query(ctx, "read tags", `SELECT id, newest.1 FROM (
-			SELECT id, argMax((value, deleted), (version, -toUnixTimestamp64Micro(inserted_at))) AS newest FROM control
-			WHERE kind = '`+TagsKind+`' AND org = {org:String} AND id IN {calls:Array(String)} GROUP BY id
-		) WHERE NOT newest.2`, []any{clickhouse.Named("org", org), clickhouse.Named("calls", calls)}, func(rows driver.Rows) error {
-		var id, value string
-		err := rows.Scan(&id, &value)
-		out[id] = value
-		return err
-	})
-	return out, err
+// tagsOfOrg are the rows of tags of an organisation.
+const tagsOfOrg = `SELECT id, argMax((if(deleted, '', value), version), (version, -toUnixTimestamp64Micro(inserted_at))) AS newest FROM control
+	WHERE kind = '` + TagsKind + `' AND org = {org:String} GROUP BY id`
+
+// Tags are those of a call, as the value of its row; empty for none.
+func (r *Reader) Tags(ctx context.Context, key CallKey) (string, error) {
+	value := ""
+	err := r.query(ctx, "read tags", "SELECT newest.1 FROM ("+tagsOfOrg+") WHERE id = {call:String}",
+		[]any{clickhouse.Named("org", key.Org), clickhouse.Named("call", key.CallID)}, func(rows driver.Rows) error { return rows.Scan(&value) })
+	return value, err
 }
 
 // UnsummedOf is how many of some calls have summaries that are out of date.

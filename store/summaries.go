@@ -97,6 +97,8 @@ type CallSummary struct {
 	Side           string
 	Judgement      string
 	Streams        []SummaryStream
+	// Tags is the value of the call's row of tags, where a list was read. It is no part of the summary.
+	Tags string
 }
 
 // OutdatedCall is a call whose summaries are out of date, with what they are to be built from.
