@@ -24,11 +24,17 @@ func (s *service) loadDemo(ctx context.Context) error {
 		return err
 	}
 	defer s.cli.progress("Loading the demonstration calls")()
+	var calls []string
 	for _, file := range demo.Files() {
 		request := ingest.ImportRequest{Format: ingest.FormatRTCStats, Org: demoOrg, Body: bytes.NewReader(file.Data)}
-		if _, err := s.importer.Import(ctx, request); err != nil {
+		got, err := s.importer.Import(ctx, request)
+		if err != nil {
 			return fmt.Errorf("load demonstration call %s: %w", file.Name, err)
 		}
+		calls = append(calls, got.Calls...)
+	}
+	if err := s.awaitSummaries(ctx, demoOrg, calls); err != nil {
+		return fmt.Errorf("load demonstration calls: %w", err)
 	}
 	s.log.InfoContext(ctx, "demonstration calls loaded", "files", len(demo.Files()))
 	return nil
