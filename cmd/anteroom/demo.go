@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/anteroom/anteroom/directory"
+	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/demo"
 	"github.com/anteroom/anteroom/store"
@@ -16,12 +18,12 @@ import (
 const demoOrg = "demo"
 
 // loadDemo imports the demonstration calls if there are no others, the same way as any file: over Kafka. What an earlier run was
-// cut off from is made up for.
-func (s *service) loadDemo(ctx context.Context) error {
+// cut off from is made up for. It tells whether any were loaded.
+func (s *service) loadDemo(ctx context.Context) (bool, error) {
 	defer s.loading.Store(false)
 	wanted, err := s.lacksDemo(ctx)
 	if err != nil || !wanted {
-		return err
+		return false, err
 	}
 	defer s.cli.progress("Loading the demonstration calls")()
 	var calls []string
@@ -29,15 +31,53 @@ func (s *service) loadDemo(ctx context.Context) error {
 		request := ingest.ImportRequest{Format: ingest.FormatRTCStats, Org: demoOrg, Body: bytes.NewReader(file.Data)}
 		got, err := s.importer.Import(ctx, request)
 		if err != nil {
-			return fmt.Errorf("load demonstration call %s: %w", file.Name, err)
+			return false, fmt.Errorf("load demonstration call %s: %w", file.Name, err)
 		}
 		calls = append(calls, got.Calls...)
 	}
 	if err := s.awaitSummaries(ctx, demoOrg, calls); err != nil {
-		return fmt.Errorf("load demonstration calls: %w", err)
+		return false, fmt.Errorf("load demonstration calls: %w", err)
 	}
 	s.log.InfoContext(ctx, "demonstration calls loaded", "files", len(demo.Files()))
-	return nil
+	return true, nil
+}
+
+// playDemo has the demonstration meeting played while the service goes on, and given up when it stops. It is not the meeting that there is to try.
+func (s *service) playDemo() {
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		switch err := s.play(ctx); {
+		case err == nil:
+			s.log.InfoContext(ctx, "demonstration meeting played")
+		case ctx.Err() == nil:
+			s.log.WarnContext(ctx, "demonstration meeting failed", "error", err)
+		}
+	}()
+	s.app.OnStop("demonstration meeting", func(stop context.Context) error {
+		cancel()
+		select {
+		case <-over:
+			return nil
+		case <-stop.Done():
+			return stop.Err()
+		}
+	})
+}
+
+func (s *service) play(ctx context.Context) error {
+	facts, ok := s.directory.Meeting(playedMeeting)
+	if !ok {
+		return nil
+	}
+	return demo.Play(ctx, demo.Meeting{
+		URL: s.url, ID: playedMeeting, Secret: s.identity.LinkSecret(playedMeeting, facts.Meeting.LinkVersion),
+		UserToken: func(user, name string) (string, error) {
+			return s.devIssuer.NamedToken(demoOrg, []identity.Role{identity.OrgUser}, user, name, time.Hour)
+		},
+		GuestToken: func(ctx context.Context) (string, error) { return joinPageToken(ctx, s.url) },
+	})
 }
 
 // What there is to try a meeting with.
@@ -45,6 +85,9 @@ const (
 	demoMeeting = "5f6d0d5c-8f0e-4c9e-9a40-2f4f6c6b7a11"
 	demoUser    = "ada"
 )
+
+// playedMeeting is the one that is played.
+const playedMeeting = "0c6a7f0e-52a9-4f07-9d3c-1d1c1b5ab0d2"
 
 // makeDemoMeeting makes an organisation with a meeting where there are no organisations, and returns the meeting's link; "" if it isn't there.
 func (s *service) makeDemoMeeting(ctx context.Context) (string, error) {
@@ -73,13 +116,19 @@ func (s *service) putDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err = s.directory.Users.Put(ctx, directory.User{ID: demoUser, Org: demoOrg, Name: "Dr. Ada Byron"}, 0, author); err != nil {
-		return err
+	for _, user := range demo.Users() {
+		if _, err = s.directory.Users.Put(ctx, directory.User{ID: user[0], Org: demoOrg, Name: user[1]}, 0, author); err != nil {
+			return err
+		}
 	}
-	_, err = s.directory.Meetings.Put(ctx, directory.Meeting{
-		ID: demoMeeting, Org: demoOrg, Title: "Consultation", Kind: directory.MeetingScheduled, Organizer: demoUser, LinkVersion: 1,
-	}, 0, author)
-	return err
+	for id, title := range map[string]string{demoMeeting: "Consultation", playedMeeting: "Case conference"} {
+		if _, err = s.directory.Meetings.Put(ctx, directory.Meeting{
+			ID: id, Org: demoOrg, Title: title, Kind: directory.MeetingScheduled, Organizer: demoUser, LinkVersion: 1,
+		}, 0, author); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lacksDemo tells whether there are no calls but some of the demonstration's.

@@ -22,7 +22,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run all of Anteroom on this machine, with Kafka and ClickHouse of its own",
 		Long: `Starts a Kafka broker, ClickHouse and the service on this machine, all of it kept in one data folder, and prints the
-address. On a folder without calls it loads two demonstration calls. Ends on SIGINT or SIGTERM within ten seconds, in order; a second
+address. On a folder without calls it loads two demonstration calls and then has a
+meeting played for most of a minute. Ends on SIGINT or SIGTERM within ten seconds, in order; a second
 signal ends it at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -83,17 +84,23 @@ func (c *cli) startAll(ctx context.Context, a *app.App, log *slog.Logger, cfg co
 	if err != nil {
 		return err
 	}
-	link := ""
+	link, loaded := "", false
 	if s.cfg.Embedded.Demo {
 		if link, err = s.makeDemoMeeting(ctx); err != nil {
 			return err
 		}
-		if err := s.loadDemo(ctx); err != nil {
+		if loaded, err = s.loadDemo(ctx); err != nil {
 			return err
 		}
 	}
 	log.InfoContext(ctx, "ready", "url", s.url, "took", time.Since(began).Round(time.Millisecond), "first_start", statErr != nil)
-	return c.announce(s.url, link)
+	if err := c.announce(s.url, link); err != nil {
+		return err
+	}
+	if loaded {
+		s.playDemo()
+	}
+	return nil
 }
 
 // startOnOneMachine starts the engines and all roles.

@@ -65,7 +65,12 @@ func Roles() []identity.Role {
 
 // Token makes a token as the login would: for a user of org with roles; identity.Operator goes alone, with org "". ttl 0 is one hour; at most 24h.
 func (i *Issuer) Token(org string, roles []identity.Role, user string, ttl time.Duration) (string, error) {
-	p := person{org: org, roles: roles, user: user, name: user}
+	return i.NamedToken(org, roles, user, user, ttl)
+}
+
+// NamedToken is Token for a user with a name.
+func (i *Issuer) NamedToken(org string, roles []identity.Role, user, name string, ttl time.Duration) (string, error) {
+	p := person{org: org, roles: roles, user: user, name: name}
 	if err := p.check(); err != nil {
 		return "", err
 	}

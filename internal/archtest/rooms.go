@@ -99,7 +99,10 @@ func rooms() []Room {
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},
-		{Path: "internal/demo", May: with("ingest/decode", "ingest/rtcstats"), Why: "recorded calls as embedded files; loading them is the import command's work"},
+		{
+			Path: "internal/demo", May: with("ingest/decode", "ingest/rtcstats", "media/client", "media/protocol"),
+			Why: "recorded calls as embedded files, whose loading is the import command's work; its clients know of the service what any client does",
+		},
 		{Path: "cmd/anteroom", All: true, Why: "the only place that wires"},
 
 		{Path: "internal/archtest", Test: true, Why: forTest},

@@ -142,7 +142,7 @@ func (l Labelling) validate() error {
 type Embedded struct {
 	// Data is the folder that holds everything. Default "./data".
 	Data string `koanf:"data"`
-	// Demo loads the demonstration calls when there are no calls. Default true.
+	// Demo loads the demonstration calls, and has a meeting played, when there are no calls. Default true.
 	Demo bool `koanf:"demo"`
 	// ClickHouseBinary is a `clickhouse` program to use. Default: the one on the PATH, and without one the library.
 	ClickHouseBinary string `koanf:"clickhouse_binary"`

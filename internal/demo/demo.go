@@ -1,11 +1,11 @@
 // Package demo owns the demonstration calls that an empty data folder is filled with:
-// two dumps in the jitsi rtcstats format, recorded from real Chromium by the script in
+// a meeting that its own clients play (Play), and two dumps in the jitsi rtcstats format, recorded from real Chromium by the script in
 // record/, one side of a two-party call each. "clean" crossed an undisturbed loopback,
 // "impaired" a relay that dropped, delayed and scattered its packets.
 //
 // Each dump names a made-up guest, devices and RFC 5737 addresses, as a real one would,
 // so that labelling has something to remove. The package promises that nothing in them
-// belongs to a real person or machine; it parses nothing and imports nothing of this module.
+// belongs to a real person or machine; it parses nothing.
 package demo
 
 import _ "embed" // for the dumps below

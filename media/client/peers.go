@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/anteroom/anteroom/media/protocol"
@@ -67,10 +68,13 @@ func newPeers(c *Client) (*peers, error) {
 		return nil, fmt.Errorf("register audio levels: %w", err)
 	}
 	registry := new(interceptor.Registry)
-	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
+	// What the library logs by itself goes to standard error, which isn't a client's to write to.
+	quiet := logging.NewDefaultLoggerFactory()
+	quiet.DefaultLogLevel, quiet.ScopeLevels = logging.LogLevelDisabled, map[string]logging.LogLevel{}
+	if err := webrtc.RegisterDefaultInterceptorsWithOptions(engine, registry, webrtc.WithInterceptorLoggerFactory(quiet)); err != nil {
 		return nil, fmt.Errorf("register interceptors: %w", err)
 	}
-	settings := webrtc.SettingEngine{}
+	settings := webrtc.SettingEngine{LoggerFactory: quiet}
 	if c.opts.Settings != nil {
 		c.opts.Settings(&settings)
 	}
