@@ -138,7 +138,11 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     await screenshot(page, "61-console-hostile-meeting");
     await page.getByRole("button", { name: "End for everybody" }).click();
     await page.getByText("Ended.", { exact: true }).waitFor();
-    await service.api("admin", "PATCH", "/v1/organizations/contoso", { name: HOSTILE });
+    await page.goto(`${service.url}/console/settings`);
+    await page.getByLabel("Name").fill(HOSTILE);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved", { exact: true }).waitFor();
+    await page.locator(".brand-org", { hasText: "<img src=x" }).waitFor();
     const call = code.split("/")[0];
     await until("the call", () => service.api("admin", "GET", `/v1/calls?q=${call}`), ({ body }) => body.calls?.[0]?.who.anonymous === 1);
 

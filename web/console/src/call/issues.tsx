@@ -127,7 +127,7 @@ export function IssueTable({ call, issues, streams, people }: Omit<Props, "focus
       wide: true,
       value: (r) => (r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : r.issue.text),
       cell: (r) => (
-        <Go to={`/calls/${call.call_id}`} state={evidence(r.issue)}>
+        <Go to={`/calls/${call.call_id}`} state={evidence(r.issue)} title={r.issue.text}>
           {r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : r.issue.text}
         </Go>
       ),

@@ -11,6 +11,7 @@ import { Charts } from "./charts";
 import { Gantt } from "./gantt";
 import { IssueList } from "./issues";
 import { type People, linesOf } from "./people";
+import { Tags } from "./tags";
 import type { Window } from "./window";
 
 /** What the tabs of a call are made of. */
@@ -111,6 +112,8 @@ function Facts({ call }: { call: Call }) {
           <dd><Go to="/calls" state={{ q: call.meeting_id }}><code>{call.meeting_id}</code></Go></dd>
         </>
       )}
+      <dt>{names.tags}</dt>
+      <dd><Tags call={call} /></dd>
       <dt>{names.call}</dt>
       <dd><code>{call.call_id}</code></dd>
     </dl>

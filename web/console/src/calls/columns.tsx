@@ -42,7 +42,7 @@ export const callColumns: Column<Call>[] = [
   { id: "who", header: names.who, sortable: false, value: whoText, cell: (c) => <Name text={whoText(c)} /> },
   { id: "duration_ms", header: names.length, right: true, value: (c) => c.duration_ms, cell: (c) => (c.duration_ms === null ? <span className="quiet">{callTexts.runs}</span> : <span className="num">{length(c.duration_ms)}</span>) },
   { id: "verdict", header: names.verdict, sortable: false, value: (c) => c.verdict, cell: (c) => <Verdict verdict={c.verdict} /> },
-  { id: "why", header: names.why, sortable: false, wide: true, value: whyText, cell: (c) => <span title={c.reasons.map((r) => r.text).join("\n")}>{whyText(c)}</span> },
+  { id: "why", header: names.why, sortable: false, wide: true, value: whyText, cell: (c) => (whyText(c) === "" ? "" : <span title={c.reasons.map((r) => r.text).join("\n")}>{whyText(c)}</span>) },
   { id: "side", header: names.side, sortable: false, value: (c) => c.likely_side, cell: (c) => (c.likely_side && c.likely_side !== "none" ? valueName(c.likely_side) : "") },
   { id: "issues", header: names.issues, right: true, hidden: true, value: (c) => c.issues.total },
   { id: "poor_streams", header: names.streams, right: true, hidden: true, value: (c) => c.streams.poor },

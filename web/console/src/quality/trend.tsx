@@ -74,13 +74,15 @@ function trendOption(look: Look, days: readonly Day[], compared: boolean): Chart
     type: "bar" as const, name, stack: "streams", barCategoryGap: "25%", itemStyle: { color }, data: days.map((d) => (d.group ? of(d.group) : 0)), cursor: "pointer",
   });
   const names = texts.trendLegend;
+  const most = Math.max(0, ...days.flatMap((d) => [ratio(d.group) ?? 0, compared ? (ratio(d.before) ?? 0) : 0]));
+  const top = most > 40 ? 100 : Math.max(4, Math.ceil((most * 1.1) / 4) * 4);
   return {
     animation: false,
     grid: { left: 52, right: 48, top: 12, bottom: 24, outerBoundsMode: "none" },
     xAxis: { type: "category", data: days.map((d) => day(new Date(d.at))), axisLabel: { ...label, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.border } } },
     yAxis: [
       { type: "value", min: 0, minInterval: 1, splitNumber: 3, axisLabel: { ...label, formatter: (v: number) => count(v) }, splitLine: { lineStyle: { color: look.border, opacity: 0.6 } } },
-      { type: "value", min: 0, max: (v: { max: number }) => (v.max > 40 ? 100 : Math.ceil(v.max / 5 + 1) * 5), splitNumber: 3, axisLabel: { ...label, formatter: (v: number) => `${v} %` }, splitLine: { show: false } },
+      { type: "value", min: 0, max: top, interval: top / 4, axisLabel: { ...label, formatter: (v: number) => `${v} %` }, splitLine: { show: false } },
     ],
     series: [
       bar(names.poor, look.poorMark, (g) => g.poor),

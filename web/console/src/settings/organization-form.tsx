@@ -22,7 +22,10 @@ export function OrganizationForm({ organization, etag }: { organization: Organiz
     mutationFn: () => body(client.PATCH("/v1/organizations/{id}", { params: { path: { id: organization.id }, header: { "If-Match": etag } }, body: { name: name.trim(), settings } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: organizationQuery(organization.id).queryKey }),
   });
-  const set = (parts: Partial<Settings>): void => setSettings({ ...settings, ...parts });
+  const set = (parts: Partial<Settings>): void => {
+    save.reset();
+    setSettings({ ...settings, ...parts });
+  };
   return (
     <div className="columns">
       <Panel title={texts.guests}>

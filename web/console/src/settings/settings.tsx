@@ -40,7 +40,7 @@ export function Settings() {
 
 function Own({ org }: { org: string }) {
   const found = useQuery(organizationQuery(org));
-  return <Loaded query={found}>{({ value, etag }) => <OrganizationForm key={etag} organization={value} etag={etag} />}</Loaded>;
+  return <Loaded query={found}>{({ value, etag }) => <OrganizationForm key={value.id} organization={value} etag={etag} />}</Loaded>;
 }
 
 const userColumns: Column<User>[] = [

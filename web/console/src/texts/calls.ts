@@ -178,6 +178,7 @@ export const callTexts = {
   poorStreams: "Poor ones",
   oneStream: "One stream",
   facts: "Facts",
+  addTag: "Type a tag, Enter",
   fact: {
     started: "Started", ended: "Ended", length: "Length", kind: "Kind", source: "Source", region: "Region", profile: "Judged by", end: "End reason",
     rating: "Rating", meeting: "Meeting id", call: "Call id", tags: "Tags", state: "State", verdict: "Verdict", streams: "Streams",
