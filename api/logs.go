@@ -73,6 +73,18 @@ func ndjson(ctx context.Context, records []store.LogRecord, limit int) (body []b
 	return out.Bytes(), link
 }
 
+// settles is for how long records are not listed yet: what was written a little earlier may be stored a little later, and who follows the log page by page
+// must not miss it.
+const settles = 10 * time.Second
+
+// settled bounds a list by what can't change any more.
+func settled(f store.LogFilter) store.LogFilter {
+	if last := time.Now().Add(-settles); f.To.IsZero() || f.To.After(last) {
+		f.To = last
+	}
+	return f
+}
+
 // GetLogs lists an organisation's records of ended calls.
 func (h *handlers) GetLogs(ctx context.Context, request openapi.GetLogsRequestObject) (openapi.GetLogsResponseObject, error) {
 	p := request.Params
@@ -82,7 +94,7 @@ func (h *handlers) GetLogs(ctx context.Context, request openapi.GetLogsRequestOb
 	}
 	limit := f.Limit
 	f.Org, f.Limit = callerOf(ctx).about, limit+1
-	found, err := h.reader.Logs(ctx, f)
+	found, err := h.reader.Logs(ctx, settled(f))
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it did
 	}
@@ -112,7 +124,7 @@ func (h *handlers) GetResourceLogs(ctx context.Context, request openapi.GetResou
 	}
 	limit := f.Limit
 	f.Resource, f.Limit = request.Id, limit+1
-	found, err := reader.ResourceLogs(ctx, f)
+	found, err := reader.ResourceLogs(ctx, settled(f))
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the store says what it did
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +125,12 @@ func TestRule_S4_OtherRegionsGetNothing(t *testing.T) {
 	}
 	m := h.meeting(nil)
 	host := m.user(organizer)
-	guest := m.admitted(host, far, "Ferdinand")
+	const ferdinand = "sub-of-ferdinand-4711"
+	join := m.guestJoin(far, "Ferdinand")
+	join.GuestToken = far.token(ferdinand, nil)
+	guest := m.enter("Ferdinand", join)
+	guest.do(host.Admit(host.soon(), guest.id()))
+	guest.awaitState("admitted")
 	latest := speak(host, 5)
 	needles = needles[:len(needles)-1] // the latest is the guest's copy
 	guest.awaitChat(latest)
@@ -140,6 +146,23 @@ func TestRule_S4_OtherRegionsGetNothing(t *testing.T) {
 		missing := len(needles) - len(found(home, needles))
 		return missing == 0, fmt.Sprintf("%d messages are missing", missing)
 	})
+
+	// Whose guest he is, by the application's own id, is known in its region's own log, and at home nowhere: not in tables, topics or dead letters.
+	within(t, 5*rigPatience, "the further region knows the application's guest", func() (bool, string) {
+		got := string(query(t, a.far, "SELECT user_id FROM resource_log.guests FORMAT TSVRaw"))
+		return strings.Contains(got, ferdinand), got
+	})
+	id := []needle{{"the id that an application gave its guest", ferdinand}}
+	homeTopics := slices.Concat(flat(records(t, a.data, event.Topic("emea", event.Content))), flat(records(t, a.data, event.Topic("emea", event.Durable))),
+		flat(records(t, a.data, event.DeadLetterTopic("emea"))))
+	for name, content := range map[string][]byte{"tables at home": tables(t, a.data), "topics at home": homeTopics, "topics abroad": flat(records(t, a.far, event.CopiesTopic("amer")))} {
+		if len(search(content, []string{guest.Joined().CallID})) == 0 {
+			t.Errorf("%s have nothing of the call, so their search proves nothing", name)
+		}
+		for _, n := range found(content, id) {
+			t.Errorf("%s hold %s", name, n)
+		}
+	}
 
 	canary, planted := "canary-"+rand.Text(), "planted-"+rand.Text()
 	plantInTables(t, a.far, canary)
@@ -177,6 +200,11 @@ func TestRule_S4_OtherRegionsGetNothing(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, a.stderr)
 	}
 	a.done <- 0
+	for path, content := range folder(t, a.data) {
+		for _, n := range found(content, id) {
+			t.Errorf("at home %s holds %s", path, n)
+		}
+	}
 	planters := 0
 	for path, content := range folder(t, a.far) {
 		planters += len(search(content, []string{canary}))
