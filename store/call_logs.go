@@ -26,7 +26,9 @@ type LogRecord struct {
 func (r *Reader) DueLogs(ctx context.Context, since time.Time, limit int) ([]CallKey, error) {
 	sql := `SELECT org, call_id, argMax(ended_at, ` + newest + `) AS ended FROM calls
 		WHERE source_kind = 'media' AND observed_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-			AND (org, call_id) NOT IN (SELECT org, call_id FROM call_log_marks)
+			AND (org, call_id) NOT IN (
+				SELECT org, call_id FROM call_log_marks WHERE at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+			)
 		GROUP BY org, call_id HAVING ended >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') ORDER BY ended, org, call_id LIMIT {limit:UInt64}`
 	var out []CallKey
 	err := r.query(ctx, "list calls to log", sql, []any{clickhouse.Named("since", micros(since)), clickhouse.Named("limit", uint64(max(limit, 0)))},
