@@ -169,9 +169,14 @@ func (n needle) String() string { return fmt.Sprintf("%s: %q", n.what, n.text) }
 
 // found are the needles in the content, also as they stand in URLs and JSON.
 func found(content []byte, needles []needle) []string {
+	texts := make([]string, len(needles))
+	for i, n := range needles {
+		texts[i] = n.text
+	}
+	hits := search(content, texts) // All at once: the content may be large.
 	var out []string
 	for _, n := range needles {
-		if len(search(content, []string{n.text})) > 0 {
+		if slices.Contains(hits, n.text) {
 			out = append(out, n.String())
 		}
 	}
