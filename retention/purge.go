@@ -23,7 +23,7 @@ type round struct {
 }
 
 func (p *sweep) purging(r *round) store.Purging {
-	of := store.Purging{ClassDay: r.ClassDay, Epoch: p.epoch, FreshWithin: max(p.deps.MaxDecisionAge, 0), Again: r.again}
+	of := store.Purging{ClassDay: r.ClassDay, Epoch: p.epoch, Until: p.at(), FreshWithin: max(p.deps.MaxDecisionAge, 0), Again: r.again}
 	for i := range r.batches {
 		of.Batches = append(of.Batches, r.batches[i].ID)
 	}

@@ -47,7 +47,7 @@ func (p *sweep) resume(ctx context.Context) error {
 			continue
 		} else if deletes && !p.resumed {
 			// Whoever was about to drop parts by their names, and wakes now, finds none.
-			if err := p.deps.Store.RenameParts(ctx, of); err != nil {
+			if err := p.deps.Store.RenameParts(ctx, of, p.at()); err != nil {
 				return err
 			}
 		}

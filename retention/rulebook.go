@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// RulebookDeps are what a rulebook works with. All but Resources, Query, PurgeWindow and Log are required.
+// RulebookDeps are what a rulebook works with. All but Resources, Silence, Query, PurgeWindow and Log are required.
 type RulebookDeps struct {
 	Directory *registry.Registry
 	// Home is the home region's store, HomeRegion its name.
@@ -26,6 +26,8 @@ type RulebookDeps struct {
 	Policy  *policy.Retention
 	// Resources are the ids of those that no organisation has registered.
 	Resources []string
+	// Silence is after what time without a sign of life a sweeper counts as dead (SweepConfig.Silence). Default that of DefaultSweepConfig.
+	Silence time.Duration
 	// Query bounds what a preview asks of a region.
 	Query store.QueryLimits
 	// PurgeWindow is after what time what had to be gone is told to be overdue. Default is the sweep's.
@@ -59,6 +61,9 @@ func NewRulebook(cfg Config, deps RulebookDeps) (*Rulebook, error) {
 	}
 	if deps.PurgeWindow == 0 {
 		deps.PurgeWindow = DefaultSweepConfig().PurgeWindow
+	}
+	if deps.Silence == 0 {
+		deps.Silence = DefaultSweepConfig().Silence
 	}
 	return &Rulebook{cfg.withDefaults(), deps}, nil
 }

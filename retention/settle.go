@@ -38,7 +38,7 @@ func (r *Rulebook) settle(ctx context.Context, hold string) error {
 		s := r.deps.Regions[name]
 		err := r.awaitDecisions(ctx, s, known)
 		if err == nil {
-			err = AwaitPurges(ctx, map[string]*store.Store{name: s}, time.Now())
+			err = AwaitPurges(ctx, map[string]*store.Store{name: s}, r.deps.Silence)
 		}
 		if err != nil {
 			return &UnsettledError{hold, name, err}

@@ -1,6 +1,7 @@
 package retention_test
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -99,7 +100,7 @@ func TestRule_R4_AHoldWaitsForPurgesInFlight(t *testing.T) {
 		switch step {
 		case "captured":
 			go func() {
-				err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, time.Now())
+				err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, sweepConfig().Silence)
 				if err == nil && !checked.Load() {
 					err = errors.New("it was acknowledged while a purge was in flight")
 				}
@@ -128,7 +129,7 @@ func TestRule_R4_AHoldWaitsForNoDeadSweeper(t *testing.T) {
 		// It shows no sign of life as far as the table tells.
 		k.sql.Exec("ALTER TABLE sweep_beats UPDATE over = true WHERE 1 SETTINGS mutations_sync = 2")
 		k.decide(decision{class: "copy", resource: keptResource, period: 30 * keptDay, held: true})
-		if err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, time.Now()); err != nil {
+		if err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, sweepConfig().Silence); err != nil {
 			t.Error(err)
 		}
 		// Even the hold's end changes nothing for who was taken over from.
@@ -141,6 +142,27 @@ func TestRule_R4_AHoldWaitsForNoDeadSweeper(t *testing.T) {
 	k.once(due)
 	k.wantTexts("after the next", "thread one", "thread two", "copy two")
 	k.reconcile()
+}
+
+// When a sweeper counts as dead is configured: one that may be silent for longer is waited for for longer.
+func TestRule_R4_AHoldWaitsAsLongAsASweeperMayBeSilent(t *testing.T) {
+	k := newKept(t)
+	k.standard()
+	k.say(1, noon, "one", 1)
+	s := k.sweeper()
+	at(s, "captured", func() {
+		patient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		if err := retention.AwaitPurges(patient, map[string]*store.Store{"emea": k.s}, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a sweeper that may be silent for a minute was not waited for: %v", err)
+		}
+		if err := retention.AwaitPurges(t.Context(), map[string]*store.Store{"emea": k.s}, 100*time.Millisecond); err != nil {
+			t.Error(err)
+		}
+	})
+	if r := k.attempt(s, noon.Add(30*keptDay)); !r.Partial || r.Purged > 0 {
+		t.Errorf("who was taken over from says %+v", r)
+	}
 }
 
 // Without up to date decisions things are hidden by those that there are, and nothing is purged: not even what was about to be when they grew old.

@@ -117,12 +117,13 @@ func (p *sweep) tellLeft(ctx context.Context) error {
 	return nil
 }
 
-// AwaitPurges waits until nothing is deleted any more that was begun before a moment: a hold that was stored by then counts for all that is deleted after.
-// stores are those of the regions that it is for, by name. A sweeper that has died is not waited for, but kept from waking.
-func AwaitPurges(ctx context.Context, stores map[string]*store.Store, since time.Time) error {
+// AwaitPurges waits until nothing is deleted any more that was begun before it was called: a hold that is stored by then counts for all that is deleted
+// after. stores are those of the regions that it is for, by name. A sweeper that has shown no sign of life for the silence (SweepConfig.Silence) is not
+// waited for, but kept from waking.
+func AwaitPurges(ctx context.Context, stores map[string]*store.Store, silence time.Duration) error {
 	var errs []error
 	for region, s := range stores {
-		if err := awaitPurges(ctx, s, since); err != nil {
+		if err := awaitPurges(ctx, s, silence); err != nil {
 			errs = append(errs, errors.Join(errors.New("region "+region), err))
 		}
 	}
@@ -132,7 +133,7 @@ func AwaitPurges(ctx context.Context, stores map[string]*store.Store, since time
 // awaitEvery is the pause between two looks for purges in flight.
 const awaitEvery = 100 * time.Millisecond
 
-func awaitPurges(ctx context.Context, s *store.Store, _ time.Time) error {
+func awaitPurges(ctx context.Context, s *store.Store, silence time.Duration) error {
 	// All that was begun by now is waited for, by the server's clock: it is what its rows are compared with.
 	since, err := s.Now(ctx)
 	if err != nil {
@@ -149,7 +150,7 @@ func awaitPurges(ctx context.Context, s *store.Store, _ time.Time) error {
 		case fenced || len(flying.Batches) == 0:
 			return renameParts(ctx, s, flying.Batches)
 		default:
-			if fenced, err = s.FenceSweep(ctx, DefaultSweepConfig().Silence); err != nil {
+			if fenced, err = s.FenceSweep(ctx, silence); err != nil {
 				return err
 			}
 			if fenced {
@@ -171,7 +172,7 @@ func awaitPurges(ctx context.Context, s *store.Store, _ time.Time) error {
 // renameParts sees to it that a dead sweeper of these batches, should it wake, finds no part that it was about to drop by its name.
 func renameParts(ctx context.Context, s *store.Store, batches []store.SweepBatch) error {
 	for i := range batches {
-		if err := s.RenameParts(ctx, batches[i].ClassDay); err != nil {
+		if err := s.RenameParts(ctx, batches[i].ClassDay, time.Now()); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,8 @@ type Purging struct {
 	Epoch uint64
 	// Again: the same sweeper has asked for it before. What the engine has not come to yet is not asked for once more.
 	Again bool
+	// Until is the moment of the sweep: till then calls may have gone on whose notices are purged.
+	Until time.Time
 	// FreshWithin is how old decisions may be when something is deleted by them: the engine deletes nothing by older ones, which may not know of a hold.
 	// 0: they are not looked at.
 	FreshWithin time.Duration
@@ -29,14 +31,13 @@ type Purging struct {
 // bytesOf says where the bytes of a class are: a table, its partitions by the ids that system.parts has, and the condition for rows to be of a thing; victims
 // is a query for org, meeting_id, call_id, item_id, holder_id, revision_of and revised_at of what may be deleted. false: not in a table, but in files.
 func (p Purging) bytesOf(s *Store) (table string, partitions []string, condition func(victims queries) string, ok bool) {
-	month := func(at time.Time) string { return at.Format("200601") }
 	switch p.Class {
 	case "thread", "copy":
 		n := map[string]string{"thread": "1", "copy": "2"}[p.Class]
 		return "texts", []string{n + "-" + p.Day.Format("20060102")}, func(victims queries) string { return p.texts(s, victims) }, true
 	case "notice":
-		// A call's notices are a thing of the day on which it began; it may have gone on into the next month.
-		return "timeline", []string{month(p.Day), month(p.Day.AddDate(0, 1, 1-p.Day.Day()))}, func(victims queries) string {
+		// A call's notices are a thing of the day on which it began; it may have gone on for months.
+		return "timeline", months(p.Day, p.Until), func(victims queries) string {
 			return "kind = 'notice' AND (org, call_id) IN (SELECT org, call_id FROM (" + victims(0) + "))"
 		}, true
 	case "decision":
@@ -46,6 +47,15 @@ func (p Purging) bytesOf(s *Store) (table string, partitions []string, condition
 	default:
 		return "", nil, nil, false
 	}
+}
+
+// months are the partitions of a day's month and of all that follow until the one after a moment's, since clocks differ; of two at least.
+func months(day, until time.Time) (ids []string) {
+	first := day.AddDate(0, 0, 1-day.Day())
+	for n := 0; n < 2 || !first.AddDate(0, n-1, 0).After(until); n++ {
+		ids = append(ids, first.AddDate(0, n, 0).Format("200601"))
+	}
+	return ids
 }
 
 // texts is the condition for texts. A text goes with its message, unless another guest's copy of the same message stays, for which it is kept; or it goes
@@ -240,21 +250,20 @@ func (s *Store) dropWhole(ctx context.Context, conn driver.Conn, p Purging, foun
 	return some, nil
 }
 
-// RenameParts gives all parts of a class and day other names, without changing them: whoever is about to drop one by its name, and was taken over from,
-// finds none.
-func (s *Store) RenameParts(ctx context.Context, of ClassDay) error {
-	table, partitions, _, ok := Purging{ClassDay: of}.bytesOf(s)
+// RenameParts gives all parts that may have rows of a class and day other names, without changing them: whoever is about to drop one by its name, and was
+// taken over from, finds none. until is the moment by then (Purging.Until).
+func (s *Store) RenameParts(ctx context.Context, of ClassDay, until time.Time) error {
+	table, partitions, _, ok := Purging{ClassDay: of, Until: until}.bytesOf(s)
 	if !ok {
 		return nil
 	}
+	commands := make([]string, len(partitions))
+	for i, partition := range partitions {
+		commands[i] = "DELETE IN PARTITION ID '" + partition + "' WHERE 0"
+	}
 	return s.eachShard(ctx, func(ctx context.Context, conn driver.Conn) error {
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(mutating()))
-		for _, partition := range partitions {
-			if err := conn.Exec(ctx, "ALTER TABLE "+s.here(table)+" DELETE IN PARTITION ID '"+partition+"' WHERE 0"); err != nil {
-				return wrap("rename parts of "+table, err)
-			}
-		}
-		return nil
+		return wrap("rename parts of "+table, conn.Exec(ctx, "ALTER TABLE "+s.here(table)+" "+strings.Join(commands, ", ")))
 	})
 }
 

@@ -48,7 +48,7 @@ func (s *service) rulebook() (*retention.Rulebook, error) {
 	}
 	deps := retention.RulebookDeps{
 		Directory: s.directory, Home: s.store, HomeRegion: s.home.name, Regions: map[string]*store.Store{}, Policy: engine,
-		Resources: []string{identity.JoinPageResource}, Query: s.cfg.API.Query,
+		Resources: []string{identity.JoinPageResource}, Silence: s.cfg.Sweep.Silence, Query: s.cfg.API.Query,
 		PurgeWindow: s.cfg.Sweep.PurgeWindow, Log: s.log.With("room", "retention"),
 	}
 	for name, r := range s.regions {

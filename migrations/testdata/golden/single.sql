@@ -774,6 +774,10 @@ CREATE TABLE IF NOT EXISTS watermarks (
 ORDER BY name
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- 00092_timeline_purged.sql
+ALTER TABLE timeline
+    MODIFY SETTING old_parts_lifetime = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, min_rows_to_fsync_after_merge = 1, fsync_part_directory = 1;
+
 -- 00100_call_logs.sql
 CREATE TABLE IF NOT EXISTS call_logs (
     org             LowCardinality(String),
