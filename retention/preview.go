@@ -151,7 +151,7 @@ func (r *Rulebook) books(ctx context.Context, org string, d Draft, now time.Time
 	if d.Policy != nil {
 		p := *d.Policy
 		p.Org, p.Nonce = org, newNonce()
-		if err := r.checkPolicy(ctx, p, d.IfVersion); err != nil {
+		if _, err := r.checkPolicy(ctx, p, d.IfVersion); err != nil {
 			return nil, nil, err
 		}
 		policies = slices.DeleteFunc(policies, func(other Policy) bool { return other.Value.ID == p.ID })

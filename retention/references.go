@@ -10,26 +10,26 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// checkPolicy holds a policy that is to follow version ifVersion against what there is. Fields that the directory checks by itself are its own.
-func (r *Rulebook) checkPolicy(ctx context.Context, p directory.RetentionPolicy, ifVersion uint64) error {
+// checkPolicy holds a policy that is to follow version ifVersion against what there is, and returns the one before. Fields that the directory checks by
+// itself are its own.
+func (r *Rulebook) checkPolicy(ctx context.Context, p directory.RetentionPolicy, ifVersion uint64) (old directory.RetentionPolicy, err error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
-		return err //nolint:wrapcheck // the fields are what is asked for
+		return old, err //nolint:wrapcheck // the fields are what is asked for
 	}
-	var old directory.RetentionPolicy
 	if ifVersion > 0 {
 		row, err := r.deps.Directory.RetentionPolicies.Get(ctx, p.Org, p.ID)
 		if err != nil {
-			return err //nolint:wrapcheck // the registry says what it did
+			return old, err //nolint:wrapcheck // the registry says what it did
 		}
 		old = row.Value
 	}
 	if old.Locked {
 		if err := p.Grows(old); err != nil {
-			return err //nolint:wrapcheck // the fields are what is asked for
+			return old, err //nolint:wrapcheck // the fields are what is asked for
 		}
 	}
-	return errors.Join(r.checkScope(ctx, p, old.Scope), r.checkLock(ctx, p, old))
+	return old, errors.Join(r.checkScope(ctx, p, old.Scope), r.checkLock(ctx, p, old))
 }
 
 // checkScope refuses users and groups that nobody knows. Those that the old scope named may have gone since.
@@ -98,16 +98,19 @@ func (r *Rulebook) knowsGroup(ctx context.Context, org, id string, before []stri
 	return in(), nil
 }
 
-// checkLock refuses that a locked policy contradicts another locked one over the same people: what is promised for good must be possible.
-func (r *Rulebook) checkLock(ctx context.Context, p, old directory.RetentionPolicy) error {
+// checkLock refuses that a locked policy contradicts another locked one over the same people, of those that there are and of some others: what is promised
+// for good must be possible.
+func (r *Rulebook) checkLock(ctx context.Context, p, old directory.RetentionPolicy, others ...directory.RetentionPolicy) error {
 	if !p.Locked {
 		return nil
 	}
 	if err := r.deps.Directory.RetentionPolicies.Refresh(ctx); err != nil {
 		return err //nolint:wrapcheck // the registry says what it did
 	}
-	for _, other := range r.deps.Directory.RetentionPolicies.Of(p.Org) {
-		o := other.Value
+	for _, there := range r.deps.Directory.RetentionPolicies.Of(p.Org) {
+		others = append(others, there.Value)
+	}
+	for _, o := range others {
 		if o.ID == p.ID || !o.Locked || !p.Action.Contradicts(o.Action) {
 			continue
 		}

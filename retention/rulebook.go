@@ -79,7 +79,14 @@ func newNonce() string {
 // registry.Collection.Put.
 func (r *Rulebook) PutPolicy(ctx context.Context, p directory.RetentionPolicy, ifVersion uint64, author string) (Policy, error) {
 	p.Nonce = newNonce()
-	if err := r.checkPolicy(ctx, p, ifVersion); err != nil {
+	old, err := r.checkPolicy(ctx, p, ifVersion)
+	if err == nil && p.Locked {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lockPatience)
+		defer cancel()
+		err = r.announceLock(ctx, p, old, author)
+	}
+	if err != nil {
 		return Policy{}, fmt.Errorf("put retention policy: %w", err)
 	}
 	row, err := r.deps.Directory.RetentionPolicies.PutRow(ctx, p, ifVersion, author)

@@ -1,6 +1,8 @@
 package retention_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,6 +219,33 @@ func TestLockedPoliciesMustNotContradict(t *testing.T) {
 }
 
 // TestPlaceHoldWaits for each region's decisions: here another process's, which is told of the hold's version.
+// A lock is for good, so of two that contradict each other and come at once only one may come to be.
+func TestLockedPoliciesThatComeAtOnceMustNotContradict(t *testing.T) {
+	h := newHouse(t)
+	const each = 4
+	kinds := []directory.RetentionAction{{Kind: del, Days: 5}, {Kind: retain, Days: 9}}
+	var made [2]atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 2 * each {
+		wg.Go(func() {
+			_, err := h.book.PutPolicy(t.Context(), directory.RetentionPolicy{
+				ID: uuid.NewString(), Org: "contoso", Name: "x", Scope: everybody(), Action: kinds[i%2], Enabled: true, Locked: true,
+			}, 0, "admin")
+			fields := directory.Fields(err)
+			switch {
+			case err == nil:
+				made[i%2].Add(1)
+			case len(fields) != 1 || fields[0].Field != "locked":
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if a, b := made[0].Load(), made[1].Load(); (a > 0 && b > 0) || a+b != each {
+		t.Errorf("%d that delete after 5 days and %d that retain for 9 came to be", a, b)
+	}
+}
+
 func TestPlaceHoldWaits(t *testing.T) {
 	h := newHouse(t)
 	h.must(h.regions["amer"].MarkDecisions(t.Context(), 0, 0))
