@@ -66,4 +66,3 @@ func (m *Meeting) guestEvent(mb *Member, joined time.Time) (*eventpb.Event, erro
 	guest.SealingKeyId, guest.SealedUserId, err = m.sealFor(e, mb.entrant.Region, []byte(mb.entrant.GuestID))
 	return e, err
 }
-
