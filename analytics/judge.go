@@ -113,10 +113,10 @@ func failedOperations(marks []store.TimelineEntry) []*store.TimelineEntry {
 	return out
 }
 
-// withhold takes out of the record of a running call of Anteroom's own media what it says of guests, and of those of whom nothing is
-// proven. It reports whether the call runs.
+// withhold takes out of the record of a call that runs what it says of guests, and of those of whom nothing is proven. It reports whether the call runs.
+// Azure's records come after the fact; calls of all other sources say when they end.
 func withhold(r *store.Record) bool {
-	if r.Source.String() != "media" || r.EndedAt != nil {
+	if r.EndedAt != nil || !goesOn(r.Source) {
 		return false
 	}
 	shown := map[uuid.UUID]bool{uuid.Nil: true}
@@ -128,6 +128,9 @@ func withhold(r *store.Record) bool {
 	r.Marks = slices.DeleteFunc(r.Marks, func(e store.TimelineEntry) bool { return !shown[e.ParticipantID] })
 	return true
 }
+
+// goesOn tells whether a source tells of calls while they go on: our own media, and the clients whose statistics are collected.
+func goesOn(k store.SourceKind) bool { return k.String() == "media" || k.String() == "rtcstats" }
 
 func judgeStream(p *quality.Profile, s *store.StreamFacts) Stream {
 	m := measuresOf(s)

@@ -121,6 +121,7 @@ func TestCallRecordAndItsRelations(t *testing.T) {
 	r.env.CallID, r.env.ObservedAt = "big", noon().Add(time.Duration(ago(60))*time.Minute)
 	begin := r.env.ObservedAt
 	r.Calls.AddStarted(r.origin(), r.env, &eventpb.CallStarted{StartedAtUs: begin.UnixMicro(), Kind: eventpb.CallKind_CALL_KIND_MEETING, MeetingId: meeting})
+	r.Calls.AddEnded(r.origin(), r.env, &eventpb.CallEnded{EndedAtUs: begin.Add(30 * time.Minute).UnixMicro()})
 	const people = 140
 	for i := range people {
 		who := store.Who{Identity: store.Guest}

@@ -8,9 +8,9 @@
 // The directory's values (organisations, users, resources, meetings) go in and out as their own JSON, described by the document: bodies are
 // held against it first, then by the directory's validation. What running meetings know is asked through Meetings.
 //
-// Who is who: a participant that nothing proves to be an org user is Anonymous (rule D2). While a call of Anteroom's own media runs,
-// guests are left out of every answer about it: rows, counts and verdicts (rule D3). Calls of other systems reach the store after the
-// fact and are shown whole.
+// Who is who: a participant that nothing proves to be an org user is Anonymous (rule D2). While a call runs, of Anteroom's own media or of
+// clients whose statistics are collected, guests are left out of every answer about it: rows, counts and verdicts (rule D3). Azure's records reach the
+// store after the fact and are shown whole.
 //
 // What is asked for is never logged: query strings, paths and addresses can carry personal data. The log has the route's pattern.
 package api

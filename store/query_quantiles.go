@@ -42,17 +42,14 @@ const settled = 30 * time.Minute
 // Quantiles lists a metric's quantiles step by step, oldest first, without steps that have no samples.
 //
 // They come from roll-ups, which don't know whose samples they have. So the hours of meetings that still run (rule D3), and those that are not settled,
-// are added up from samples instead, and of our own media only those of calls that are known to have ended count there.
+// are added up from samples instead, and only those of calls that are known to have ended count there.
 func (r *Reader) Quantiles(ctx context.Context, f QuantileFilter) ([]Quantile, error) {
 	if !slices.Contains(QuantileMetrics(), f.Metric) {
 		return nil, nil
 	}
-	open, now, err := r.openHours(ctx, f)
+	open, err := r.openHours(ctx, f)
 	if err != nil {
 		return nil, err
-	}
-	for hour := now.Add(-settled).Truncate(time.Hour); hour.Before(f.To) && !hour.After(now); hour = hour.Add(time.Hour) {
-		open = append(open, hour.Unix())
 	}
 	args := []any{
 		clickhouse.Named("org", f.Org), clickhouse.Named("from", micros(f.From)), clickhouse.Named("to", micros(f.To)), clickhouse.Named("zone", or(f.Zone, "UTC")),
@@ -72,14 +69,21 @@ func (r *Reader) Quantiles(ctx context.Context, f QuantileFilter) ([]Quantile, e
 	}
 	const span = " >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND %s < fromUnixTimestamp64Micro({to:Int64}, 'UTC')"
 	within := func(column string) string { return column + strings.ReplaceAll(span, "%s", column) }
+	fromSamples := ""
+	if len(open) > 0 {
+		const span = "s.observed_at >= fromUnixTimestamp({first:Int64}) AND s.observed_at < fromUnixTimestamp({last:Int64} + 3600)"
+		args = append(args, clickhouse.Named("first", slices.Min(open)), clickhouse.Named("last", slices.Max(open)))
+		fromSamples = `UNION ALL
+		SELECT ` + f.bucket("s.observed_at") + ` AS bucket, ` + expression + ` AS q, count() AS n FROM samples AS s
+		WHERE s.org = {org:String} AND ` + within("s.observed_at") + ` AND ` + span + ` AND has({open:Array(Int64)}, toInt64(toUnixTimestamp(toStartOfHour(s.observed_at))))
+			AND (s.source_kind IN ('unknown', 'webrtc_internals', 'acs') OR s.call_id IN (
+				SELECT call_id FROM calls WHERE org = {org:String} AND ended_at IS NOT NULL AND observed_at >= fromUnixTimestamp({first:Int64})))` + same + `
+		GROUP BY bucket`
+	}
 	sql := `SELECT toUnixTimestamp(bucket), quantilesTDigestMerge(0.5, 0.75, 0.9, 0.95, 0.99)(q) AS found, sum(n) FROM (
 		SELECT ` + f.bucket(table.time) + ` AS bucket, ` + f.Metric + ` AS q, samples AS n FROM ` + table.table + `
 		WHERE org = {org:String} AND ` + within(table.time) + ` AND NOT has({open:Array(Int64)}, toInt64(toUnixTimestamp(toStartOfHour(` + table.time + `))))` + same + `
-		UNION ALL
-		SELECT ` + f.bucket("s.observed_at") + ` AS bucket, ` + expression + ` AS q, count() AS n FROM samples AS s
-		WHERE s.org = {org:String} AND ` + within("s.observed_at") + ` AND has({open:Array(Int64)}, toInt64(toUnixTimestamp(toStartOfHour(s.observed_at))))
-			AND (s.source_kind != 'media' OR s.call_id IN (SELECT call_id FROM calls WHERE org = {org:String} AND ended_at IS NOT NULL))` + same + `
-		GROUP BY bucket
+		` + fromSamples + `
 	) GROUP BY bucket ORDER BY bucket`
 	var out []Quantile
 	err = r.query(ctx, "read quantiles", sql, args, func(rows driver.Rows) error {
@@ -102,16 +106,37 @@ func (r *Reader) Quantiles(ctx context.Context, f QuantileFilter) ([]Quantile, e
 	return out, err
 }
 
-// openHours are those, as Unix times, in which there are samples of meetings that have not ended, and the server's time.
-func (r *Reader) openHours(ctx context.Context, f QuantileFilter) ([]int64, time.Time, error) {
-	out := []int64{}
-	var now time.Time
-	err := r.query(ctx, "look for running meetings", `SELECT now64(6, 'UTC'), groupUniqArray(toInt64(toUnixTimestamp(toStartOfHour(observed_at)))) FROM samples
+// openHours are those, as Unix times, that roll-ups are not asked for: which have samples of meetings that were running when they were last summed up, and
+// all of which something may not be stored or summed up yet, or may not be rolled up.
+func (r *Reader) openHours(ctx context.Context, f QuantileFilter) ([]int64, error) {
+	open := []int64{}
+	var now, summed time.Time
+	err := r.query(ctx, "look for running meetings", `SELECT now64(6, 'UTC'), (SELECT max(watermark) FROM watermarks WHERE name = 'calls'),
+			groupUniqArray(toInt64(toUnixTimestamp(toStartOfHour(observed_at)))) FROM samples
 		WHERE org = {org:String} AND observed_at >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND observed_at < fromUnixTimestamp64Micro({to:Int64}, 'UTC')
-			AND call_id IN (SELECT call_id FROM calls WHERE org = {org:String} AND source_kind = 'media' GROUP BY call_id HAVING countIf(ended_at IS NOT NULL) = 0)`,
+			AND call_id IN (SELECT call_id FROM call_builds WHERE org = {org:String} AND due_at > toDateTime64(0, 6, 'UTC') AND running)`,
 		[]any{clickhouse.Named("org", f.Org), clickhouse.Named("from", micros(f.From)), clickhouse.Named("to", micros(f.To))},
-		func(rows driver.Rows) error { return rows.Scan(&now, &out) })
-	return out, now.UTC(), err
+		func(rows driver.Rows) error { return rows.Scan(&now, &summed, &open) })
+	if err != nil {
+		return nil, err
+	}
+	until := now.Add(-settled)
+	if summed.Before(until) {
+		until = summed
+	}
+	if until.Before(f.From) {
+		until = f.From
+	}
+	last := f.To
+	if last.After(now) {
+		last = now
+	}
+	for hour := until.UTC().Truncate(time.Hour); hour.Before(last); hour = hour.Add(time.Hour) {
+		if !slices.Contains(open, hour.Unix()) {
+			open = append(open, hour.Unix())
+		}
+	}
+	return open, nil
 }
 
 func (f *QuantileFilter) dimensions() (string, []any) {
