@@ -213,7 +213,7 @@ func TestLockedPoliciesMustNotContradict(t *testing.T) {
 	h.refused(grown, 2, "action.days")
 	grown = legal
 	grown.Enabled = false
-	h.refused(grown, 2, "locked")
+	h.refused(grown, 2, "enabled")
 	grown.Locked = false
 	h.refused(grown, 2, "locked", "enabled")
 }
