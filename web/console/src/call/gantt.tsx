@@ -26,7 +26,7 @@ export function Gantt({ lines, window, zoom, focus }: Props) {
     <figure className="gantt" aria-label={callTexts.gantt}>
       <div className="gantt-axis" aria-hidden="true">
         {ticks(window, 5).map((tick) => (
-          <span key={tick} style={{ left: `${at(tick)}%` }} data-end={at(tick) > 92 || undefined}>
+          <span key={tick} style={{ left: `${at(tick)}%` }} data-edge={edgeOf(at(tick))}>
             {short ? clock(new Date(tick)) : hourMinute(new Date(tick))}
           </span>
         ))}
@@ -65,6 +65,12 @@ export function Gantt({ lines, window, zoom, focus }: Props) {
       </figcaption>
     </figure>
   );
+}
+
+/** Labels at the ends of the axis stand within it. */
+export function edgeOf(percent: number): "start" | "end" | undefined {
+  if (percent < 5) return "start";
+  return percent > 92 ? "end" : undefined;
 }
 
 function spanText(s: Span): string {

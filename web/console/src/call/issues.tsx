@@ -135,7 +135,7 @@ export function IssueTable({ call, issues, streams, people }: Omit<Props, "focus
     { id: "media", header: "Stream", value: (r) => (r.stream ? `${valueName(r.stream.media)}, ${valueName(r.stream.direction)}` : valueName(r.issue.name)) },
     { id: "lasted", header: callTexts.columns.length, right: true, value: (r) => (r.issue.started_at && r.issue.ended_at ? Date.parse(r.issue.ended_at) - Date.parse(r.issue.started_at) : null), cell: (r) => (r.issue.started_at && r.issue.ended_at ? span(Date.parse(r.issue.ended_at) - Date.parse(r.issue.started_at)) : "") },
     { id: "side", header: callTexts.columns.side, value: (r) => r.issue.likely_side, cell: (r) => (sided(r.issue) ? valueName(r.issue.likely_side) : "") },
-    { id: "rule", header: callTexts.rule, value: (r) => r.issue.reasons.map(ruleText).join(" "), cell: (r) => r.issue.reasons.length > 0 && <Why text={r.issue.reasons.map(ruleText).join(" ")}>{r.issue.reasons[0]?.source}</Why> },
+    { id: "rule", header: callTexts.rule, hidden: true, value: (r) => r.issue.reasons.map(ruleText).join(" "), cell: (r) => r.issue.reasons.length > 0 && <Why text={r.issue.reasons.map(ruleText).join(" ")}>{r.issue.reasons[0]?.source}</Why> },
   ];
   return (
     <DataTable<Row>

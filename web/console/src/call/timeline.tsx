@@ -10,6 +10,7 @@ import { Panel } from "../parts/screen";
 import { Empty } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { callTexts } from "../texts/calls";
+import { edgeOf } from "./gantt";
 import { type CallParts, ChartsPanel, GanttPanel } from "./overview";
 import { type People, isBad } from "./people";
 import { type Window, ticks } from "./window";
@@ -70,7 +71,7 @@ function Lanes({ entries, window, zoom, people }: { entries: readonly TimelineEn
     <div className="gantt lanes">
       <div className="gantt-axis" aria-hidden="true">
         {ticks(window, 6).map((tick) => (
-          <span key={tick} style={{ left: `${at(tick)}%` }} data-end={at(tick) > 92 || undefined}>
+          <span key={tick} style={{ left: `${at(tick)}%` }} data-edge={edgeOf(at(tick))}>
             {width < 600_000 ? clock(new Date(tick)) : hourMinute(new Date(tick))}
           </span>
         ))}
@@ -97,9 +98,12 @@ function Lanes({ entries, window, zoom, people }: { entries: readonly TimelineEn
   );
 }
 
+/** What is the same in most entries of a call, and told in files only. */
+const FOR_FILES = new Set(["policy_revision"]);
+
 /** An event in words: its name, its value, what else is known. */
 export function eventText(e: TimelineEntry): string {
-  const more = Object.entries(e.attributes).map(([key, value]) => `${key.replaceAll("_", " ")} ${value.replaceAll("_", " ")}`);
+  const more = Object.entries(e.attributes).filter(([key]) => !FOR_FILES.has(key)).map(([key, value]) => `${key.replaceAll("_", " ")} ${value.replaceAll("_", " ")}`);
   const result = e.result && e.result !== "Succeeded" ? [`${e.result}${e.result_code === null ? "" : ` ${e.result_code}`}`] : [];
   return [e.value ? `${e.name}: ${e.value}` : e.name, ...result, ...more].join(", ");
 }

@@ -90,13 +90,19 @@ function nextDays(at: string): string[] {
   return Array.from({ length: DAYS }, (_, i) => new Date(start + i * 86_400_000).toISOString().slice(0, 10));
 }
 
+/** A day without its year: 45 days leave no doubt. */
+function dayOf(name: string): string {
+  const at = new Date(`${name}T00:00:00`);
+  return day(at, at);
+}
+
 /** Bars per day (UTC); what is held is hatched, and stays. */
 function dueOption(look: Look, rows: readonly { name: string; things: number; held: number }[]): ChartOption {
   const axis = { color: look.quiet, fontSize: 11, fontFamily: look.font };
   return {
     animation: false,
     grid: { left: 48, right: 8, top: 8, bottom: 24, outerBoundsMode: "none" },
-    xAxis: { type: "category", data: rows.map((r) => day(new Date(`${r.name}T00:00:00`))), axisLabel: { ...axis, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.border } } },
+    xAxis: { type: "category", data: rows.map((r) => dayOf(r.name)), axisLabel: { ...axis, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.border } } },
     yAxis: { type: "value", min: 0, minInterval: 1, splitNumber: 3, axisLabel: axis, splitLine: { lineStyle: { color: look.border, opacity: 0.6 } } },
     series: [
       { type: "bar", stack: "due", data: rows.map((r) => r.things - r.held), itemStyle: { color: look.due }, barCategoryGap: "30%", silent: true },
