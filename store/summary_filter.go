@@ -16,12 +16,13 @@ const TagsKind = "call_tags"
 type SummaryFilter struct {
 	Org, Profile string
 	// From and To bound when the call began: not before From, before To.
-	From, To time.Time
-	CallID   string
-	Source   SourceKind
-	Kind     string
-	State    string
-	Verdict  string
+	From, To  time.Time
+	MeetingID string
+	CallID    string
+	Source    SourceKind
+	Kind      string
+	State     string
+	Verdict   string
 	// Reason is a metric or network diagnostic that made the call poor, and Side a likely side of its troubles.
 	Reason, Side string
 	// Client and ClientVersion are of one participant.
@@ -58,6 +59,7 @@ func (f *SummaryFilter) where() (string, []any) {
 		w.add("toInt8(source) = {source:Int8}", "source", int8(f.Source))
 	}
 	w.text("call_id = {call:String}", "call", f.CallID)
+	w.text("meeting_id = {meeting:String}", "meeting", f.MeetingID)
 	w.text("toString(kind) = {kind:String}", "kind", f.Kind)
 	w.text("toString(state) = {state:String}", "state", f.State)
 	w.text("toString(verdict) = {verdict:String}", "verdict", f.Verdict)

@@ -202,22 +202,31 @@ func (e ExportFormat) Valid() bool {
 
 // Defines values for ExportKind.
 const (
-	Changes     ExportKind = "changes"
-	HeldContent ExportKind = "held_content"
-	Notices     ExportKind = "notices"
-	Retention   ExportKind = "retention"
+	ExportKindCalls        ExportKind = "calls"
+	ExportKindChanges      ExportKind = "changes"
+	ExportKindHeldContent  ExportKind = "held_content"
+	ExportKindNotices      ExportKind = "notices"
+	ExportKindParticipants ExportKind = "participants"
+	ExportKindRetention    ExportKind = "retention"
+	ExportKindStreams      ExportKind = "streams"
 )
 
 // Valid indicates whether the value is a known member of the ExportKind enum.
 func (e ExportKind) Valid() bool {
 	switch e {
-	case Changes:
+	case ExportKindCalls:
 		return true
-	case HeldContent:
+	case ExportKindChanges:
 		return true
-	case Notices:
+	case ExportKindHeldContent:
 		return true
-	case Retention:
+	case ExportKindNotices:
+		return true
+	case ExportKindParticipants:
+		return true
+	case ExportKindRetention:
+		return true
+	case ExportKindStreams:
 		return true
 	default:
 		return false
@@ -2017,7 +2026,10 @@ type Export struct {
 	Failure *string `json:"failure"`
 
 	// Files Of each region: the bundle as a ZIP archive, and what people want by itself. Empty unless the export is done.
-	Files        []ExportFile        `json:"files"`
+	Files []ExportFile `json:"files"`
+
+	// Filter Which calls exports of calls, participants and streams are about; as the parameters of the list of calls.
+	Filter       *ExportCallsFilter  `json:"filter,omitempty"`
 	FinishedAt   *time.Time          `json:"finished_at"`
 	Formats      []ExportFormat      `json:"formats"`
 	From         time.Time           `json:"from"`
@@ -2054,6 +2066,25 @@ type ExportApproval struct {
 	Reason string    `json:"reason"`
 }
 
+// ExportCallsFilter Which calls exports of calls, participants and streams are about; as the parameters of the list of calls.
+type ExportCallsFilter struct {
+	Client  *string      `json:"client,omitempty"`
+	Profile *ProfileName `json:"profile,omitempty"`
+
+	// Reason A metric or network diagnostic that made the call poor.
+	Reason   *string `json:"reason,omitempty"`
+	Recorded *bool   `json:"recorded,omitempty"`
+
+	// Side Where the trouble likely is; `none` where it was measured and hardly anything was lost on any side.
+	Side *LikelySide `json:"side,omitempty"`
+	Site *string     `json:"site,omitempty"`
+	Tag  *Tag        `json:"tag,omitempty"`
+
+	// User Id of an org user who was in the call.
+	User    *string  `json:"user,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"`
+}
+
 // ExportFile defines model for ExportFile.
 type ExportFile struct {
 	Bytes       int64  `json:"bytes"`
@@ -2073,10 +2104,13 @@ type ExportInput struct {
 	// CsvBom Begin the CSV with a byte order mark.
 	CsvBom *bool `json:"csv_bom,omitempty"`
 
+	// Filter Which calls exports of calls, participants and streams are about; as the parameters of the list of calls.
+	Filter *ExportCallsFilter `json:"filter,omitempty"`
+
 	// Formats Besides JSON Lines. Default is all of them.
 	Formats *[]ExportFormat `json:"formats,omitempty"`
 
-	// From What was sent (of a change, made) not before this instant.
+	// From What was sent (of a change, made; of a call, begun) not before this instant.
 	From      time.Time           `json:"from"`
 	Kind      ExportKind          `json:"kind"`
 	MeetingId *openapi_types.UUID `json:"meeting_id,omitempty"`
@@ -2084,7 +2118,7 @@ type ExportInput struct {
 	// Reason Why it is asked for. Held content takes one.
 	Reason *string `json:"reason,omitempty"`
 
-	// Region Default is all regions. Notices and changes are in the home region.
+	// Region Default is all regions. Notices, changes and calls are in the home region.
 	Region     *string             `json:"region,omitempty"`
 	ResourceId *openapi_types.UUID `json:"resource_id,omitempty"`
 

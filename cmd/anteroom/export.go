@@ -41,7 +41,7 @@ func (c *cli) exportCommand() *cobra.Command {
 without the service, by the ledger's key. For auditors and admins of an organisation.
 
 Kinds: retention (each thing that was kept, its state, rule and proof), notices (who was told of recording and transcription), changes (of policies,
-holds and settings), held_content (text under hold; another admin or auditor has to approve it first).
+holds and settings), held_content (text under hold; another admin or auditor has to approve it first), and of call analytics calls, participants and streams.
 
 TIME is as 2026-11-01 or 2026-11-01T08:00:00Z, in UTC. When it is interrupted the report is made all the same: fetch it with --id.`,
 		Example: `  anteroom export --from 2026-11-01 --to 2026-12-01 --out report

@@ -20,7 +20,16 @@ const (
 	ReportNotices     ReportKind = "notices"
 	ReportChanges     ReportKind = "changes"
 	ReportHeldContent ReportKind = "held_content"
+	// Of calls: figures as they stand when it is made. They aren't in the log.
+	ReportCalls        ReportKind = "calls"
+	ReportParticipants ReportKind = "participants"
+	ReportStreams      ReportKind = "streams"
 )
+
+// ReportKinds returns all of them.
+func ReportKinds() []ReportKind {
+	return []ReportKind{ReportRetention, ReportNotices, ReportChanges, ReportHeldContent, ReportCalls, ReportParticipants, ReportStreams}
+}
 
 // ProofMode is how the rows of a report are proven.
 type ProofMode string
@@ -88,6 +97,21 @@ type Query struct {
 	// Meeting and Resource are UUID text, "" for all. With one of them proofs are single.
 	Meeting  string `json:"meeting"`
 	Resource string `json:"resource"`
+	// Calls says which calls, in reports of them; not there in others.
+	Calls *CallsQuery `json:"calls,omitempty"`
+}
+
+// CallsQuery says which calls a report is about. "" and null are any, but for the profile, by whose thresholds they are judged.
+type CallsQuery struct {
+	Profile  string `json:"profile"`
+	Verdict  string `json:"verdict"`
+	Reason   string `json:"reason"`
+	Side     string `json:"side"`
+	Client   string `json:"client"`
+	Site     string `json:"site"`
+	User     string `json:"user"`
+	Tag      string `json:"tag"`
+	Recorded *bool  `json:"recorded"`
 }
 
 // LogPart is what the bundle has of the region's ledger.

@@ -70,7 +70,7 @@ func (b *bundler) begin(ctx context.Context, job *Job, folder string, progress f
 		MadeAt: proof.Time(d.at), MadeBy: b.region.Version, RequestedBy: job.RequestedBy, Watermark: proof.Time(watermark.UTC()),
 		Query: proof.Query{
 			Organization: job.Org, OrganizationSalt: proof.OrganizationSalt(b.region.Ledger.IDKey(), b.region.Name, job.Org),
-			From: proof.Time(q.From), To: proof.Time(q.To), Classes: append([]proof.Class{}, q.Classes...), Meeting: q.Meeting, Resource: q.Resource,
+			From: proof.Time(q.From), To: proof.Time(q.To), Classes: append([]proof.Class{}, q.Classes...), Meeting: q.Meeting, Resource: q.Resource, Calls: q.Filter,
 		},
 		Rules: []proof.AppliedAs{}, PurgeWindowMs: b.region.PurgeWindow.Milliseconds(), BrokerRetentionMs: -1, Limits: limits(q.Kind), Proofs: proof.NoProofs,
 	}
@@ -205,6 +205,9 @@ func limits(k Kind) []string {
 		return append(common, "Who changed something is who the identity provider said it was.")
 	case HeldContent:
 		return append(common, "The text is what the database had when the report was made; whether the author meant it so can't be known.")
+	case Calls, Participants, Streams:
+		return append(common, "Figures are what was known of the calls when the report was made; what arrives later changes them.",
+			"Of a call that still ran, guests are left out.", "Rows are signed with the manifest; they have no leaves of their own in the log.")
 	}
 	return common
 }

@@ -89,6 +89,8 @@ func (b *bundler) make(ctx context.Context, job *Job, folder string, progress fu
 		err = d.changes(ctx)
 	case HeldContent:
 		err = d.heldContent(ctx)
+	case Calls, Participants, Streams:
+		err = d.calls(ctx)
 	default:
 		err = fmt.Errorf("make report: unknown kind %q", job.Request.Kind)
 	}

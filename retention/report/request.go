@@ -28,10 +28,22 @@ const (
 	Changes Kind = "changes"
 	// HeldContent is the text of what a hold covers. It takes a second person's approval.
 	HeldContent Kind = "held_content"
+	// Calls, their participants and their streams, as call analytics has them when the report is made.
+	Calls        Kind = "calls"
+	Participants Kind = "participants"
+	Streams      Kind = "streams"
 )
 
 // Kinds returns all of them.
-func Kinds() []Kind { return []Kind{Retention, Notices, Changes, HeldContent} }
+func Kinds() []Kind {
+	return []Kind{Retention, Notices, Changes, HeldContent, Calls, Participants, Streams}
+}
+
+// ofCalls tells whether a kind is about calls.
+func (k Kind) ofCalls() bool { return k == Calls || k == Participants || k == Streams }
+
+// DefaultProfile is by whose thresholds calls are judged unless the request says another.
+const DefaultProfile = "call-diagnostics"
 
 // Format is a form of the rows besides JSON Lines, which is always there.
 type Format string
@@ -52,9 +64,9 @@ type Class = proof.Class
 // Request is what a report is asked for with.
 type Request struct {
 	Kind Kind `json:"kind"`
-	// Region to report on; "" for all. Notices and changes are in the home region only.
+	// Region to report on; "" for all. Notices, changes and calls are in the home region only.
 	Region string `json:"region,omitempty"`
-	// From and To bound the time of sending (of the notice, of the change): not before From, before To. UTC, to the microsecond.
+	// From and To bound the time of sending (of the notice, of the change), or when calls began: not before From, before To. UTC, to the microsecond.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 	// Classes to list; empty for all.
@@ -62,6 +74,8 @@ type Request struct {
 	// Meeting and Resource to list, UUID text; "" for all.
 	Meeting  string `json:"meeting_id,omitempty"`
 	Resource string `json:"resource_id,omitempty"`
+	// Filter says which calls; for reports of calls only.
+	Filter *CallsFilter `json:"filter,omitempty"`
 	// Reason why it is asked for; held content takes one, others may have one.
 	Reason string `json:"reason,omitempty"`
 	// Formats besides JSON Lines.
@@ -69,6 +83,9 @@ type Request struct {
 	// BOM begins the CSV with a byte order mark, for spreadsheets that take it for another encoding otherwise.
 	BOM bool `json:"csv_bom,omitempty"`
 }
+
+// CallsFilter says which calls a report of calls is about.
+type CallsFilter = proof.CallsQuery
 
 // FieldError is a field of a request that can't be.
 type FieldError struct {
@@ -101,6 +118,16 @@ func (r Request) normal() Request {
 	r.From, r.To = r.From.UTC().Truncate(time.Microsecond), r.To.UTC().Truncate(time.Microsecond)
 	r.Classes, r.Formats = sorted(r.Classes), sorted(r.Formats)
 	r.Meeting, r.Resource = strings.ToLower(r.Meeting), strings.ToLower(r.Resource)
+	if r.Kind.ofCalls() {
+		filter := CallsFilter{}
+		if r.Filter != nil {
+			filter = *r.Filter
+		}
+		if filter.Profile == "" {
+			filter.Profile = DefaultProfile
+		}
+		r.Filter = &filter
+	}
 	return r
 }
 
@@ -191,7 +218,8 @@ func (r Request) checkFilters(fail failure) {
 			fail(field, "must be an id such as 123e4567-e89b-12d3-a456-426614174000")
 		}
 	}
-	id("meeting_id", r.Meeting, Retention, Notices, HeldContent)
+	id("meeting_id", r.Meeting, Retention, Notices, HeldContent, Calls, Participants, Streams)
+	about("filter", r.Filter != nil, Calls, Participants, Streams)
 	id("resource_id", r.Resource, Retention, HeldContent)
 }
 
@@ -221,7 +249,7 @@ func list[T ~string](of []T) string {
 
 // regionsOf are the regions that have rows of a kind.
 func regionsOf(k Kind, regions []string) []string {
-	if k == Notices || k == Changes {
+	if k == Notices || k == Changes || k.ofCalls() {
 		return regions[:1]
 	}
 	return regions

@@ -104,6 +104,7 @@ func (p *page) font(style string, size float64, c rgb) {
 func (p *page) title(d *draft) {
 	names := map[proof.ReportKind]string{
 		proof.ReportRetention: "Retention report", proof.ReportNotices: "Notices report", proof.ReportChanges: "Changes report", proof.ReportHeldContent: "Held content",
+		proof.ReportCalls: "Calls", proof.ReportParticipants: "Participants of calls", proof.ReportStreams: "Streams of calls",
 	}
 	p.font("", 9, accent)
 	p.pdf.CellFormat(textWidth, lineHeight, "ANTEROOM", "", 1, "L", false, 0, "")

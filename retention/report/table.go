@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/retention/proof"
 )
 
-// table writes rows of one type as lines of digests.jsonl and, if asked for, as CSV and Parquet. The type is a struct of texts, whole numbers, truths and
+// table writes rows of one type as lines of digests.jsonl and, if asked for, as CSV and Parquet. The type is a struct of texts, numbers, truths and
 // times, or pointers to them, whose parquet tags name the columns.
 type table[T any] struct {
 	d *draft
@@ -171,6 +171,8 @@ func cellsOf(row reflect.Value) []string {
 			cells[i] = strconv.FormatInt(v, 10)
 		case bool:
 			cells[i] = strconv.FormatBool(v)
+		case float64:
+			cells[i] = strconv.FormatFloat(v, 'g', -1, 64)
 		}
 	}
 	return cells

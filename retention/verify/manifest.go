@@ -61,8 +61,7 @@ func sense(m *proof.Manifest) (wrong []string) {
 		}
 	}
 	must(m.Format == "anteroom-report" && m.Schema == proof.ManifestSchema, "format %q with schema %d is not known to this program", m.Format, m.Schema)
-	kinds := []proof.ReportKind{proof.ReportRetention, proof.ReportNotices, proof.ReportChanges, proof.ReportHeldContent}
-	must(slices.Contains(kinds, m.Kind), "kind %q is none there is", m.Kind)
+	must(slices.Contains(proof.ReportKinds(), m.Kind), "kind %q is none there is", m.Kind)
 	must(m.Region != "", "region is empty")
 	must(m.Rules != nil && m.Limits != nil && m.Files != nil && m.Query.Classes != nil && m.Log.Prefix != nil, "an array is null")
 	must(m.Log.Consistency == nil || m.Log.Consistency.Proof != nil, "an array is null")

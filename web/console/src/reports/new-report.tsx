@@ -8,7 +8,7 @@ import { Trouble } from "../parts/states";
 import { keepTexts } from "../texts/keep";
 
 const texts = keepTexts.reports;
-const KINDS: readonly ExportInput["kind"][] = ["retention", "notices", "changes", "held_content"];
+const KINDS: readonly ExportInput["kind"][] = ["retention", "notices", "changes", "held_content", "calls", "participants", "streams"];
 const FORMATS = ["csv", "parquet", "pdf"] as const;
 
 const dayText = (at: Date): string => at.toISOString().slice(0, 10);
