@@ -146,7 +146,7 @@ export const keepTexts = {
     states: { awaiting_approval: "waits for approval", queued: "queued", running: "running", done: "done", failed: "failed", cancelled: "cancelled", expired: "files are gone" } as Record<string, string>,
     allRegions: "all",
     kind: "What",
-    range: "What was sent",
+    range: "Time (UTC days)",
     from: "From",
     to: "To (not included)",
     region: "Region",
