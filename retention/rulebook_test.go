@@ -218,7 +218,6 @@ func TestLockedPoliciesMustNotContradict(t *testing.T) {
 	h.refused(grown, 2, "locked", "enabled")
 }
 
-// TestPlaceHoldWaits for each region's decisions: here another process's, which is told of the hold's version.
 // A lock is for good, so of two that contradict each other and come at once only one may come to be.
 func TestLockedPoliciesThatComeAtOnceMustNotContradict(t *testing.T) {
 	h := newHouse(t)
@@ -246,6 +245,7 @@ func TestLockedPoliciesThatComeAtOnceMustNotContradict(t *testing.T) {
 	}
 }
 
+// TestPlaceHoldWaits for each region's decisions: here another process's, which is told of the hold's version.
 func TestPlaceHoldWaits(t *testing.T) {
 	h := newHouse(t)
 	h.must(h.regions["amer"].MarkDecisions(t.Context(), 0, 0))
