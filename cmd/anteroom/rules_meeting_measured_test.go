@@ -55,8 +55,10 @@ func TestRule_D3_GuestsStreamsAppearAfterTheMeeting(t *testing.T) {
 			t.Errorf("while the meeting runs: %+v", stream)
 		}
 	}
-	for _, part := range []string{"/" + call, "/" + call + "/participants", "/" + call + "/streams", "/" + call + "/timeline", "/" + call + "/issues",
-		"/" + call + "/notices", "/" + call + "/samples", "/" + call + "/presence", "?q=" + call} {
+	for _, part := range []string{
+		"/" + call, "/" + call + "/participants", "/" + call + "/streams", "/" + call + "/timeline", "/" + call + "/issues",
+		"/" + call + "/notices", "/" + call + "/samples", "/" + call + "/presence", "?q=" + call,
+	} {
 		got := s.house.rig.must(t, http.StatusOK, s.house.admin, http.MethodGet, "/v1/calls"+part, nil)
 		counted := strings.ReplaceAll(string(got.body), `"anonymous":0`, "") // how many of them are counted: none
 		if hits := search([]byte(counted), []string{guest.id(), "Anonymous", "Greta", "guest"}); len(hits) > 0 {
