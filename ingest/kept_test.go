@@ -54,7 +54,8 @@ func TestRule_R8_WhatElseIsKeptHasItsThing(t *testing.T) {
 	ended.Payload = &eventpb.Event_Recording{Recording: &eventpb.Recording{RecordingId: recording[:], StartedAtUs: began.Add(time.Minute).UnixMicro(), DurationMs: 1000}}
 	foreign := notice(0)
 	foreign.SourceKind, foreign.CallId = eventpb.SourceKind_SOURCE_KIND_ACS, "foreign"
-	r.produce(t, ended, notice(26*time.Hour), foreign, decision(26*time.Hour, `{"c":3}`)) // another batch, on another day
+	// Another batch, on another day; in the order of their sequences, since both calls may share a partition.
+	r.produce(t, ended, foreign, notice(26*time.Hour), decision(26*time.Hour, `{"c":3}`))
 	r.eventually(t, 3, "SELECT count() FROM decisions")
 	r.eventually(t, 1, "SELECT count() FROM retained WHERE class = 'recording'")
 	r.eventually(t, 8, "SELECT count() FROM timeline WHERE kind IN (4, 6, 7)")

@@ -32,8 +32,10 @@ func (r *rig) chatRecords(t *testing.T, call string) (acts []*eventpb.Event, raw
 			t.Fatal(err)
 		}
 		if e.CallId == call {
-			acts = append(acts, e)
 			raw = append(raw, m.Value...)
+			if e.GetChat() != nil { // whose guest somebody is comes by the same way
+				acts = append(acts, e)
+			}
 		}
 	}
 	slices.SortFunc(acts, func(a, b *eventpb.Event) int { return int(a.ObservedAtUs - b.ObservedAtUs) })
