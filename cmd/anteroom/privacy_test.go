@@ -207,6 +207,9 @@ func tables(t *testing.T, data string, but ...string) []byte {
 	var out []byte
 	n := 0
 	for name := range strings.FieldsSeq(names) {
+		if strings.Contains(name, "_staging_") { // comes and goes while a roll-up is rebuilt
+			continue
+		}
 		if slices.ContainsFunc(but, func(left string) bool { return strings.HasSuffix(name, ".`"+left+"`") }) {
 			continue
 		}
