@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,6 +138,9 @@ func (e *Emitter) Pass(ctx context.Context) error {
 	return nil
 }
 
+// settle is for how long after a call's end what was sent until then may still be on its way.
+const settle = 3 * time.Second
+
 // Complete tells whether all that belongs to a call has come: it has ended, and everybody's end is known, or so much time has passed that it won't be.
 func Complete(r *store.Record, now time.Time, wait time.Duration) bool {
 	if r.EndedAt == nil {
@@ -150,7 +154,8 @@ func Complete(r *store.Record, now time.Time, wait time.Duration) bool {
 			return false
 		}
 	}
-	return true
+	// Summaries of streams come by another partition than who left, maybe later.
+	return !now.Before(r.EndedAt.Add(settle)) && !slices.ContainsFunc(r.Streams, func(s store.StreamFacts) bool { return s.Partial })
 }
 
 // emit stores a call's records, unless they are, produces them as they are stored, and is done with the call.
