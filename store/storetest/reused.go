@@ -26,25 +26,14 @@ var pool struct { //nolint:gochecknoglobals // the tests of a binary share one e
 // its tables (logs, finished mutations) is there still: who asks for that takes NewConfig.
 func Reused(t testing.TB) (*store.Store, store.Config) {
 	t.Helper()
-	engine := embeddedtest.ClickHouse(t)
-	cfg := store.DefaultConfig()
-	cfg.Addresses = []string{engine.Addr}
-	cfg.Username, cfg.Password = engine.User, engine.Password
+	cfg := config(embeddedtest.ClickHouse(t))
 	var fresh bool
 	cfg.Database, fresh = take()
 	if fresh {
-		if _, err := store.Migrate(t.Context(), cfg); err != nil {
-			t.Fatalf("migrate the test's database: %v", err)
-		}
+		migrate(t, cfg)
 	}
-	s, err := store.Open(cfg)
-	if err != nil {
-		t.Fatalf("open the test's store: %v", err)
-	}
+	// Clean-ups run in reverse: the store is closed before its database is emptied.
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close the test's store: %v", err)
-		}
 		if err := empty(context.Background(), cfg); err != nil {
 			t.Errorf("empty the test's database: %v", err)
 			return
@@ -53,7 +42,7 @@ func Reused(t testing.TB) (*store.Store, store.Config) {
 		defer pool.mu.Unlock()
 		pool.free = append(pool.free, cfg.Database)
 	})
-	return s, cfg
+	return open(t, cfg), cfg
 }
 
 // take gives the name of a database, and whether it has yet to be made.

@@ -19,13 +19,29 @@ func New(t testing.TB) *store.Store {
 // NewConfig is New for tests that open further stores on the same database.
 func NewConfig(t testing.TB) (*store.Store, store.Config) {
 	t.Helper()
-	engine := embeddedtest.ClickHouse(t)
+	cfg := config(embeddedtest.ClickHouse(t))
+	migrate(t, cfg)
+	return open(t, cfg), cfg
+}
+
+// config is that of the test's database on an engine.
+func config(engine embeddedtest.Engine) store.Config {
 	cfg := store.DefaultConfig()
 	cfg.Addresses = []string{engine.Addr}
 	cfg.Database, cfg.Username, cfg.Password = engine.Database, engine.User, engine.Password
+	return cfg
+}
+
+func migrate(t testing.TB, cfg store.Config) {
+	t.Helper()
 	if _, err := store.Migrate(t.Context(), cfg); err != nil {
 		t.Fatalf("migrate the test's database: %v", err)
 	}
+}
+
+// open opens a store until the test ends.
+func open(t testing.TB, cfg store.Config) *store.Store {
+	t.Helper()
 	s, err := store.Open(cfg)
 	if err != nil {
 		t.Fatalf("open the test's store: %v", err)
@@ -35,5 +51,5 @@ func NewConfig(t testing.TB) (*store.Store, store.Config) {
 			t.Errorf("close the test's store: %v", err)
 		}
 	})
-	return s, cfg
+	return s
 }
