@@ -75,7 +75,7 @@ func (r *Reader) Load(ctx context.Context, keys []CallKey) ([]*Record, error) {
 	shared.rows = new(sync.Mutex)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, load := range []func(context.Context, []CallKey, func(CallKey) *Record) error{
-		shared.loadCalls, shared.loadParticipants, shared.loadStreams, shared.loadSampled, shared.loadMarks,
+		shared.loadCalls, shared.loadParticipants, shared.loadAllStreams, shared.loadMarks,
 	} {
 		group.Go(func() error { return load(ctx, keys, record) })
 	}

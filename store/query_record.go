@@ -11,6 +11,7 @@ import (
 // complete brings a record that was read from several tables into order.
 func (r *Record) complete() {
 	r.firstSampled()
+	r.dropSummarised()
 	r.addParticipants()
 	slices.SortFunc(r.Participants, func(a, b ParticipantFacts) int {
 		return cmp.Or(compareTimes(a.JoinedAt, b.JoinedAt), slices.Compare(a.ID[:], b.ID[:]))
@@ -38,6 +39,22 @@ func (r *Record) firstSampled() {
 			r.FirstSeen = s.firstSample
 		}
 	}
+}
+
+// dropSummarised drops what samples say of streams whose summary arrived while the record was read.
+func (r *Record) dropSummarised() {
+	type key struct {
+		participant, id uuid.UUID
+		direction       string
+	}
+	of := func(s *StreamFacts) key { return key{s.ParticipantID, s.ID, s.Direction} }
+	summarised := make(map[key]bool, len(r.Streams))
+	for i := range r.Streams {
+		if s := &r.Streams[i]; !s.Partial {
+			summarised[of(s)] = true
+		}
+	}
+	r.Streams = slices.DeleteFunc(r.Streams, func(s StreamFacts) bool { return s.Partial && summarised[of(&s)] })
 }
 
 // addParticipants adds those of whom only streams or marks tell.

@@ -133,6 +133,15 @@ func sampledFigures() string {
 	return strings.Join(figures, ", ")
 }
 
+// loadAllStreams reads what is known of streams: of those without a summary from their samples. The samples are asked first: a summary
+// that arrives between the two questions is then found twice, and of the other order it would be found in neither answer.
+func (r *Reader) loadAllStreams(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
+	if err := r.loadSampled(ctx, keys, record); err != nil {
+		return err
+	}
+	return r.loadStreams(ctx, keys, record)
+}
+
 // loadSampled makes partial summaries of streams that have samples and no summary.
 func (r *Reader) loadSampled(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
 	sql := `SELECT org, call_id, participant_id, stream_id, way, max(region_), max(source), max(media_), max(ssrc_), max(codec_),

@@ -195,6 +195,39 @@ func TestStreamsWithoutSummary(t *testing.T) {
 	}
 }
 
+// A stream whose summary arrives while its call is read is in the answer, once.
+func TestStreamWhoseSummaryArrivesWhileItIsRead(t *testing.T) {
+	s := storetest.New(t)
+	r := newRows(t, s)
+	for i := range 40 {
+		env := r.env
+		env.CallID = fmt.Sprint("call-", i)
+		r.Samples.Add(r.origin(), env, &eventpb.StreamReport{ParticipantId: id(1), IntervalMs: 10_000},
+			&eventpb.StreamSample{StreamId: id(2), Direction: 1, Media: 1, Packets: 100})
+		r.insert()
+		summarised := make(chan struct{})
+		go func() {
+			defer close(summarised)
+			r.Streams.Add(r.origin(), env, &eventpb.StreamEnded{ParticipantId: id(1), StreamId: id(2), Direction: 1, Media: 1, Packets: proto.Uint64(100)})
+			if err := s.Insert(t.Context(), r.Batch, "summary "+env.CallID); err != nil {
+				t.Errorf("insert the summary: %v", err)
+			}
+		}()
+		for done := false; !done; {
+			select {
+			case <-summarised:
+				done = true
+			default:
+			}
+			record := load(t, s, store.CallKey{Org: env.Org, CallID: env.CallID})[0]
+			if len(record.Streams) != 1 || *record.Streams[0].Packets != 100 {
+				t.Fatalf("%s: streams %+v", env.CallID, record.Streams)
+			}
+		}
+		r.Reset("events", 0)
+	}
+}
+
 // Nothing ties Azure's series of samples to its summaries of the same streams: they must not count twice.
 func TestAzureSeriesDoesNotCountBesideItsSummary(t *testing.T) {
 	const audio, video, screen = 1, 2, 3
