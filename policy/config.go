@@ -16,6 +16,8 @@ type Config struct {
 	// Timeout bounds one evaluation; what takes longer is denied. Default 1s, ten thousand times what an evaluation takes, so that only a
 	// policy that hangs meets it and not a busy machine.
 	Timeout time.Duration `koanf:"timeout"`
+	// Breaker says when an organisation's policy that fails is given up for the last one that didn't.
+	Breaker Breaker `koanf:"breaker"`
 	// Limits on participants.
 	Limits Limits `koanf:"limits"`
 	// Grantable are capabilities that an organisation's own policy may give to those whom the base policy's rules on roles refuse them; by
@@ -48,7 +50,7 @@ type Limits struct {
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
 	return Config{
-		Timeout: time.Second, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250},
+		Timeout: time.Second, Breaker: Breaker{Failures: 5, Window: time.Minute}, Limits: Limits{Participants: 1000, CallGuest: 350, ChatGuest: 250},
 		Retention: Periods{RecordingDays: 120, NoticeDays: 1095, DecisionDays: 90},
 	}
 }
@@ -56,6 +58,8 @@ func DefaultConfig() Config {
 func (c Config) withDefaults() Config {
 	standard := DefaultConfig()
 	c.Timeout = cmp.Or(c.Timeout, standard.Timeout)
+	c.Breaker.Failures = cmp.Or(c.Breaker.Failures, standard.Breaker.Failures)
+	c.Breaker.Window = cmp.Or(c.Breaker.Window, standard.Breaker.Window)
 	c.Limits.Participants = cmp.Or(c.Limits.Participants, standard.Limits.Participants)
 	c.Limits.CallGuest = cmp.Or(c.Limits.CallGuest, standard.Limits.CallGuest)
 	c.Limits.ChatGuest = cmp.Or(c.Limits.ChatGuest, standard.Limits.ChatGuest)
@@ -71,6 +75,12 @@ func (c Config) Validate() error {
 	var errs []error
 	if c.Timeout < 0 {
 		errs = append(errs, errors.New("timeout: is negative"))
+	}
+	if c.Breaker.Failures < 0 {
+		errs = append(errs, fmt.Errorf("breaker.failures: %d is negative", c.Breaker.Failures))
+	}
+	if c.Breaker.Window < 0 {
+		errs = append(errs, errors.New("breaker.window: is negative"))
 	}
 	for _, limit := range []struct {
 		field string

@@ -14,6 +14,7 @@ func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
 	d, err := e.decide(ctx, s, &in)
 	if err != nil {
 		e.failed(ctx, org, s, err)
+		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.decide(ctx, base, &in); return err })
 		d = Decision{Effect: Deny, Reasons: []Reason{PolicyFailed}}
 	}
 	d.Revision = s.revision
@@ -28,6 +29,7 @@ func (e *Engine) Grants(ctx context.Context, org string, in Input) Grants {
 	grants, err := e.grantsOf(ctx, s, &in)
 	if err != nil {
 		e.failed(ctx, org, s, err)
+		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.grantsOf(ctx, base, &in); return err })
 		grants = make(Grants, len(Capabilities()))
 		for _, capability := range Capabilities() {
 			grants[capability] = Grant{Reason: PolicyFailed}

@@ -21,20 +21,24 @@ type Engine struct {
 	keys      keys
 	grantable map[Capability]bool
 	timeout   time.Duration
+	breaker   Breaker
 	log       *slog.Logger
 
 	// current is replaced as a whole, never changed.
 	current atomic.Pointer[table]
 
 	// mu orders replacements of current and guards hooks. Hooks are called without it.
-	mu    sync.Mutex
-	hooks []func(org string)
+	mu        sync.Mutex
+	hooks     []func(org string)
+	onFailure []func(Failure)
 }
 
 // table is what holds: the base's snapshot, and by organisation those that have a policy of their own.
 type table struct {
 	base *snapshot
 	own  map[string]*snapshot
+	// held stands in for base during Hold; nil otherwise.
+	held *snapshot
 }
 
 // New compiles the base policy with the operator's data.
@@ -47,7 +51,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{base: b, keys: newKeys(), grantable: map[Capability]bool{}, timeout: cfg.Timeout, log: log}
+	e := &Engine{base: b, keys: newKeys(), grantable: map[Capability]bool{}, timeout: cfg.Timeout, breaker: cfg.Breaker, log: log}
 	for _, name := range cfg.Grantable {
 		e.grantable[Capability(name)] = true
 	}
@@ -102,7 +106,7 @@ func (e *Engine) Revision(org string) string { return e.snapshot(org).revision }
 func (e *Engine) swap(org string, s *snapshot) {
 	e.mu.Lock()
 	old := e.current.Load()
-	next := &table{base: old.base, own: maps.Clone(old.own)}
+	next := &table{base: old.base, held: old.held, own: maps.Clone(old.own)}
 	if s == nil {
 		delete(next.own, org)
 	} else {
@@ -123,6 +127,9 @@ func (e *Engine) snapshot(org string) *snapshot {
 	t := e.current.Load()
 	if s, ok := t.own[org]; ok {
 		return s
+	}
+	if t.held != nil {
+		return t.held
 	}
 	return t.base
 }

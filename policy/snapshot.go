@@ -40,6 +40,10 @@ type snapshot struct {
 	// hasOwn: an organisation's rules are part of it, and must be part of every answer.
 	hasOwn  bool
 	timeout time.Duration
+	// refused is why this snapshot has no answer to anything; nil for those that decide.
+	refused error
+	// failures of the organisation's rules so far.
+	failures counter
 }
 
 var errUndefined = errors.New("the policy's answer is undefined")
@@ -125,6 +129,9 @@ func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, inpu
 			a, err = answer{}, fmt.Errorf("the evaluator panicked (%T)", p)
 		}
 	}()
+	if s.refused != nil {
+		return answer{}, s.refused
+	}
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
 	}
