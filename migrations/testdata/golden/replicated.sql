@@ -1058,3 +1058,15 @@ CREATE VIEW IF NOT EXISTS analytics_watermarks
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT name, watermark, reason, noted_at FROM watermarks FINAL;
 
+-- 00130_policy_contents.sql
+CREATE TABLE IF NOT EXISTS policy_contents (
+    org             String CODEC(ZSTD(1)),
+    digest          String CODEC(ZSTD(1)),
+    draft           Bool,
+    files           String CODEC(ZSTD(3)),
+    at              DateTime('UTC') DEFAULT now('UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{database}/policy_contents', '{shard}-{replica}')
+ORDER BY (org, digest, draft)
+TTL at + INTERVAL 366 DAY DELETE WHERE draft
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
+

@@ -949,3 +949,15 @@ CREATE VIEW IF NOT EXISTS analytics_watermarks
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS SELECT name, watermark, reason, noted_at FROM watermarks FINAL;
 
+-- 00130_policy_contents.sql
+CREATE TABLE IF NOT EXISTS policy_contents (
+    org             String CODEC(ZSTD(1)),
+    digest          String CODEC(ZSTD(1)),
+    draft           Bool,
+    files           String CODEC(ZSTD(3)),
+    at              DateTime('UTC') DEFAULT now('UTC') CODEC(Delta, ZSTD(1))
+) ENGINE = ReplacingMergeTree()
+ORDER BY (org, digest, draft)
+TTL at + INTERVAL 366 DAY DELETE WHERE draft
+SETTINGS non_replicated_deduplication_window = 10000;
+

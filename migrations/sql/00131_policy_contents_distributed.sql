@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "policy_contents" "0"}};
