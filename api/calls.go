@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -19,14 +18,7 @@ func (h *handlers) ListCalls(ctx context.Context, request openapi.ListCallsReque
 	if err != nil {
 		return nil, err
 	}
-	if !asksCSV(ctx, string(value(p.Format))) {
-		return openapi.ListCalls200JSONResponse(page), nil
-	}
-	text, err := callsCSV(page.Calls, value(p.Fields))
-	if err != nil {
-		return nil, err
-	}
-	return openapi.ListCalls200TextcsvResponse{Body: bytes.NewReader(text), ContentLength: int64(len(text))}, nil
+	return callsAs(&page, asksCSV(ctx, string(value(p.Format))), value(p.Fields))
 }
 
 // ListUserCalls lists the calls that a user of the organisation was in.
@@ -36,14 +28,7 @@ func (h *handlers) ListUserCalls(ctx context.Context, request openapi.ListUserCa
 	if err != nil {
 		return nil, err
 	}
-	if !asksCSV(ctx, string(value(p.Format))) {
-		return openapi.ListUserCalls200JSONResponse(page), nil
-	}
-	text, err := callsCSV(page.Calls, value(p.Fields))
-	if err != nil {
-		return nil, err
-	}
-	return openapi.ListUserCalls200TextcsvResponse{Body: bytes.NewReader(text), ContentLength: int64(len(text))}, nil
+	return callsAs(&page, asksCSV(ctx, string(value(p.Format))), value(p.Fields))
 }
 
 // asksCSV: without format the header Accept decides.

@@ -87,44 +87,6 @@ func (h *handlers) CreateExport(ctx context.Context, request openapi.CreateExpor
 	return openapi.CreateExport202JSONResponse{Body: body, Headers: openapi.CreateExport202ResponseHeaders{Location: "/v1/exports/" + job.ID}}, nil
 }
 
-// callsIn is which calls an export is about; nil for one that is about none.
-func (h *handlers) callsIn(kind report.Kind, f *openapi.ExportCallsFilter) (*report.CallsFilter, error) {
-	ofCalls := kind == report.Calls || kind == report.Participants || kind == report.Streams
-	if f == nil && !ofCalls {
-		return nil, nil //nolint:nilnil // nothing was asked for, which is no error
-	}
-	given := value(f)
-	profile, err := h.profile(given.Profile)
-	if err != nil {
-		return nil, err
-	}
-	return &report.CallsFilter{
-		Profile: profile.Name(), Verdict: string(value(given.Verdict)), Reason: value(given.Reason), Side: string(value(given.Side)), Client: value(given.Client),
-		Site: value(given.Site), User: value(given.User), Tag: value(given.Tag), Recorded: given.Recorded,
-	}, nil
-}
-
-// presentCalls shows it.
-func presentCalls(f *report.CallsFilter) *openapi.ExportCallsFilter {
-	if f == nil {
-		return nil
-	}
-	profile := openapi.ProfileName(f.Profile)
-	out := &openapi.ExportCallsFilter{
-		Profile: &profile, Reason: textOrNil(f.Reason), Client: textOrNil(f.Client), Site: textOrNil(f.Site), User: textOrNil(f.User), Tag: textOrNil(f.Tag),
-		Recorded: f.Recorded,
-	}
-	if f.Verdict != "" {
-		verdict := openapi.Verdict(f.Verdict)
-		out.Verdict = &verdict
-	}
-	if f.Side != "" {
-		side := openapi.LikelySide(f.Side)
-		out.Side = &side
-	}
-	return out
-}
-
 func idIn(id *uuid.UUID) string {
 	if id == nil {
 		return ""

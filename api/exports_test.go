@@ -86,6 +86,20 @@ func TestExportsAreAskedFor(t *testing.T) {
 	}
 }
 
+// What calls an export is about is shown as it was asked for.
+func TestExportsOfCallsHaveTheFiltersOfTheirList(t *testing.T) {
+	s := withExports(t)
+	filter := object{
+		"profile": "cqd", "verdict": "poor", "reason": "loss_ratio", "side": "server", "client": "chrome", "client_version": "132", "region": "emea", "site": "Oslo",
+		"subnet": "192.0.2.0/24", "user": "ada", "participant_label": "Ada", "q": "4711", "source": "webrtc-internals", "kind": "meeting", "state": "complete",
+		"min_duration_s": 60.0, "max_duration_s": 3600.0, "tag": "late", "recorded": false,
+	}
+	job := read[object](t, s.ask(202, "admin@contoso", november(object{"kind": "streams", "filter": filter})))
+	if diff := cmp.Diff(any(filter), job["filter"]); diff != "" {
+		t.Errorf("filter (-asked for +shown):\n%s", diff)
+	}
+}
+
 func TestExportsThatCannotBeAskedFor(t *testing.T) {
 	s := withExports(t)
 	for field, body := range map[string]object{
@@ -105,6 +119,11 @@ func TestExportsThatCannotBeAskedFor(t *testing.T) {
 		"reason":      november(object{"kind": "held_content"}),
 		"reason ":     november(object{"reason": "a\u202eb"}),
 		"state":       november(object{"state": "done"}),
+
+		"filter":                november(object{"filter": object{"verdict": "poor"}}),
+		"filter.verdict":        november(object{"kind": "calls", "filter": object{"verdict": "awful"}}),
+		"filter.subnet":         november(object{"kind": "calls", "filter": object{"subnet": "192.0.2.128/25"}}),
+		"filter.max_duration_s": november(object{"kind": "calls", "filter": object{"min_duration_s": 2, "max_duration_s": 1}}),
 	} {
 		got := read[object](t, s.ask(422, "auditor@contoso", body))
 		if got["code"] != "invalid_field" || got["field"] != strings.TrimSpace(field) {

@@ -134,6 +134,10 @@ func TestFilters(t *testing.T) {
 	if want := "call_id,users,anonymous,reason\nbad,Ada,1,loss_ratio 0.4 > 0.1\nnobody,,1,\nshort,Bob,0,\n"; text != want {
 		t.Errorf("as CSV:\n%s, want\n%s", text, want)
 	}
+	chosen := read[struct{ Calls []object }](t, s.get(200, callsRoute, "fields=verdict,users,ended_at,tags,duration_ms,call_id&verdict=poor"))
+	if diff := cmp.Diff([]object{{"call_id": "bad", "verdict": "poor", "users": []any{"Ada"}, "ended_at": call["ended_at"], "tags": []any{}, "duration_ms": call["duration_ms"]}}, chosen.Calls); diff != "" {
+		t.Errorf("chosen columns (-want +got):\n%s", diff)
+	}
 }
 
 func TestQuality(t *testing.T) {
@@ -240,6 +244,7 @@ func TestFiguresRefuse(t *testing.T) {
 		callsRoute + "?last=0d":                                             "invalid_parameter last",
 		callsRoute + "?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z":   "invalid_parameter to",
 		callsRoute + "?format=csv&fields=call_id,name":                      "invalid_parameter fields",
+		callsRoute + "?fields=call_id,name":                                 "invalid_parameter fields",
 		callsRoute + "?sort=mood":                                           "invalid_parameter sort",
 		callsRoute + "?page_token=e30":                                      "invalid_page_token page_token",
 	} {

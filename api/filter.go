@@ -72,16 +72,9 @@ func subnetOf(text string) (netip.Prefix, error) {
 	if text == "" {
 		return netip.Prefix{}, nil
 	}
-	prefix, err := netip.ParsePrefix(text)
+	prefix, err := store.ReadSubnet(text)
 	if err != nil {
-		return prefix, invalidParameter("subnet", "The parameter subnet must be a network such as 192.0.2.0/24.")
-	}
-	finest := 48
-	if prefix.Addr().Is4() {
-		finest = 24
-	}
-	if prefix.Bits() > finest {
-		return prefix, invalidParameter("subnet", fmt.Sprintf("The parameter subnet is finer than /%d, and calls are known by no more than that.", finest))
+		return prefix, invalidParameter("subnet", "The parameter subnet "+err.Error()+".")
 	}
 	return prefix, nil
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -42,6 +44,22 @@ type SummaryFilter struct {
 	Recorded                 *bool
 	MinDuration, MaxDuration *time.Duration
 	Tag                      string
+}
+
+// ReadSubnet reads a network that is at the finest what calls are known by. Its errors complete the sentence "<parameter> …".
+func ReadSubnet(text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return prefix, errors.New("must be a network such as 192.0.2.0/24")
+	}
+	finest := 48
+	if prefix.Addr().Is4() {
+		finest = 24
+	}
+	if prefix.Bits() > finest {
+		return prefix, fmt.Errorf("is finer than /%d, and calls are known by no more than that", finest)
+	}
+	return prefix, nil
 }
 
 // where is the condition on call_summaries, and its parameters. No value of the filter is in it.

@@ -179,6 +179,30 @@ func (e CollectEntryIceConnectionState) Valid() bool {
 	}
 }
 
+// Defines values for ExportCallsFilterKind.
+const (
+	ExportCallsFilterKindGroup   ExportCallsFilterKind = "group"
+	ExportCallsFilterKindMeeting ExportCallsFilterKind = "meeting"
+	ExportCallsFilterKindP2p     ExportCallsFilterKind = "p2p"
+	ExportCallsFilterKindUnknown ExportCallsFilterKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ExportCallsFilterKind enum.
+func (e ExportCallsFilterKind) Valid() bool {
+	switch e {
+	case ExportCallsFilterKindGroup:
+		return true
+	case ExportCallsFilterKindMeeting:
+		return true
+	case ExportCallsFilterKindP2p:
+		return true
+	case ExportCallsFilterKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportFormat.
 const (
 	ExportFormatCsv     ExportFormat = "csv"
@@ -1928,6 +1952,43 @@ type CallRating string
 // CallSource defines model for Call.Source.
 type CallSource string
 
+// CallColumns The answer to `fields`.
+type CallColumns struct {
+	Calls []struct {
+		Anonymous    *int       `json:"anonymous,omitempty"`
+		CallId       *string    `json:"call_id,omitempty"`
+		DurationMs   *int64     `json:"duration_ms,omitempty"`
+		EndedAt      *time.Time `json:"ended_at,omitempty"`
+		Good         *int       `json:"good,omitempty"`
+		Issues       *int       `json:"issues,omitempty"`
+		Kind         *string    `json:"kind,omitempty"`
+		LikelySide   *string    `json:"likely_side,omitempty"`
+		MeetingId    *string    `json:"meeting_id,omitempty"`
+		MeetingTitle *string    `json:"meeting_title,omitempty"`
+		Poor         *int       `json:"poor,omitempty"`
+		Rating       *string    `json:"rating,omitempty"`
+		Reason       *string    `json:"reason,omitempty"`
+		Recorded     *bool      `json:"recorded,omitempty"`
+		Region       *string    `json:"region,omitempty"`
+		Sites        *[]string  `json:"sites,omitempty"`
+		Source       *Source    `json:"source,omitempty"`
+
+		// StartedAt When it was first seen, where its start isn't known.
+		StartedAt *time.Time `json:"started_at,omitempty"`
+
+		// State `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
+		State   *CallState `json:"state,omitempty"`
+		Tags    *[]string  `json:"tags,omitempty"`
+		Unknown *int       `json:"unknown,omitempty"`
+		Users   *[]string  `json:"users,omitempty"`
+		Verdict *Verdict   `json:"verdict,omitempty"`
+	} `json:"calls"`
+	Freshness Freshness `json:"freshness"`
+
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken `json:"next_page_token"`
+}
+
 // CallList defines model for CallList.
 type CallList struct {
 	Calls     []Call    `json:"calls"`
@@ -2068,22 +2129,46 @@ type ExportApproval struct {
 
 // ExportCallsFilter Which calls exports of calls, participants and streams are about; as the parameters of the list of calls.
 type ExportCallsFilter struct {
-	Client  *string      `json:"client,omitempty"`
-	Profile *ProfileName `json:"profile,omitempty"`
+	// Client Family of a participant's client; with `client_version`, of this version.
+	Client        *string                `json:"client,omitempty"`
+	ClientVersion *string                `json:"client_version,omitempty"`
+	Kind          *ExportCallsFilterKind `json:"kind,omitempty"`
+	MaxDurationS  *int64                 `json:"max_duration_s,omitempty"`
+	MinDurationS  *int64                 `json:"min_duration_s,omitempty"`
+
+	// ParticipantLabel Within the label of somebody in the call, in any case.
+	ParticipantLabel *string      `json:"participant_label,omitempty"`
+	Profile          *ProfileName `json:"profile,omitempty"`
+
+	// Q Text within the call id or meeting id, a whole participant id or stream id, or a support code.
+	Q *string `json:"q,omitempty"`
 
 	// Reason A metric or network diagnostic that made the call poor.
 	Reason   *string `json:"reason,omitempty"`
 	Recorded *bool   `json:"recorded,omitempty"`
 
+	// Region In which the call was held.
+	Region *string `json:"region,omitempty"`
+
 	// Side Where the trouble likely is; `none` where it was measured and hardly anything was lost on any side.
-	Side *LikelySide `json:"side,omitempty"`
-	Site *string     `json:"site,omitempty"`
-	Tag  *Tag        `json:"tag,omitempty"`
+	Side   *LikelySide `json:"side,omitempty"`
+	Site   *string     `json:"site,omitempty"`
+	Source *Source     `json:"source,omitempty"`
+
+	// State `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
+	State *CallState `json:"state,omitempty"`
+
+	// Subnet That an org user came from, as `192.0.2.0/24`; at the finest /24 or, of IPv6, /48.
+	Subnet *string `json:"subnet,omitempty"`
+	Tag    *Tag    `json:"tag,omitempty"`
 
 	// User Id of an org user who was in the call.
 	User    *string  `json:"user,omitempty"`
 	Verdict *Verdict `json:"verdict,omitempty"`
 }
+
+// ExportCallsFilterKind defines model for ExportCallsFilter.Kind.
+type ExportCallsFilterKind string
 
 // ExportFile defines model for ExportFile.
 type ExportFile struct {
@@ -4060,7 +4145,7 @@ type ListCallsParams struct {
 	// Format As CSV with `csv` or, without it, `Accept` naming `text/csv`. The page's calls, with a head.
 	Format *ListCallsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 
-	// Fields Columns of the CSV, with commas, in this order; of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
+	// Fields Columns, with commas; of CSV in this order. With it each call in JSON is an object of these alone. Of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
 	// `ended_at`, `duration_ms`, `users`, `anonymous`, `verdict`, `reason`, `likely_side`, `issues`, `good`, `poor`, `unknown`, `recorded`, `rating`,
 	// `tags` and `sites`. Default is all.
 	Fields *string `form:"fields,omitempty" json:"fields,omitempty"`
@@ -4078,6 +4163,11 @@ type ListCallsParamsSort string
 
 // ListCallsParamsFormat defines parameters for ListCalls.
 type ListCallsParamsFormat string
+
+// ListCalls200JSONResponseBody defines parameters for ListCalls.
+type ListCalls200JSONResponseBody struct {
+	union json.RawMessage
+}
 
 // GetCallParams defines parameters for GetCall.
 type GetCallParams struct {
@@ -4567,7 +4657,7 @@ type ListUserCallsParams struct {
 	// Format As CSV with `csv` or, without it, `Accept` naming `text/csv`. The page's calls, with a head.
 	Format *ListUserCallsParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 
-	// Fields Columns of the CSV, with commas, in this order; of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
+	// Fields Columns, with commas; of CSV in this order. With it each call in JSON is an object of these alone. Of `call_id`, `state`, `kind`, `source`, `region`, `meeting_id`, `meeting_title`, `started_at`,
 	// `ended_at`, `duration_ms`, `users`, `anonymous`, `verdict`, `reason`, `likely_side`, `issues`, `good`, `poor`, `unknown`, `recorded`, `rating`,
 	// `tags` and `sites`. Default is all.
 	Fields *string `form:"fields,omitempty" json:"fields,omitempty"`
@@ -4585,6 +4675,11 @@ type ListUserCallsParamsSort string
 
 // ListUserCallsParamsFormat defines parameters for ListUserCalls.
 type ListUserCallsParamsFormat string
+
+// ListUserCalls200JSONResponseBody defines parameters for ListUserCalls.
+type ListUserCalls200JSONResponseBody struct {
+	union json.RawMessage
+}
 
 // ListViewsParams defines parameters for ListViews.
 type ListViewsParams struct {
@@ -4660,6 +4755,130 @@ type PreviewRetentionJSONRequestBody = RetentionPreviewInput
 
 // CreateViewJSONRequestBody defines body for CreateView for application/json ContentType.
 type CreateViewJSONRequestBody = ViewInput
+
+// AsCallList returns the union data inside the ListCalls200JSONResponseBody as a CallList
+func (t ListCalls200JSONResponseBody) AsCallList() (CallList, error) {
+	var body CallList
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCallList overwrites any union data inside the ListCalls200JSONResponseBody as the provided CallList
+func (t *ListCalls200JSONResponseBody) FromCallList(v CallList) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCallList performs a merge with any union data inside the ListCalls200JSONResponseBody, using the provided CallList
+func (t *ListCalls200JSONResponseBody) MergeCallList(v CallList) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCallColumns returns the union data inside the ListCalls200JSONResponseBody as a CallColumns
+func (t ListCalls200JSONResponseBody) AsCallColumns() (CallColumns, error) {
+	var body CallColumns
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCallColumns overwrites any union data inside the ListCalls200JSONResponseBody as the provided CallColumns
+func (t *ListCalls200JSONResponseBody) FromCallColumns(v CallColumns) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCallColumns performs a merge with any union data inside the ListCalls200JSONResponseBody, using the provided CallColumns
+func (t *ListCalls200JSONResponseBody) MergeCallColumns(v CallColumns) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ListCalls200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ListCalls200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsCallList returns the union data inside the ListUserCalls200JSONResponseBody as a CallList
+func (t ListUserCalls200JSONResponseBody) AsCallList() (CallList, error) {
+	var body CallList
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCallList overwrites any union data inside the ListUserCalls200JSONResponseBody as the provided CallList
+func (t *ListUserCalls200JSONResponseBody) FromCallList(v CallList) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCallList performs a merge with any union data inside the ListUserCalls200JSONResponseBody, using the provided CallList
+func (t *ListUserCalls200JSONResponseBody) MergeCallList(v CallList) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsCallColumns returns the union data inside the ListUserCalls200JSONResponseBody as a CallColumns
+func (t ListUserCalls200JSONResponseBody) AsCallColumns() (CallColumns, error) {
+	var body CallColumns
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCallColumns overwrites any union data inside the ListUserCalls200JSONResponseBody as the provided CallColumns
+func (t *ListUserCalls200JSONResponseBody) FromCallColumns(v CallColumns) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeCallColumns performs a merge with any union data inside the ListUserCalls200JSONResponseBody, using the provided CallColumns
+func (t *ListUserCalls200JSONResponseBody) MergeCallColumns(v CallColumns) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ListUserCalls200JSONResponseBody) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ListUserCalls200JSONResponseBody) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -9151,12 +9370,12 @@ type ListCallsResponseObject interface {
 	VisitListCallsResponse(w http.ResponseWriter) error
 }
 
-type ListCalls200JSONResponse CallList
+type ListCalls200JSONResponse = ListCalls200JSONResponseBody
 
 func (response ListCalls200JSONResponse) VisitListCallsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -12765,12 +12984,12 @@ type ListUserCallsResponseObject interface {
 	VisitListUserCallsResponse(w http.ResponseWriter) error
 }
 
-type ListUserCalls200JSONResponse CallList
+type ListUserCalls200JSONResponse = ListUserCalls200JSONResponseBody
 
 func (response ListUserCalls200JSONResponse) VisitListUserCallsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.union); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")

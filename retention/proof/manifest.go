@@ -112,6 +112,22 @@ type CallsQuery struct {
 	User     string `json:"user"`
 	Tag      string `json:"tag"`
 	Recorded *bool  `json:"recorded"`
+	// What follows is there only if it was asked for.
+	Source        string `json:"source,omitempty"`
+	CallKind      string `json:"call_kind,omitempty"`
+	State         string `json:"state,omitempty"`
+	ClientVersion string `json:"client_version,omitempty"`
+	// Region is that in which the call was held.
+	Region string `json:"region,omitempty"`
+	// Subnet is a network such as 192.0.2.0/24 that an org user came from.
+	Subnet string `json:"subnet,omitempty"`
+	// Label is within the label of somebody in the call.
+	Label string `json:"participant_label,omitempty"`
+	// Text is within the call's or the meeting's id, or is a participant's or a stream's, or a support code.
+	Text string `json:"q,omitempty"`
+	// MinDurationS and MaxDurationS bound the length of a call, both inclusive, in seconds.
+	MinDurationS *int64 `json:"min_duration_s,omitempty"`
+	MaxDurationS *int64 `json:"max_duration_s,omitempty"`
 }
 
 // LogPart is what the bundle has of the region's ledger.

@@ -147,11 +147,15 @@ func streamsOf(c *store.CallSummary, add func(*streamRow) error) error {
 
 // ofSummaries writes a table of rows that are made of the calls that were asked for.
 func ofSummaries[T any](ctx context.Context, d *draft, rows func(*store.CallSummary, func(*T) error) error, value func(*T) ([]byte, error)) error {
+	filter, err := d.summaryFilter()
+	if err != nil {
+		return err
+	}
 	t, err := newTable[T](d)
 	if err != nil {
 		return err
 	}
-	err = d.region.Store.EachSummary(ctx, d.summaryFilter(), func(c *store.CallSummary) error {
+	err = d.region.Store.EachSummary(ctx, filter, func(c *store.CallSummary) error {
 		return rows(c, func(row *T) error {
 			text, err := value(row)
 			if err != nil {
@@ -167,11 +171,28 @@ func ofSummaries[T any](ctx context.Context, d *draft, rows func(*store.CallSumm
 	return t.done()
 }
 
-// summaryFilter is the request as call analytics takes it.
-func (d *draft) summaryFilter() store.SummaryFilter {
+// summaryFilter is the request as call analytics takes it; it was checked when it was asked for.
+func (d *draft) summaryFilter() (store.SummaryFilter, error) {
 	q, f := &d.job.Request, d.job.Request.Filter
-	return store.SummaryFilter{
-		Org: d.job.Org, From: q.From, To: q.To, MeetingID: q.Meeting, Profile: f.Profile, Verdict: f.Verdict, Reason: f.Reason, Side: f.Side,
-		Client: f.Client, Site: f.Site, User: f.User, Tag: f.Tag, Recorded: f.Recorded,
+	out := store.SummaryFilter{
+		Org: d.job.Org, From: q.From, To: q.To, MeetingID: q.Meeting, Profile: f.Profile, Source: store.ParseSourceKind(f.Source), Kind: f.CallKind, State: f.State,
+		Verdict: f.Verdict, Reason: f.Reason, Side: f.Side, Client: f.Client, ClientVersion: f.ClientVersion, Region: f.Region, Site: f.Site, User: f.User,
+		Label: f.Label, Text: f.Text, Tag: f.Tag, Recorded: f.Recorded, MinDuration: seconds(f.MinDurationS), MaxDuration: seconds(f.MaxDurationS),
 	}
+	if f.Subnet == "" {
+		return out, nil
+	}
+	var err error
+	if out.Subnet, err = store.ReadSubnet(f.Subnet); err != nil {
+		return out, fmt.Errorf("read subnet: %w", err)
+	}
+	return out, nil
+}
+
+func seconds(n *int64) *time.Duration {
+	if n == nil {
+		return nil
+	}
+	out := time.Duration(*n) * time.Second
+	return &out
 }

@@ -494,6 +494,15 @@ func TestRequestsThatCannotBe(t *testing.T) {
 		{func(r *Request) { r.Formats, r.BOM = nil, true }, "csv_bom"},
 		{func(r *Request) { r.Reason = "a\u202eb" }, "reason"},
 		{func(r *Request) { r.Kind, r.Region = "x", "y" }, "kind region"},
+		{func(r *Request) { r.Filter = &CallsFilter{} }, "filter"},
+		{func(r *Request) { r.Kind, r.Filter = Calls, &CallsFilter{Subnet: "192.0.2.0/24", Source: "acs"} }, ""},
+		{func(r *Request) { r.Kind, r.Filter = Calls, &CallsFilter{Subnet: "192.0.2.7"} }, "filter.subnet"},
+		{func(r *Request) { r.Kind, r.Filter = Calls, &CallsFilter{Subnet: "192.0.2.0/25"} }, "filter.subnet"},
+		{func(r *Request) { r.Kind, r.Filter = Calls, &CallsFilter{Source: "fax"} }, "filter.source"},
+		{func(r *Request) { r.Kind, r.Filter = Streams, &CallsFilter{MinDurationS: new(int64(-1))} }, "filter.min_duration_s"},
+		{func(r *Request) {
+			r.Kind, r.Filter = Calls, &CallsFilter{MinDurationS: new(int64(2)), MaxDurationS: new(int64(1))}
+		}, "filter.max_duration_s"},
 	} {
 		r := asked()
 		test.change(&r)

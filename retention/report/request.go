@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/retention/proof"
+	"github.com/anteroom/anteroom/store"
 )
 
 // Kind is what a report is about.
@@ -221,6 +222,29 @@ func (r Request) checkFilters(fail failure) {
 	id("meeting_id", r.Meeting, Retention, Notices, HeldContent, Calls, Participants, Streams)
 	about("filter", r.Filter != nil, Calls, Participants, Streams)
 	id("resource_id", r.Resource, Retention, HeldContent)
+	if f := r.Filter; f != nil {
+		checkCalls(f, fail)
+	}
+}
+
+// checkCalls reports what can't be of which calls are asked for.
+func checkCalls(f *CallsFilter, fail failure) {
+	if f.Source != "" && store.ParseSourceKind(f.Source) == 0 {
+		fail("filter.source", "is no kind of source")
+	}
+	if f.Subnet != "" {
+		if _, err := store.ReadSubnet(f.Subnet); err != nil {
+			fail("filter.subnet", "%s", err)
+		}
+	}
+	switch least, most := f.MinDurationS, f.MaxDurationS; {
+	case least != nil && *least < 0:
+		fail("filter.min_duration_s", "must not be less than 0")
+	case most != nil && *most < 0:
+		fail("filter.max_duration_s", "must not be less than 0")
+	case least != nil && most != nil && *least > *most:
+		fail("filter.max_duration_s", "must not be less than min_duration_s")
+	}
 }
 
 // maxReason is the length of a reason in characters.
