@@ -82,7 +82,7 @@ func (k *keptBatch) add(e *eventpb.Event, offset int64, text opened, out *store.
 		out.Decisions.Add(k.counter.next(decisionTable, offset), store.DecisionInput{
 			KeptIn: keptIn(e, e.GetMeetingId()), DecisionID: toUUID(d.GetDecisionId()), ParticipantID: toUUID(d.GetParticipantId()), Action: d.GetAction(),
 			Effect: d.GetEffect(), Reasons: d.GetReasons(), Revision: d.GetPolicyRevision(), Input: string(d.GetInput()), At: instantOf(e.GetObservedAtUs()),
-			SentAt: callBegan(e),
+			SentAt: callBegan(e), Rules: d.GetRules(), Took: time.Duration(d.GetEvaluationNs()), Error: d.GetError(), Source: store.DecidedByMedia,
 		})
 	case *eventpb.Event_ResourceGuest:
 		k.guest(e, p.ResourceGuest, text, out)

@@ -44,6 +44,7 @@ func TestRule_R8_WhatElseIsKeptHasItsThing(t *testing.T) {
 		e, id := at(after), uuid.New()
 		e.Payload = &eventpb.Event_Decision{Decision: &eventpb.Decision{
 			ParticipantId: id[:], DecisionId: id[:], Action: "join", Effect: "deny", Reasons: []string{"one", "two"}, PolicyRevision: "r1", Input: []byte(input),
+			Rules: []string{"R1"}, EvaluationNs: 41_000, Error: "timeout",
 		}}
 		return e
 	}
@@ -86,8 +87,9 @@ func TestRule_R8_WhatElseIsKeptHasItsThing(t *testing.T) {
 		"SELECT count() FROM attendance WHERE user_id = 'ana' AND meeting_id = '" + meeting.String() + "' AND call_id = '" + call.String() + "'": 1,
 		"SELECT count() FROM decisions WHERE reasons = ['one', 'two'] AND revision = 'r1' AND action = 'join' AND effect = 'deny'":               3,
 		"SELECT uniqExact(input) FROM decisions WHERE meeting_id = '" + meeting.String() + "'":                                                   3,
-		"SELECT uniqExact(sent_at) FROM decisions":             1,
-		"SELECT count() FROM timeline WHERE kind IN (4, 6, 7)": 8,
+		"SELECT uniqExact(sent_at) FROM decisions": 1,
+		"SELECT count() FROM decisions WHERE rules = ['R1'] AND evaluation_ns = 41000 AND error = 'timeout' AND source = 'media'": 3,
+		"SELECT count() FROM timeline WHERE kind IN (4, 6, 7)":                                                                    8,
 	} {
 		if got := r.count(t, query); got != want {
 			t.Errorf("%s: got %d, want %d", query, got, want)

@@ -15,7 +15,7 @@ func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
 	if err != nil {
 		e.failed(ctx, org, s, err)
 		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.decide(ctx, base, &in); return err })
-		d = Decision{Effect: Deny, Reasons: []Reason{PolicyFailed}}
+		d = Decision{Effect: Deny, Reasons: []Reason{PolicyFailed}, Error: kindOfFailure(s, err)}
 	}
 	d.Revision = s.revision
 	d.Took = time.Since(started)

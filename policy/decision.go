@@ -146,6 +146,8 @@ type Decision struct {
 	Revision string `json:"-"`
 	// Took is the evaluation time.
 	Took time.Duration `json:"-"`
+	// Error is why no policy answered; empty if one did.
+	Error FailureKind `json:"-"`
 }
 
 // Allowed tells whether the decision is allow.

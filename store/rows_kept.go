@@ -137,59 +137,6 @@ func (r *KeptRows) Add(o Origin, k Kept) {
 	r.sentAt.add(k.SentAt)
 }
 
-// DecisionInput is what policy decided, and on what.
-type DecisionInput struct {
-	KeptIn
-	DecisionID    uuid.UUID
-	ParticipantID uuid.UUID
-	Action        string
-	Effect        string
-	Reasons       []string
-	Revision      string
-	// Input is canonical JSON.
-	Input string
-	At    time.Time
-	// SentAt is that of the thing of class decision which it is a part of.
-	SentAt time.Time
-}
-
-// DecisionRows are rows of the table decisions.
-type DecisionRows struct {
-	Rows
-	in            keptIn
-	decisionID    vec[uuid.UUID]
-	participantID vec[uuid.UUID]
-	action        vec[string]
-	effect        vec[string]
-	reasons       vec[[]string]
-	revision      vec[string]
-	input         vec[string]
-	at            vec[time.Time]
-	sentAt        vec[time.Time]
-}
-
-func (r *DecisionRows) setUp() {
-	r.decisionID.name, r.participantID.name, r.action.name, r.effect.name = "decision_id", "participant_id", "action", "effect"
-	r.reasons.name, r.revision.name, r.input.name, r.at.name, r.sentAt.name = "reasons", "revision", "input", "at", "sent_at"
-	r.init("decisions", &r.sentAt, append(r.in.init(), &r.decisionID, &r.participantID, &r.action, &r.effect, &r.reasons, &r.revision, &r.input, &r.at,
-		&r.sentAt)...)
-}
-
-// Add adds the row of a decision.
-func (r *DecisionRows) Add(o Origin, d DecisionInput) {
-	r.begin(o)
-	r.in.add(d.KeptIn)
-	r.decisionID.add(d.DecisionID)
-	r.participantID.add(d.ParticipantID)
-	r.action.add(d.Action)
-	r.effect.add(d.Effect)
-	r.reasons.add(d.Reasons)
-	r.revision.add(d.Revision)
-	r.input.add(d.Input)
-	r.at.add(d.At)
-	r.sentAt.add(d.SentAt)
-}
-
 // Head says that a guest was shown a message.
 type Head struct {
 	KeptIn

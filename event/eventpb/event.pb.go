@@ -2497,7 +2497,11 @@ type Decision struct {
 	PolicyRevision string   `protobuf:"bytes,6,opt,name=policy_revision,json=policyRevision,proto3" json:"policy_revision,omitempty"`
 	EvaluationNs   int64    `protobuf:"varint,7,opt,name=evaluation_ns,json=evaluationNs,proto3" json:"evaluation_ns,omitempty"`
 	// Canonical JSON of the input.
-	Input         []byte `protobuf:"bytes,8,opt,name=input,proto3" json:"input,omitempty"`
+	Input []byte `protobuf:"bytes,8,opt,name=input,proto3" json:"input,omitempty"`
+	// Ids of the rules that spoke against it.
+	Rules []string `protobuf:"bytes,9,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Why no policy answered, so that it was denied: "error", "undefined", "timeout" or "not_loaded"; empty: one did.
+	Error         string `protobuf:"bytes,10,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2586,6 +2590,20 @@ func (x *Decision) GetInput() []byte {
 		return x.Input
 	}
 	return nil
+}
+
+func (x *Decision) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Decision) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
 }
 
 // Which guest of a resource a participant is, for the log of that resource in its own region. It goes the way of chat: on the topic of sealed content of the home
@@ -3044,7 +3062,7 @@ const file_event_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1c\n" +
 	"\n" +
 	"sent_at_us\x18\x04 \x01(\x03R\bsentAtUs\x12,\n" +
-	"\x12acknowledged_at_us\x18\x05 \x01(\x03R\x10acknowledgedAtUs\"\x80\x02\n" +
+	"\x12acknowledged_at_us\x18\x05 \x01(\x03R\x10acknowledgedAtUs\"\xac\x02\n" +
 	"\bDecision\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1f\n" +
 	"\vdecision_id\x18\x02 \x01(\fR\n" +
@@ -3054,7 +3072,10 @@ const file_event_proto_rawDesc = "" +
 	"\areasons\x18\x05 \x03(\tR\areasons\x12'\n" +
 	"\x0fpolicy_revision\x18\x06 \x01(\tR\x0epolicyRevision\x12#\n" +
 	"\revaluation_ns\x18\a \x01(\x03R\fevaluationNs\x12\x14\n" +
-	"\x05input\x18\b \x01(\fR\x05input\"\x8d\x02\n" +
+	"\x05input\x18\b \x01(\fR\x05input\x12\x14\n" +
+	"\x05rules\x18\t \x03(\tR\x05rules\x12\x14\n" +
+	"\x05error\x18\n" +
+	" \x01(\tR\x05error\"\x8d\x02\n" +
 	"\rResourceGuest\x12%\n" +
 	"\x0eparticipant_id\x18\x01 \x01(\fR\rparticipantId\x12\x1f\n" +
 	"\vresource_id\x18\x02 \x01(\tR\n" +

@@ -93,7 +93,7 @@ func (m *Meeting) noteDecision(mb *Member, in policy.Input, d policy.Decision) b
 	e.MeetingId = m.meetingID
 	e.Payload = &eventpb.Event_Decision{Decision: &eventpb.Decision{
 		ParticipantId: mb.id[:], DecisionId: id[:], Action: action, Effect: string(effect), Reasons: reasons,
-		PolicyRevision: d.Revision, EvaluationNs: d.Took.Nanoseconds(), Input: canonical,
+		PolicyRevision: d.Revision, EvaluationNs: d.Took.Nanoseconds(), Input: canonical, Rules: d.Rules, Error: string(d.Error),
 	}}
 	return m.deps.Recorder.Offer(e)
 }

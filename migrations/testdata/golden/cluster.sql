@@ -1130,3 +1130,19 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS policy_contents AS policy_contents_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'policy_contents_local', 0);
 
+-- 00135_decisions_log.sql
+ALTER TABLE decisions_local
+    ADD COLUMN IF NOT EXISTS rules Array(LowCardinality(String)) AFTER reasons,
+    ADD COLUMN IF NOT EXISTS evaluation_ns Int64 CODEC(T64, ZSTD(1)) AFTER revision,
+    ADD COLUMN IF NOT EXISTS error LowCardinality(String) AFTER evaluation_ns,
+    ADD COLUMN IF NOT EXISTS source LowCardinality(String) DEFAULT 'media' AFTER error,
+    ADD INDEX IF NOT EXISTS at_range at TYPE minmax GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_id decision_id TYPE bloom_filter GRANULARITY 1;
+
+-- 00136_decisions_log_distributed.sql
+ALTER TABLE decisions
+    ADD COLUMN IF NOT EXISTS rules Array(LowCardinality(String)) AFTER reasons,
+    ADD COLUMN IF NOT EXISTS evaluation_ns Int64 AFTER revision,
+    ADD COLUMN IF NOT EXISTS error LowCardinality(String) AFTER evaluation_ns,
+    ADD COLUMN IF NOT EXISTS source LowCardinality(String) DEFAULT 'media' AFTER error;
+

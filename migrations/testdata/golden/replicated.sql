@@ -1070,3 +1070,19 @@ ORDER BY (org, digest, draft)
 TTL at + INTERVAL 366 DAY DELETE WHERE draft
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+-- 00135_decisions_log.sql
+ALTER TABLE decisions_local
+    ADD COLUMN IF NOT EXISTS rules Array(LowCardinality(String)) AFTER reasons,
+    ADD COLUMN IF NOT EXISTS evaluation_ns Int64 CODEC(T64, ZSTD(1)) AFTER revision,
+    ADD COLUMN IF NOT EXISTS error LowCardinality(String) AFTER evaluation_ns,
+    ADD COLUMN IF NOT EXISTS source LowCardinality(String) DEFAULT 'media' AFTER error,
+    ADD INDEX IF NOT EXISTS at_range at TYPE minmax GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_id decision_id TYPE bloom_filter GRANULARITY 1;
+
+-- 00136_decisions_log_distributed.sql
+ALTER TABLE decisions
+    ADD COLUMN IF NOT EXISTS rules Array(LowCardinality(String)) AFTER reasons,
+    ADD COLUMN IF NOT EXISTS evaluation_ns Int64 AFTER revision,
+    ADD COLUMN IF NOT EXISTS error LowCardinality(String) AFTER evaluation_ns,
+    ADD COLUMN IF NOT EXISTS source LowCardinality(String) DEFAULT 'media' AFTER error;
+
