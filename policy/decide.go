@@ -45,20 +45,26 @@ func (e *Engine) failed(ctx context.Context, org string, s *snapshot, err error)
 }
 
 func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, error) {
+	d, _, err := e.judge(ctx, s, in)
+	return d, err
+}
+
+// judge is the decision and the refusals that it is made of, the most important first.
+func (e *Engine) judge(ctx context.Context, s *snapshot, in *Input) (Decision, []refusal, error) {
 	answer, err := s.eval(ctx, &s.decide, e.keys.value(in))
 	if err != nil {
-		return Decision{}, err
+		return Decision{}, nil, err
 	}
 	g, err := readGround(answer.base)
 	if err != nil {
-		return Decision{}, err
+		return Decision{}, nil, err
 	}
 	o, err := readOwn(answer.own)
 	if err != nil {
-		return Decision{}, err
+		return Decision{}, nil, err
 	}
 	if g.effect != Allow && len(g.refusals) == 0 {
-		return Decision{}, errNoReason
+		return Decision{}, nil, errNoReason
 	}
 	effect, refusals := e.join(g, o)
 	if in.Action == ActionUse {
@@ -67,7 +73,7 @@ func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, 
 	d := Decision{Effect: effect}
 	if effect == Allow {
 		d.Obligations = g.obligations
-		return d, nil
+		return d, nil, nil
 	}
 	e.base.sortRefusals(refusals)
 	for i, r := range refusals {
@@ -78,7 +84,7 @@ func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, 
 			d.Rules = append(d.Rules, r.rule)
 		}
 	}
-	return d, nil
+	return d, refusals, nil
 }
 
 // join merges what base and organisation say of entering: deny beats lobby, lobby beats allow, and the reasons are those of what won.

@@ -51,6 +51,11 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newEngine(b, cfg, log)
+}
+
+// newEngine makes one of a base with the configuration's defaults filled in.
+func newEngine(b *base, cfg Config, log *slog.Logger) (*Engine, error) {
 	e := &Engine{base: b, keys: newKeys(), grantable: map[Capability]bool{}, timeout: cfg.Timeout, breaker: cfg.Breaker, log: log}
 	for _, name := range cfg.Grantable {
 		e.grantable[Capability(name)] = true

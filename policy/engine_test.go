@@ -207,7 +207,7 @@ func TestActivateRefuses(t *testing.T) {
 		"in a body":             {ownHeader + "withhold.sendChat contains \"x\" if input.capability == \"sendChat\"", "input.capability is empty here"},
 		"goes wrong at once":    {ownHeader + "deny contains 7", "try a decision"},
 		"empty":                 {"", "own.rego"},
-		"too large":             {ownHeader + "deny contains \"x\"\n#" + strings.Repeat("x", maxModuleBytes), "more than"},
+		"too large":             {ownHeader + "deny contains \"x\"\n#" + strings.Repeat("x", MaxModuleBytes), "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := engine(t, DefaultConfig())

@@ -5,22 +5,22 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // What an organisation's policy may take up, so that one organisation's authors can't use up the service's memory.
 const (
-	maxModules     = 64
-	maxModuleBytes = 256 << 10
-	maxDataBytes   = 1 << 20
-	// maxNumberChars of a number in Rego: enough for 64 bits.
-	maxNumberChars = 20
+	MaxModules     = 64
+	MaxModuleBytes = 256 << 10
+	MaxDataBytes   = 1 << 20
+	// MaxNumberChars of a number in Rego: enough for 64 bits.
+	MaxNumberChars = 20
+	// MaxDepth of terms within each other in Rego: what is deeper takes the compiler and the evaluator more stack than they have.
+	MaxDepth = 200
 )
 
 // Revision is an organisation's own policy: Rego of package anteroom.organization, or packages below it.
@@ -69,108 +69,30 @@ func digest(modules map[string]string, more ...[]byte) string {
 
 // parse checks what can be told before compiling: sizes, packages, and that what is asked of the policy has the right form.
 func (r Revision) parse() (modules map[string]*ast.Module, entries []string, err error) {
-	if len(r.Modules) == 0 || len(r.Modules) > maxModules {
-		return nil, nil, fmt.Errorf("a policy has 1 to %d modules, not %d", maxModules, len(r.Modules))
+	if len(r.Modules) == 0 || len(r.Modules) > MaxModules {
+		return nil, nil, fmt.Errorf("a policy has 1 to %d modules, not %d", MaxModules, len(r.Modules))
 	}
 	data, err := json.Marshal(r.Data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode the policy's data: %w", err)
 	}
-	if len(data) > maxDataBytes {
-		return nil, nil, fmt.Errorf("the policy's data has %d bytes, more than %d", len(data), maxDataBytes)
+	if len(data) > MaxDataBytes {
+		return nil, nil, fmt.Errorf("the policy's data has %d bytes, more than %d", len(data), MaxDataBytes)
 	}
 	modules = make(map[string]*ast.Module, len(r.Modules))
-	found := map[string]bool{}
-	var errs []error
+	var errs ast.Errors
 	for _, name := range slices.Sorted(maps.Keys(r.Modules)) {
-		text := r.Modules[name]
-		if len(text) > maxModuleBytes {
-			errs = append(errs, fmt.Errorf("%s: has %d bytes, more than %d", name, len(text), maxModuleBytes))
-			continue
+		module, wrong := Parse(name, r.Modules[name])
+		if len(wrong) == 0 {
+			modules[OwnFolder+name] = module
 		}
-		module, err := parseModule(name, text)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		errs = append(errs, checkModule(name, module, found)...)
-		modules["organization/"+name] = module
+		errs = append(errs, wrong...)
 	}
-	if len(errs) == 0 && len(found) == 0 {
-		errs = append(errs, fmt.Errorf("package %s has none of the rules that are asked: deny, lobby, withhold, grant", ownPackage))
+	if len(errs) > 0 {
+		return nil, nil, errs
 	}
-	if err := errors.Join(errs...); err != nil {
+	if entries, err = Entries(modules); err != nil {
 		return nil, nil, err
 	}
-	return modules, slices.Sorted(maps.Keys(found)), nil
-}
-
-func checkModule(name string, module *ast.Module, found map[string]bool) []error {
-	var errs []error
-	path := strings.TrimPrefix(module.Package.Path.String(), "data.")
-	if path != ownPackage && !strings.HasPrefix(path, ownPackage+".") {
-		errs = append(errs, fmt.Errorf("%s: package %s is not %s or below it", name, path, ownPackage))
-	}
-	for _, rule := range module.Rules {
-		entry := string(rule.Head.Ref()[0].Value.(ast.Var))
-		if path == ownPackage && slices.Contains(ownEntries(), entry) {
-			found[entry] = true
-			refs := 1
-			if entry == entryWithhold {
-				refs = 2
-			}
-			if rule.Head.RuleKind() != ast.MultiValue || len(rule.Head.Ref()) != refs || len(rule.Head.Args) > 0 {
-				errs = append(errs, fmt.Errorf("%s: %s must add to a set (%s)", rule.Location, entry, entryForm(entry)))
-			}
-		}
-	}
-	return append(errs, checkTerms(module)...)
-}
-
-// checkTerms looks at every term of a module, those in the names of its rules included.
-func checkTerms(module *ast.Module) []error {
-	var errs []error
-	check := func(term *ast.Term) bool {
-		switch value := term.Value.(type) {
-		case ast.Number:
-			// Arithmetic on huge numbers can't be interrupted.
-			if len(value) > maxNumberChars || strings.ContainsAny(string(value), "eE") {
-				errs = append(errs, fmt.Errorf("%s: a number has at most %d characters and no exponent", term.Location, maxNumberChars))
-			}
-		case ast.Ref:
-			if value.HasPrefix(ast.Ref{ast.InputRootDocument, ast.InternedTerm("capability")}) {
-				errs = append(errs, fmt.Errorf("%s: input.capability is empty here; name the capability, as in withhold.sendChat or withhold[capability]", term.Location))
-			}
-		}
-		return false
-	}
-	ast.WalkTerms(module, check)
-	for _, rule := range module.Rules {
-		for _, term := range rule.Head.Ref() {
-			ast.WalkTerms(term, check)
-		}
-	}
-	return errs
-}
-
-func entryForm(entry string) string {
-	switch entry {
-	case entryWithhold:
-		return `withhold["sendChat"] contains "reason" if …`
-	case entryGrant:
-		return `grant contains "raiseHand" if …`
-	default:
-		return entry + ` contains "reason" if …`
-	}
-}
-
-func parseModule(name, text string) (*ast.Module, error) {
-	module, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
-	if err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
-	}
-	if module == nil {
-		return nil, fmt.Errorf("parse %s: the module is empty", name)
-	}
-	return module, nil
+	return modules, entries, nil
 }

@@ -18,6 +18,8 @@ import (
 const (
 	basePackage = "anteroom.meeting"
 	ownPackage  = "anteroom.organization"
+	// testPackage has the tests of an organisation's policy, which are no part of what is activated.
+	testPackage = "anteroom.organization_test"
 	// entryPackage gathers what an organisation's policy has into one value; nobody writes it but entryModule.
 	entryPackage = "anteroom.entry"
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/anteroom/anteroom/internal/embedded"
+	"github.com/anteroom/anteroom/policy/sandbox"
 )
 
 // version is set by the linker: -X main.version=….
@@ -18,6 +19,7 @@ var version = ""
 
 func main() {
 	embedded.ChildMain() // the embedded ClickHouse is a second run of this program
+	sandbox.ChildMain()  // and so is what tries authors' policies
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal begins the ordered stop; from then on a second one ends the process at once.
 	context.AfterFunc(ctx, stop)

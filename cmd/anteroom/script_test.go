@@ -16,11 +16,13 @@ import (
 
 	"github.com/anteroom/anteroom/internal/demo"
 	"github.com/anteroom/anteroom/internal/embedded"
+	"github.com/anteroom/anteroom/policy/sandbox"
 )
 
 // The program under test is this binary: as `anteroom` in the scripts, and as the ClickHouse that it starts.
 func TestMain(m *testing.M) {
 	embedded.ChildMain()
+	sandbox.ChildMain()
 	testscript.Main(withRigs{m}, map[string]func(){"anteroom": main})
 }
 

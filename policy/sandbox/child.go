@@ -1,0 +1,194 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/author"
+)
+
+// childArg is the hidden first argument that makes this program a sandbox. It is an argument and not an environment variable, so that nothing
+// inherits it.
+const childArg = "__policy-sandbox"
+
+// The exit codes by which a child says that it passed a limit.
+const (
+	exitMemory = 86
+	exitTime   = 87
+	exitBroken = 88
+)
+
+// What can be asked of a child.
+const (
+	opCheck    = "check"
+	opFormat   = "format"
+	opTest     = "test"
+	opEvaluate = "evaluate"
+	opBudget   = "budget"
+	opReplay   = "replay"
+)
+
+// hello is the first line that a child reads.
+type hello struct {
+	Policy policy.Config `json:"policy"`
+	Limits Limits        `json:"limits"`
+	// Builtins are allowed besides; for this package's tests.
+	Builtins []string `json:"builtins,omitempty"`
+}
+
+// request is the second line that a child reads.
+type request struct {
+	Op       string                 `json:"op"`
+	Content  author.Content         `json:"content"`
+	Before   author.Content         `json:"before"`
+	Test     author.TestOptions     `json:"test"`
+	Evaluate author.EvaluateRequest `json:"evaluate"`
+	Inputs   []json.RawMessage      `json:"inputs,omitempty"`
+}
+
+// reply is a line that a child writes.
+type reply struct {
+	// Ready: the base is read.
+	Ready bool `json:"ready,omitempty"`
+	// Answer ends the conversation.
+	Answer json.RawMessage `json:"answer,omitempty"`
+	// More asks for the next lot of a replay, of which Done decisions are done.
+	More bool   `json:"more,omitempty"`
+	Done uint64 `json:"done,omitempty"`
+}
+
+// ChildMain turns the process into a sandbox if it was started as one, and never returns then. Otherwise it returns at once. Call it first in
+// main, and in TestMain of every test binary that uses a Client.
+func ChildMain() {
+	if len(os.Args) != 2 || os.Args[1] != childArg {
+		return
+	}
+	os.Exit(serve(os.Stdin, os.Stdout))
+}
+
+// serve answers one request.
+func serve(in io.Reader, out io.Writer) int {
+	said := listen(in)
+	var h hello
+	if err := said.read(&h); err != nil {
+		return exitBroken
+	}
+	confine(h.Limits)
+	base, err := policy.NewBase(h.Policy)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitBroken
+	}
+	if len(h.Builtins) > 0 {
+		base = base.WithBuiltins(h.Builtins...)
+	}
+	writer := json.NewEncoder(out)
+	if err := writer.Encode(reply{Ready: true}); err != nil {
+		return exitBroken
+	}
+	var r request
+	if err := said.read(&r); err != nil {
+		return exitBroken
+	}
+	answer, err := r.answer(context.Background(), base, said, writer)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitBroken
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitBroken
+	}
+	if err := writer.Encode(reply{Answer: text}); err != nil {
+		return exitBroken
+	}
+	return 0
+}
+
+func (r request) answer(ctx context.Context, base *policy.Base, said lines, writer *json.Encoder) (any, error) {
+	switch r.Op {
+	case opCheck:
+		return author.Check(ctx, base, r.Content), nil
+	case opFormat:
+		content, diagnostics := author.Format(r.Content)
+		return Formatted{content, diagnostics}, nil
+	case opTest:
+		return author.Test(ctx, base, r.Content, r.Test), nil
+	case opEvaluate:
+		return author.Evaluate(ctx, base, r.Content, r.Evaluate), nil
+	case opBudget:
+		var b Budgeted
+		var err error
+		if b.P50, b.P99, err = author.Budget(ctx, base, r.Content, r.Inputs); err != nil {
+			b = Budgeted{Error: err.Error()}
+		}
+		return b, nil
+	case opReplay:
+		return r.replay(ctx, base, said, writer)
+	}
+	return nil, fmt.Errorf("unknown operation %q", r.Op)
+}
+
+// lines are what the parent says.
+type lines chan []byte
+
+// listen reads what the parent says until it says no more: its end, however it came, is this process's end.
+func listen(in io.Reader) lines {
+	said := make(lines)
+	go func() {
+		reader := bufio.NewReaderSize(in, 1<<16)
+		for {
+			line, err := reader.ReadBytes('\n')
+			if err != nil {
+				os.Exit(exitBroken)
+			}
+			said <- line
+		}
+	}()
+	return said
+}
+
+func (l lines) read(into any) error { return json.Unmarshal(<-l, into) }
+
+// watchInterval is how often a child looks at what it has used.
+const watchInterval = 10 * time.Millisecond
+
+// confine bounds what this process may use, and has it end itself when it passes that. The kernel and the parent do so too, each in its way, in
+// case this process no longer gets to it.
+func confine(l Limits) {
+	memory := uint64(l.MemoryMB) << 20
+	limitKernel(memory, l.CPU)
+	// The collector works harder before the limit is met.
+	debug.SetMemoryLimit(int64(memory / 4 * 3))
+	go func() {
+		for range time.Tick(watchInterval) {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if m.Sys-m.HeapReleased > memory {
+				os.Exit(exitMemory)
+			}
+			if used := cpuTime(); used > l.CPU {
+				os.Exit(exitTime)
+			}
+		}
+	}()
+}
+
+// cpuTime is what this process has used of processors.
+func cpuTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
