@@ -75,7 +75,7 @@ func (r *Reader) Load(ctx context.Context, keys []CallKey) ([]*Record, error) {
 	shared.rows = new(sync.Mutex)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, load := range []func(context.Context, []CallKey, func(CallKey) *Record) error{
-		shared.loadCalls, shared.loadParticipants, shared.loadAllStreams, shared.loadMarks,
+		shared.loadCalls, shared.loadParticipants, shared.loadStreams, shared.loadMarks,
 	} {
 		group.Go(func() error { return load(ctx, keys, record) })
 	}
@@ -92,34 +92,40 @@ func (r *Reader) Load(ctx context.Context, keys []CallKey) ([]*Record, error) {
 	return out, nil
 }
 
-// loadCalls reads the facts of the calls, and what any table but that of samples says of when and where they were.
+// loadCalls reads the facts of the calls, and what the timeline says of when and where they were.
 func (r *Reader) loadCalls(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
-	const other = `SELECT org, call_id, region, toInt8(source_kind) AS source, toUInt32(0) AS revision, observed_at, toInt64(0) AS _offset, toUInt32(0) AS _index,
-		toInt8(0) AS kind, '' AS meeting_id, CAST(NULL AS Nullable(DateTime64(6, 'UTC'))) AS started_at, CAST(NULL AS Nullable(DateTime64(6, 'UTC'))) AS ended_at,
-		'' AS end_reason, `
 	sql := `SELECT org, call_id, max(toString(region)), max(source), ` + knownEnum("kind") + ", " + knownText("meeting_id") + ", " + known("started_at") + ", " +
 		known("ended_at") + ", " + knownText("end_reason") + `, min(seen) FROM (
 		SELECT org, call_id, region, toInt8(source_kind) AS source, revision, observed_at, _offset, _index, toInt8(kind) AS kind, meeting_id, started_at, ended_at,
-			toString(end_reason) AS end_reason, observed_at AS seen FROM calls WHERE ` + keysIn + `
-		UNION ALL ` + other + `least(observed_at, ifNull(joined_at, observed_at)) AS seen FROM participants WHERE ` + keysIn + `
-		UNION ALL ` + other + `least(observed_at, ifNull(streams.started_at, observed_at)) AS seen FROM streams WHERE ` + keysIn + `
-		UNION ALL ` + other + `observed_at AS seen FROM timeline WHERE ` + keysIn + ` AND ` + ofCall + `
+			toString(end_reason) AS end_reason, observed_at AS seen FROM calls WHERE ` + keysIn(keys) + `
+		UNION ALL SELECT org, call_id, region, toInt8(source_kind) AS source, toUInt32(0) AS revision, observed_at, toInt64(0) AS _offset, toUInt32(0) AS _index,
+			toInt8(0) AS kind, '' AS meeting_id, CAST(NULL AS Nullable(DateTime64(6, 'UTC'))) AS started_at,
+			CAST(NULL AS Nullable(DateTime64(6, 'UTC'))) AS ended_at, '' AS end_reason, observed_at AS seen
+		FROM timeline WHERE ` + keysIn(keys) + ` AND ` + ofCall + `
 	) GROUP BY org, call_id`
 	return r.query(ctx, "load calls", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey
 		var f CallFacts
+		var region string
 		var source, kind int8
-		if err := rows.Scan(&key.Org, &key.CallID, &f.Region, &source, &kind, &f.MeetingID, &f.StartedAt, &f.EndedAt, &f.EndReason, &f.FirstSeen); err != nil {
+		var seen time.Time
+		if err := rows.Scan(&key.Org, &key.CallID, &region, &source, &kind, &f.MeetingID, &f.StartedAt, &f.EndedAt, &f.EndReason, &seen); err != nil {
 			return err
 		}
-		f.CallKey, f.Source, f.Kind = key, SourceKind(source), name(kind, "unknown", "group", "p2p", "meeting")
-		f.StartedAt, f.EndedAt, f.FirstSeen = utc(f.StartedAt), utc(f.EndedAt), f.FirstSeen.UTC()
-		if f.StartedAt != nil {
-			f.FirstSeen = *f.StartedAt
-		}
-		record(key).CallFacts = f
+		to := record(key)
+		to.Kind, to.MeetingID, to.EndReason = name(kind, "unknown", "group", "p2p", "meeting"), f.MeetingID, f.EndReason
+		to.StartedAt, to.EndedAt = utc(f.StartedAt), utc(f.EndedAt)
+		to.spokenOf(region, SourceKind(source), seen)
 		return nil
 	})
+}
+
+// spokenOf notes that a row speaks of the call, and of when it does.
+func (r *Record) spokenOf(region string, source SourceKind, seen time.Time) {
+	r.Region, r.Source = max(r.Region, region), max(r.Source, source)
+	if r.FirstSeen.IsZero() || seen.Before(r.FirstSeen) {
+		r.FirstSeen = seen.UTC()
+	}
 }
 
 func (r *Reader) loadParticipants(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
@@ -130,13 +136,16 @@ func (r *Reader) loadParticipants(ctx context.Context, keys []CallKey, record fu
 	} {
 		sql += ", " + knownText(column)
 	}
-	sql += ", " + known("joined_at") + ", " + known("left_at") + " FROM participants WHERE " + keysIn + " GROUP BY org, call_id, participant_id"
+	sql += ", " + known("joined_at") + ", " + known("left_at") + ", max(toString(region)), max(toInt8(source_kind)), " +
+		"min(least(observed_at, ifNull(participants.joined_at, observed_at))) FROM participants WHERE " + keysIn(keys) + " GROUP BY org, call_id, participant_id"
 	return r.query(ctx, "load participants", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey
 		var p ParticipantFacts
-		var identity int8
+		var region string
+		var identity, source int8
+		var seen time.Time
 		if err := rows.Scan(&key.Org, &key.CallID, &p.ID, &identity, &p.UserID, &p.DisplayName, &p.EndpointType, &p.ClientFamily, &p.ClientVersion,
-			&p.OSFamily, &p.EndCode, &p.EndSubCode, &p.ResultCategory, &p.Network, &p.JoinedAt, &p.LeftAt); err != nil {
+			&p.OSFamily, &p.EndCode, &p.EndSubCode, &p.ResultCategory, &p.Network, &p.JoinedAt, &p.LeftAt, &region, &source, &seen); err != nil {
 			return err
 		}
 		p.Identity = Identity(identity)
@@ -146,6 +155,7 @@ func (r *Reader) loadParticipants(ctx context.Context, keys []CallKey, record fu
 		p.JoinedAt, p.LeftAt = utc(p.JoinedAt), utc(p.LeftAt)
 		to := record(key)
 		to.Participants = append(to.Participants, p)
+		to.spokenOf(region, SourceKind(source), seen)
 		return nil
 	})
 }

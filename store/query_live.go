@@ -123,7 +123,7 @@ func (r *Reader) loadLive(ctx context.Context, f LiveFilter, keys []CallKey, fou
 		var packets, bytes uint64
 		var lost int64
 		into := []any{&key.CallID, &s.ParticipantID, &s.ID, &direction, &media, &s.Codec, &first, &last, &packets, &lost, &bytes}
-		if err := rows.Scan(append(into, s.figures()...)...); err != nil {
+		if err := rows.Scan(s.scanFigures(into)...); err != nil {
 			return err
 		}
 		to := found[key]

@@ -57,7 +57,7 @@ func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Tim
 	if err := r.lastSeen(ctx, keys, func(k CallKey, seen time.Time) { out[at[k]].LastSeen = seen }); err != nil {
 		return nil, err
 	}
-	const present = `SELECT org, call_id, participant_id FROM participants WHERE ` + keysIn + ` GROUP BY org, call_id, participant_id
+	present := `SELECT org, call_id, participant_id FROM participants WHERE ` + keysIn(keys) + ` GROUP BY org, call_id, participant_id
 		HAVING max(left_at) IS NULL AND min(joined_at) < fromUnixTimestamp64Micro({to:Int64}, 'UTC') ORDER BY org, call_id, participant_id`
 	err = r.query(ctx, "list who is in open calls", present, append(keyArgs(keys), clickhouse.Named("to", micros(to))), func(rows driver.Rows) error {
 		var key CallKey
@@ -79,7 +79,7 @@ func (r *Reader) lastSeen(ctx context.Context, keys []CallKey, each func(CallKey
 		if i > 0 {
 			sql += " UNION ALL "
 		}
-		sql += "SELECT org, call_id, max(observed_at) AS seen FROM " + table + " WHERE " + keysIn + " GROUP BY org, call_id"
+		sql += "SELECT org, call_id, max(observed_at) AS seen FROM " + table + " WHERE " + keysIn(keys) + " GROUP BY org, call_id"
 	}
 	return r.query(ctx, "find when calls were last seen", sql+") GROUP BY org, call_id", keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey

@@ -11,7 +11,6 @@ import (
 // complete brings a record that was read from several tables into order.
 func (r *Record) complete() {
 	r.firstSampled()
-	r.dropSummarised()
 	r.addParticipants()
 	slices.SortFunc(r.Participants, func(a, b ParticipantFacts) int {
 		return cmp.Or(compareTimes(a.JoinedAt, b.JoinedAt), slices.Compare(a.ID[:], b.ID[:]))
@@ -27,34 +26,17 @@ func (r *Record) complete() {
 	r.countStreams()
 }
 
-// firstSampled takes what only samples know of a call that nothing else speaks of.
+// firstSampled takes what only samples know of a call that nothing else speaks of; when a call is known to have started, that is when it was first seen.
 func (r *Record) firstSampled() {
-	if !r.FirstSeen.IsZero() {
-		return
-	}
-	for i := range r.Streams {
-		s := &r.Streams[i]
-		r.Region, r.Source = max(r.Region, s.region), max(r.Source, s.Source)
-		if r.FirstSeen.IsZero() || s.firstSample.Before(r.FirstSeen) {
-			r.FirstSeen = s.firstSample
+	if r.FirstSeen.IsZero() {
+		for i := range r.Streams {
+			s := &r.Streams[i]
+			r.spokenOf(s.region, s.Source, s.firstSample)
 		}
 	}
-}
-
-// dropSummarised drops what samples say of streams whose summary arrived while the record was read.
-func (r *Record) dropSummarised() {
-	type key struct {
-		participant, id uuid.UUID
-		direction       string
+	if r.StartedAt != nil {
+		r.FirstSeen = *r.StartedAt
 	}
-	of := func(s *StreamFacts) key { return key{s.ParticipantID, s.ID, s.Direction} }
-	summarised := make(map[key]bool, len(r.Streams))
-	for i := range r.Streams {
-		if s := &r.Streams[i]; !s.Partial {
-			summarised[of(s)] = true
-		}
-	}
-	r.Streams = slices.DeleteFunc(r.Streams, func(s StreamFacts) bool { return s.Partial && summarised[of(&s)] })
 }
 
 // addParticipants adds those of whom only streams or marks tell.

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 )
@@ -61,10 +63,44 @@ type StreamFacts struct {
 }
 
 // figures are where the columns of streamFigures go, in their order.
-func (s *StreamFacts) figures() []any {
-	return []any{
+func (s *StreamFacts) figures() []**float64 {
+	return []**float64{
 		&s.LossRatio, &s.LossRatioMax, &s.JitterMsAvg, &s.JitterMsMax, &s.RTTMsAvg, &s.RTTMsMax, &s.JitterBufferMsAvg, &s.JitterBufferMsMax,
 		&s.HealedRatio, &s.HealedRatioMax, &s.FrameRateAvg, &s.HeightAvg, &s.FreezeMsPerMin, &s.BitrateAvg, &s.BitrateMax,
+	}
+}
+
+// scanFigures appends where a row's figures are scanned to.
+func (s *StreamFacts) scanFigures(into []any) []any {
+	for _, figure := range s.figures() {
+		into = append(into, figure)
+	}
+	return into
+}
+
+// restate takes what a row that is believed more says of the same stream; what it doesn't know stays as it was.
+func (s *StreamFacts) restate(by *StreamFacts) {
+	s.Source = max(s.Source, by.Source)
+	if by.Media != "unknown" {
+		s.Media = by.Media
+	}
+	s.SSRC = cmp.Or(by.SSRC, s.SSRC)
+	s.StartedAt, s.EndedAt = cmp.Or(by.StartedAt, s.StartedAt), cmp.Or(by.EndedAt, s.EndedAt)
+	s.Packets, s.PacketsLost, s.Bytes = cmp.Or(by.Packets, s.Packets), cmp.Or(by.PacketsLost, s.PacketsLost), cmp.Or(by.Bytes, s.Bytes)
+	s.PacketsRepaired = cmp.Or(by.PacketsRepaired, s.PacketsRepaired)
+	known := by.figures()
+	for i, figure := range s.figures() {
+		*figure = cmp.Or(*known[i], *figure)
+	}
+	for _, text := range [][2]*string{
+		{&s.Codec, &by.Codec},
+		{&s.ObservedBy, &by.ObservedBy},
+		{&s.LocalCandidateType, &by.LocalCandidateType},
+		{&s.RemoteCandidateType, &by.RemoteCandidateType},
+		{&s.Transport, &by.Transport},
+		{&s.LikelySide, &by.LikelySide},
+	} {
+		*text[0] = cmp.Or(*text[1], *text[0])
 	}
 }
 
@@ -77,36 +113,79 @@ func (s *StreamFacts) setEnums(source, direction, media int8) {
 
 func directionName(d int8) string { return name(d, "unknown", "inbound", "outbound") }
 
-// loadStreams reads the summaries. A stream is told by participant, id and direction.
+// streamKey tells a stream.
+type streamKey struct {
+	call            CallKey
+	participant, id uuid.UUID
+	// way is the direction as the tables have it.
+	way int8
+}
+
+// loadStreams reads what is known of streams: their summaries, and samples of those that have none. What samples there are is asked after the summaries, so
+// that a stream whose summary arrives in between is in the one answer if it isn't in the other.
 func (r *Reader) loadStreams(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
-	columns := []string{
-		"org", "call_id", "participant_id", "stream_id", "toInt8(direction) AS way", "max(toInt8(source_kind))", knownEnum("media"),
-		"argMaxIf(ssrc, " + newest + ", ssrc != 0)", knownText("codec"), knownText("observed_by"), known("started_at"), known("ended_at"),
-		known("packets"), known("packets_lost"), known("bytes"),
+	summarised, err := r.loadSummarised(ctx, keys, record)
+	if err != nil {
+		return err
 	}
-	for _, column := range streamFigures {
-		columns = append(columns, known(column))
-	}
-	columns = append(columns, knownText("local_candidate_type"), knownText("remote_candidate_type"), knownText("transport"), known("packets_repaired"), knownText("likely_side"))
-	sql := "SELECT " + strings.Join(columns, ", ") + " FROM streams WHERE " + keysIn + " GROUP BY org, call_id, participant_id, stream_id, way"
-	return r.query(ctx, "load streams", sql, keyArgs(keys), func(rows driver.Rows) error {
-		var key CallKey
-		var s StreamFacts
-		var direction, source, media int8
-		into := []any{
-			&key.Org, &key.CallID, &s.ParticipantID, &s.ID, &direction, &source, &media, &s.SSRC, &s.Codec, &s.ObservedBy, &s.StartedAt, &s.EndedAt,
-			&s.Packets, &s.PacketsLost, &s.Bytes,
+	var only []streamKey
+	const sql = "SELECT DISTINCT org, call_id, participant_id, stream_id, toInt8(direction) AS way FROM samples WHERE "
+	err = r.query(ctx, "find sampled streams", sql+keysIn(keys), keyArgs(keys), func(rows driver.Rows) error {
+		var k streamKey
+		if err := rows.Scan(&k.call.Org, &k.call.CallID, &k.participant, &k.id, &k.way); err != nil {
+			return err
 		}
-		into = append(append(into, s.figures()...), &s.LocalCandidateType, &s.RemoteCandidateType, &s.Transport, &s.PacketsRepaired, &s.LikelySide)
+		if !summarised[k] {
+			only = append(only, k)
+		}
+		return nil
+	})
+	if err != nil || len(only) == 0 {
+		return err
+	}
+	return r.loadSampled(ctx, only, record)
+}
+
+// loadSummarised reads the summaries, and says of which streams there are some. The rows of a stream come in the order in which they are believed, and are
+// laid over each other here: the server would take twice as long for it.
+func (r *Reader) loadSummarised(ctx context.Context, keys []CallKey, record func(CallKey) *Record) (map[streamKey]bool, error) {
+	sql := `SELECT org, call_id, participant_id, stream_id, toInt8(direction) AS way, toString(region), toInt8(source_kind), toInt8(media),
+		least(observed_at, ifNull(streams.started_at, observed_at)), ssrc, toString(codec), toString(observed_by), started_at, ended_at, packets, packets_lost, bytes, ` +
+		strings.Join(streamFigures[:], ", ") + `, toString(local_candidate_type), toString(remote_candidate_type), toString(transport), packets_repaired,
+		toString(likely_side) FROM streams WHERE ` + keysIn(keys) + " ORDER BY revision, observed_at, _offset, _index"
+	at := make(map[streamKey]int)
+	err := r.query(ctx, "load streams", sql, keyArgs(keys), func(rows driver.Rows) error {
+		var k streamKey
+		var s StreamFacts
+		var region string
+		var source, media int8
+		var seen time.Time
+		into := []any{
+			&k.call.Org, &k.call.CallID, &k.participant, &k.id, &k.way, &region, &source, &media, &seen, &s.SSRC, &s.Codec, &s.ObservedBy, &s.StartedAt,
+			&s.EndedAt, &s.Packets, &s.PacketsLost, &s.Bytes,
+		}
+		into = append(s.scanFigures(into), &s.LocalCandidateType, &s.RemoteCandidateType, &s.Transport, &s.PacketsRepaired, &s.LikelySide)
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		s.setEnums(source, direction, media)
+		s.ID, s.ParticipantID = k.id, k.participant
+		s.setEnums(source, k.way, media)
 		s.StartedAt, s.EndedAt = utc(s.StartedAt), utc(s.EndedAt)
-		to := record(key)
+		to := record(k.call)
+		to.spokenOf(region, SourceKind(source), seen)
+		if i, ok := at[k]; ok {
+			to.Streams[i].restate(&s)
+			return nil
+		}
+		at[k] = len(to.Streams)
 		to.Streams = append(to.Streams, s)
 		return nil
 	})
+	summarised := make(map[streamKey]bool, len(at))
+	for k := range at {
+		summarised[k] = true
+	}
+	return summarised, err
 }
 
 // sampledFigures are the figures of a stream from its samples, in the order of streamFigures. Averages weigh each sample by its
@@ -133,27 +212,23 @@ func sampledFigures() string {
 	return strings.Join(figures, ", ")
 }
 
-// loadAllStreams reads what is known of streams: of those without a summary from their samples. The samples are asked first: a summary
-// that arrives between the two questions is then found twice, and of the other order it would be found in neither answer.
-func (r *Reader) loadAllStreams(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
-	if err := r.loadSampled(ctx, keys, record); err != nil {
-		return err
+// loadSampled makes partial summaries of streams out of their samples.
+func (r *Reader) loadSampled(ctx context.Context, of []streamKey, record func(CallKey) *Record) error {
+	keys, people, streams, ways := make([]CallKey, len(of)), make([]string, len(of)), make([]string, len(of)), make([]int8, len(of))
+	for i, k := range of {
+		keys[i], people[i], streams[i], ways[i] = k.call, k.participant.String(), k.id.String(), k.way
 	}
-	return r.loadStreams(ctx, keys, record)
-}
-
-// loadSampled makes partial summaries of streams that have samples and no summary.
-func (r *Reader) loadSampled(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
+	args := append(keyArgs(keys), clickhouse.Named("people", people), clickhouse.Named("streams", streams), clickhouse.Named("ways", ways))
 	sql := `SELECT org, call_id, participant_id, stream_id, way, max(region_), max(source), max(media_), max(ssrc_), max(codec_),
 		min(at - toIntervalMillisecond(interval_ms)) AS started, min(at) AS first, sum(packets) AS packets_sum, sum(packets_lost), sum(bytes), ` + sampledFigures() + `
 	FROM (SELECT org, call_id, participant_id, stream_id, toInt8(direction) AS way, observed_at AS at, max(toString(region)) AS region_,
 		max(toInt8(source_kind)) AS source, max(toInt8(media)) AS media_, max(ssrc) AS ssrc_, max(toString(codec)) AS codec_,
 		greatest(interval_ms, 1) AS weight, ` + mergedSample + `
-		FROM samples WHERE ` + keysIn + ` AND (org, call_id, participant_id, stream_id, toInt8(direction)) NOT IN (
-			SELECT org, call_id, participant_id, stream_id, toInt8(direction) FROM streams WHERE ` + keysIn + `)
+		FROM samples WHERE (org, call_id, participant_id, stream_id, toInt8(direction)) IN (SELECT s.1, s.2, s.3, s.4, s.5 FROM (
+			SELECT arrayJoin(arrayZip({orgs:Array(String)}, {calls:Array(String)}, {people:Array(UUID)}, {streams:Array(UUID)}, {ways:Array(Int8)})) AS s))
 		GROUP BY org, call_id, participant_id, stream_id, way, at)
 	GROUP BY org, call_id, participant_id, stream_id, way`
-	return r.query(ctx, "load sampled streams", sql, keyArgs(keys), func(rows driver.Rows) error {
+	return r.query(ctx, "load sampled streams", sql, args, func(rows driver.Rows) error {
 		var key CallKey
 		s := StreamFacts{Partial: true}
 		var direction, source, media int8
@@ -164,7 +239,7 @@ func (r *Reader) loadSampled(ctx context.Context, keys []CallKey, record func(Ca
 			&key.Org, &key.CallID, &s.ParticipantID, &s.ID, &direction, &s.region, &source, &media, &s.SSRC, &s.Codec, &started, &s.firstSample,
 			&packets, &lost, &bytes,
 		}
-		if err := rows.Scan(append(into, s.figures()...)...); err != nil {
+		if err := rows.Scan(s.scanFigures(into)...); err != nil {
 			return err
 		}
 		s.setEnums(source, direction, media)

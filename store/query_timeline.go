@@ -75,7 +75,7 @@ func (e *TimelineEntry) scan(rows driver.Rows, before ...any) error {
 // loadMarks reads what a call's issues and rating are made of. What result counts as a failure is for package quality to say; here
 // only those are left out that surely don't.
 func (r *Reader) loadMarks(ctx context.Context, keys []CallKey, record func(CallKey) *Record) error {
-	sql := `SELECT org, call_id, ` + timelineColumns + `, ` + timelineTie + ` FROM timeline WHERE ` + keysIn + `
+	sql := `SELECT org, call_id, ` + timelineColumns + `, ` + timelineTie + ` FROM timeline WHERE ` + keysIn(keys) + `
 		AND (kind IN ('diagnostic', 'survey', 'recording') OR (kind = 'operation' AND lower(result) NOT IN ('', 'null', 'success', 'succeeded')))
 		ORDER BY org, call_id, observed_at, tie LIMIT 1 BY org, call_id, observed_at, tie`
 	return r.query(ctx, "load timeline", sql, keyArgs(keys), func(rows driver.Rows) error {

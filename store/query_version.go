@@ -21,7 +21,7 @@ func (r *Reader) CallVersions(ctx context.Context, keys []CallKey) (map[CallKey]
 	if len(keys) == 0 {
 		return out, nil
 	}
-	const sql = "SELECT org, call_id, sum(batches), max(changed_at) FROM call_changes WHERE " + keysIn + " GROUP BY org, call_id"
+	sql := "SELECT org, call_id, sum(batches), max(changed_at) FROM call_changes WHERE " + keysIn(keys) + " GROUP BY org, call_id"
 	err := r.query(ctx, "read versions of calls", sql, keyArgs(keys), func(rows driver.Rows) error {
 		var key CallKey
 		var v CallVersion

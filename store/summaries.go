@@ -195,7 +195,7 @@ func (s *Store) BeginBuilds(ctx context.Context, builds []Build) ([]Build, error
 	}
 	known := make(map[CallKey]places, len(builds))
 	err := s.scan(clickhouse.Context(ctx, clickhouse.WithSettings(settings())), "read places of summaries",
-		"SELECT org, call_id, groupUniqArray(at), max(version) FROM call_builds WHERE "+keysIn+" GROUP BY org, call_id", func(rows driver.Rows) error {
+		"SELECT org, call_id, groupUniqArray(at), max(version) FROM call_builds WHERE "+keysIn(keys)+" GROUP BY org, call_id", func(rows driver.Rows) error {
 			var key CallKey
 			var p places
 			err := rows.Scan(&key.Org, &key.CallID, &p.at, &p.newest)
