@@ -32,6 +32,8 @@ const (
 	ofQuery
 	// ofPath: the one of the path's id.
 	ofPath
+	// ofOrg: the one of the path's org.
+	ofOrg
 	// ofMeeting and ofResource: the one that the path's id belongs to. What isn't there and what is another's answer alike.
 	ofMeeting
 	ofResource
@@ -70,6 +72,8 @@ func accessTable() map[string]access {
 	analytics := access{about: ofQuery, own: roles(admin, support, auditor)}
 	evidence := access{about: ofQuery, own: roles(admin, auditor)}
 	readers := roles(admin, support, auditor, author)
+	// Policies decide about people of one's own organisation: the operator has no say in them.
+	policies := access{about: ofOrg, own: roles(admin, auditor, author)}
 	everybody := roles(admin, support, auditor, author, member)
 	return map[string]access{
 		"getHealth":    public,
@@ -138,6 +142,9 @@ func accessTable() map[string]access {
 		"getHoldHistory":            {about: ofQuery, own: roles(admin, auditor, author)},
 		"getRetentionState":         {about: ofQuery, own: roles(admin, auditor, author)},
 		"previewRetention":          {about: ofQuery, own: roles(admin, author)},
+
+		"listDecisions": policies,
+		"getDecision":   policies,
 
 		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.
 		"createExport":  evidence,
@@ -313,6 +320,8 @@ func (s *Server) about(c echo.Context, t target, p identity.Principal) (string, 
 		return p.Org, nil
 	case ofPath:
 		return c.Param("id"), nil
+	case ofOrg:
+		return c.Param("org"), nil
 	case ofMeeting:
 		if s.directory == nil {
 			return "", &Error{Code: CodeDirectoryUnavailable}

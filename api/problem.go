@@ -62,6 +62,8 @@ const (
 	CodeLedgerNotFound          Code = "ledger_not_found"
 	CodeTileNotFound            Code = "tile_not_found"
 
+	CodeDecisionNotFound Code = "decision_not_found"
+
 	CodeSequenceGap        Code = "sequence_gap"
 	CodeNotAcknowledged    Code = "not_acknowledged"
 	CodeCollectUnavailable Code = "collect_unavailable"
@@ -239,7 +241,7 @@ func kindOfRetention(code Code) kind {
 	case CodeRetentionUnavailable:
 		return kind{http.StatusServiceUnavailable, "Retention unavailable", "This process knows nothing of retention; ask another one."}
 	default:
-		return kindOfCollected(code)
+		return kindOfDecision(code)
 	}
 }
 

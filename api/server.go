@@ -92,6 +92,8 @@ type Deps struct {
 	Exports *report.Jobs
 	// Retention changes retention policies and holds. Without it that is refused, retention_unavailable.
 	Retention *retention.Rulebook
+	// Explainer tells of the rules that spoke. Without it they are told by name only.
+	Explainer Explainer
 	// Surveys takes ratings of those who were in a call. Without it they are refused, media_unavailable.
 	Surveys Surveys
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
@@ -168,6 +170,8 @@ type handlers struct {
 	store *store.Store
 	// surveys is nil where answers can't be taken.
 	surveys Surveys
+	// explainer is nil where rules are told by name only.
+	explainer Explainer
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -211,7 +215,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
-		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys,
+		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, explainer: deps.Explainer,
 	}
 	h.regionReaders = make(map[string]*store.Reader, len(deps.RegionStores))
 	for region, s := range deps.RegionStores {

@@ -179,6 +179,81 @@ func (e CollectEntryIceConnectionState) Valid() bool {
 	}
 }
 
+// Defines values for DecisionSource.
+const (
+	DecisionSourceMedia DecisionSource = "media"
+	DecisionSourceOpa   DecisionSource = "opa"
+)
+
+// Valid indicates whether the value is a known member of the DecisionSource enum.
+func (e DecisionSource) Valid() bool {
+	switch e {
+	case DecisionSourceMedia:
+		return true
+	case DecisionSourceOpa:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DecisionAction.
+const (
+	Join DecisionAction = "join"
+	Use  DecisionAction = "use"
+)
+
+// Valid indicates whether the value is a known member of the DecisionAction enum.
+func (e DecisionAction) Valid() bool {
+	switch e {
+	case Join:
+		return true
+	case Use:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DecisionDetailSource.
+const (
+	DecisionDetailSourceMedia DecisionDetailSource = "media"
+	DecisionDetailSourceOpa   DecisionDetailSource = "opa"
+)
+
+// Valid indicates whether the value is a known member of the DecisionDetailSource enum.
+func (e DecisionDetailSource) Valid() bool {
+	switch e {
+	case DecisionDetailSourceMedia:
+		return true
+	case DecisionDetailSourceOpa:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DecisionEffect.
+const (
+	DecisionEffectAllow DecisionEffect = "allow"
+	DecisionEffectDeny  DecisionEffect = "deny"
+	DecisionEffectLobby DecisionEffect = "lobby"
+)
+
+// Valid indicates whether the value is a known member of the DecisionEffect enum.
+func (e DecisionEffect) Valid() bool {
+	switch e {
+	case DecisionEffectAllow:
+		return true
+	case DecisionEffectDeny:
+		return true
+	case DecisionEffectLobby:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExportCallsFilterKind.
 const (
 	ExportCallsFilterKindGroup   ExportCallsFilterKind = "group"
@@ -2071,6 +2146,111 @@ type CollectReceipt struct {
 	SupportCode string `json:"support_code"`
 }
 
+// Decision defines model for Decision.
+type Decision struct {
+	Action string    `json:"action"`
+	At     time.Time `json:"at"`
+
+	// CallId Of an agent's decisions: `opa-` and the day.
+	CallId string `json:"call_id"`
+
+	// Capability Null unless the action is `use`.
+	Capability *string            `json:"capability"`
+	DecisionId openapi_types.UUID `json:"decision_id"`
+	Effect     DecisionEffect     `json:"effect"`
+
+	// Error Why no policy answered, so that it was denied: `error`, `undefined`, `timeout`, `not_loaded`. Null if one did.
+	Error *string `json:"error"`
+
+	// EvaluationUs How long it took to decide
+	EvaluationUs float32 `json:"evaluation_us"`
+
+	// MeetingId Null where an agent decided.
+	MeetingId *openapi_types.UUID `json:"meeting_id"`
+
+	// ParticipantId A random id of the call. Null where an agent decided.
+	ParticipantId *openapi_types.UUID `json:"participant_id"`
+
+	// Reasons Most important first; empty if it is allowed.
+	Reasons []string `json:"reasons"`
+
+	// Revision `base@DIGEST`, and `+ORG@DIGEST` where the organisation has a policy of its own.
+	Revision string `json:"revision"`
+
+	// Rules Ids of the rules that spoke against it.
+	Rules []string `json:"rules"`
+
+	// Source `media`: this service; `opa`: an agent that sent its own log.
+	Source DecisionSource `json:"source"`
+}
+
+// DecisionSource `media`: this service; `opa`: an agent that sent its own log.
+type DecisionSource string
+
+// DecisionAction `join`: may the participant enter; `use`: may it use a capability.
+type DecisionAction string
+
+// DecisionDetail defines model for DecisionDetail.
+type DecisionDetail struct {
+	Action string    `json:"action"`
+	At     time.Time `json:"at"`
+
+	// CallId Of an agent's decisions: `opa-` and the day.
+	CallId string `json:"call_id"`
+
+	// Capability Null unless the action is `use`.
+	Capability *string            `json:"capability"`
+	DecisionId openapi_types.UUID `json:"decision_id"`
+	Effect     DecisionEffect     `json:"effect"`
+
+	// Error Why no policy answered, so that it was denied: `error`, `undefined`, `timeout`, `not_loaded`. Null if one did.
+	Error *string `json:"error"`
+
+	// EvaluationUs How long it took to decide
+	EvaluationUs float32 `json:"evaluation_us"`
+
+	// Input What it was made on. Null where an agent kept it to itself.
+	Input *map[string]interface{} `json:"input"`
+
+	// MeetingId Null where an agent decided.
+	MeetingId *openapi_types.UUID `json:"meeting_id"`
+
+	// ParticipantId A random id of the call. Null where an agent decided.
+	ParticipantId *openapi_types.UUID `json:"participant_id"`
+
+	// Reasons Most important first; empty if it is allowed.
+	Reasons []string `json:"reasons"`
+
+	// Revision `base@DIGEST`, and `+ORG@DIGEST` where the organisation has a policy of its own.
+	Revision string `json:"revision"`
+
+	// Rules Ids of the rules that spoke against it.
+	Rules []string `json:"rules"`
+
+	// Source `media`: this service; `opa`: an agent that sent its own log.
+	Source DecisionDetailSource `json:"source"`
+
+	// Why The rules that spoke against it, as they stood in the policy that decided.
+	Why []DecisionWhy `json:"why"`
+}
+
+// DecisionDetailSource `media`: this service; `opa`: an agent that sent its own log.
+type DecisionDetailSource string
+
+// DecisionEffect defines model for DecisionEffect.
+type DecisionEffect string
+
+// DecisionWhy defines model for DecisionWhy.
+type DecisionWhy struct {
+	File   *string `json:"file"`
+	Line   *int    `json:"line"`
+	Reason string  `json:"reason"`
+	Rule   string  `json:"rule"`
+
+	// Title Null where the policy that decided isn't here any more.
+	Title *string `json:"title"`
+}
+
 // Export defines model for Export.
 type Export struct {
 	// Accesses Who has fetched which file, the oldest first. Not in lists.
@@ -3746,6 +3926,9 @@ type OrgId = string
 // PageToken defines model for PageToken.
 type PageToken = string
 
+// PolicyOrg defines model for PolicyOrg.
+type PolicyOrg = string
+
 // Prefer defines model for Prefer.
 type Prefer = string
 
@@ -4447,6 +4630,41 @@ type PutUserParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListDecisionsParams defines parameters for ListDecisions.
+type ListDecisionsParams struct {
+	// From Not before this instant.
+	From *From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this instant.
+	To *To `form:"to,omitempty" json:"to,omitempty"`
+
+	// Last Instead of `from`, so far back from now as `15m`, `24h` or `7d`.
+	Last   *Last           `form:"last,omitempty" json:"last,omitempty"`
+	Action *DecisionAction `form:"action,omitempty" json:"action,omitempty"`
+
+	// Capability Of action `use`, such as `sendChat`.
+	Capability *string         `form:"capability,omitempty" json:"capability,omitempty"`
+	Effect     *DecisionEffect `form:"effect,omitempty" json:"effect,omitempty"`
+
+	// Reason Among the reasons.
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Rule Among the ids of rules.
+	Rule *string `form:"rule,omitempty" json:"rule,omitempty"`
+
+	// Revision Within the `revision` of the decision, such as a content's `digest`.
+	Revision  *string             `form:"revision,omitempty" json:"revision,omitempty"`
+	CallId    *string             `form:"call_id,omitempty" json:"call_id,omitempty"`
+	MeetingId *openapi_types.UUID `form:"meeting_id,omitempty" json:"meeting_id,omitempty"`
+
+	// Error `true`: those that no policy answered; `false`: the others.
+	Error *bool `form:"error,omitempty" json:"error,omitempty"`
+	Limit *int  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
 // ListResourcesParams defines parameters for ListResources.
 type ListResourcesParams struct {
 	// Org Organisation. Default is one's own; operators have none and must say which, except to list all.
@@ -5071,6 +5289,12 @@ type ServerInterface interface {
 	// PutUser Make or replace a user
 	// (PUT /v1/organizations/{id}/users/{user})
 	PutUser(ctx echo.Context, id OrgId, user string, params PutUserParams) error
+	// ListDecisions What policy decided, newest first
+	// (GET /v1/policies/{org}/decisions)
+	ListDecisions(ctx echo.Context, org PolicyOrg, params ListDecisionsParams) error
+	// GetDecision One decision, what it was made on, and why it is what it is
+	// (GET /v1/policies/{org}/decisions/{id})
+	GetDecision(ctx echo.Context, org PolicyOrg, id Id) error
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx echo.Context, params ListResourcesParams) error
@@ -7675,6 +7899,146 @@ func (w *ServerInterfaceWrapper) PutUser(ctx echo.Context) error {
 	return err
 }
 
+// ListDecisions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDecisions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDecisionsParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "last" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "last", ctx.QueryParams(), &params.Last, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter last: %s", err))
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", ctx.QueryParams(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter action: %s", err))
+	}
+
+	// ------------- Optional query parameter "capability" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "capability", ctx.QueryParams(), &params.Capability, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter capability: %s", err))
+	}
+
+	// ------------- Optional query parameter "effect" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effect", ctx.QueryParams(), &params.Effect, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter effect: %s", err))
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", ctx.QueryParams(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reason: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", ctx.QueryParams(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule: %s", err))
+	}
+
+	// ------------- Optional query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "revision", ctx.QueryParams(), &params.Revision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter revision: %s", err))
+	}
+
+	// ------------- Optional query parameter "call_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "call_id", ctx.QueryParams(), &params.CallId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "meeting_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "meeting_id", ctx.QueryParams(), &params.MeetingId, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter meeting_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", ctx.QueryParams(), &params.Error, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter error: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDecisions(ctx, org, params)
+	return err
+}
+
+// GetDecision converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDecision(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDecision(ctx, org, id)
+	return err
+}
+
 // ListResources converts echo context to params.
 func (w *ServerInterfaceWrapper) ListResources(ctx echo.Context) error {
 	var err error
@@ -8630,6 +8994,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
 	router.GET(options.BaseURL+"/v1/resources/:id/logs", wrapper.GetResourceLogs, options.OperationMiddlewares["getResourceLogs"]...)
 	router.GET(options.BaseURL+"/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/decisions", wrapper.ListDecisions, options.OperationMiddlewares["listDecisions"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/decisions/:id", wrapper.GetDecision, options.OperationMiddlewares["getDecision"]...)
 	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
 	router.POST(options.BaseURL+"/v1/exports", wrapper.CreateExport, options.OperationMiddlewares["createExport"]...)
 	router.GET(options.BaseURL+"/v1/exports/:id", wrapper.GetExport, options.OperationMiddlewares["getExport"]...)
@@ -12002,6 +12368,92 @@ func (response PutUserdefaultApplicationProblemPlusJSONResponse) VisitPutUserRes
 	return err
 }
 
+type ListDecisionsRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Params ListDecisionsParams
+}
+
+type ListDecisionsResponseObject interface {
+	VisitListDecisionsResponse(w http.ResponseWriter) error
+}
+
+type ListDecisions200JSONResponse struct {
+	Decisions []Decision `json:"decisions"`
+	Freshness Freshness  `json:"freshness"`
+
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken `json:"next_page_token"`
+}
+
+func (response ListDecisions200JSONResponse) VisitListDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDecisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDecisionRequestObject struct {
+	Org PolicyOrg `json:"org"`
+	Id  Id        `json:"id"`
+}
+
+type GetDecisionResponseObject interface {
+	VisitGetDecisionResponse(w http.ResponseWriter) error
+}
+
+type GetDecision200JSONResponse DecisionDetail
+
+func (response GetDecision200JSONResponse) VisitGetDecisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDecisiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDecisiondefaultApplicationProblemPlusJSONResponse) VisitGetDecisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListResourcesRequestObject struct {
 	Params ListResourcesParams
 }
@@ -13381,6 +13833,12 @@ type StrictServerInterface interface {
 	// PutUser Make or replace a user
 	// (PUT /v1/organizations/{id}/users/{user})
 	PutUser(ctx context.Context, request PutUserRequestObject) (PutUserResponseObject, error)
+	// ListDecisions What policy decided, newest first
+	// (GET /v1/policies/{org}/decisions)
+	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
+	// GetDecision One decision, what it was made on, and why it is what it is
+	// (GET /v1/policies/{org}/decisions/{id})
+	GetDecision(ctx context.Context, request GetDecisionRequestObject) (GetDecisionResponseObject, error)
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx context.Context, request ListResourcesRequestObject) (ListResourcesResponseObject, error)
@@ -15314,6 +15772,58 @@ func (sh *strictHandler) PutUser(ctx echo.Context, id OrgId, user string, params
 		return err
 	} else if validResponse, ok := response.(PutUserResponseObject); ok {
 		return validResponse.VisitPutUserResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDecisions operation middleware
+func (sh *strictHandler) ListDecisions(ctx echo.Context, org PolicyOrg, params ListDecisionsParams) error {
+	var request ListDecisionsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDecisions(ctx.Request().Context(), request.(ListDecisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDecisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDecisionsResponseObject); ok {
+		return validResponse.VisitListDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDecision operation middleware
+func (sh *strictHandler) GetDecision(ctx echo.Context, org PolicyOrg, id Id) error {
+	var request GetDecisionRequestObject
+
+	request.Org = org
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDecision(ctx.Request().Context(), request.(GetDecisionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDecision")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDecisionResponseObject); ok {
+		return validResponse.VisitGetDecisionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
