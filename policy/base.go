@@ -34,7 +34,7 @@ type base struct {
 
 // loadBase reads what is shipped and puts the operator's data in. It fails only if the build is broken.
 func loadBase(cfg Config) (*base, error) {
-	b, err := load(meetingFolder, "data.json", "input.schema.json", func(data map[string]any) {
+	b, err := load(meetingFolder, DataFile, SchemaFile, func(data map[string]any) {
 		grantable := make([]any, len(cfg.Grantable))
 		for i, name := range cfg.Grantable {
 			grantable[i] = name
@@ -89,7 +89,7 @@ func load(folder, data, schema string, set func(data map[string]any)) (*base, er
 
 // readFormats reads the allow-list of built-ins and the input's schema; it returns the allow-list's text.
 func (b *base) readFormats(schemaFile string) ([]byte, error) {
-	text, err := shipped.ReadFile("capabilities.json")
+	text, err := shipped.ReadFile(CapabilitiesFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the list of built-ins: %w", err)
 	}

@@ -79,3 +79,9 @@ func list(of []Capability) *ast.Term {
 	}
 	return ast.ArrayTerm(terms...)
 }
+
+// Value is the input as Rego sees it.
+func (in Input) Value() ast.Value {
+	k := newKeys()
+	return k.value(&in)
+}

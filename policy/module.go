@@ -18,6 +18,8 @@ const (
 	EntryErr      = "policy_entry_error"
 	NumberErr     = "policy_number_error"
 	CapabilityErr = "policy_capability_error"
+	SchemaErr     = "policy_schema_error"
+	TestErr       = "policy_test_error"
 )
 
 // OwnFolder is before the names of an organisation's modules where they stand beside the base's.
@@ -30,8 +32,10 @@ func Parse(name, text string) (*ast.Module, ast.Errors) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	errs = append(errs, checkPackage(module, ownPackage)...)
-	return module, append(append(errs, checkEntries(module)...), checkTerms(module, true)...)
+	errs = append(errs, checkPackage(module, OwnPackage)...)
+	errs = append(errs, checkEntries(module)...)
+	errs = append(errs, checkSchemas(module)...)
+	return module, append(errs, checkTerms(module, true)...)
 }
 
 // ParseTest parses one module of tests, which are in package anteroom.organization_test or below it.
@@ -40,7 +44,8 @@ func ParseTest(name, text string) (*ast.Module, ast.Errors) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return module, append(checkPackage(module, testPackage), checkTerms(module, false)...)
+	errs = append(checkPackage(module, testPackage), checkSchemas(module)...)
+	return module, append(errs, checkTerms(module, false)...)
 }
 
 // ParseModule parses Rego of this version of the language within the limits on size and depth.
@@ -74,7 +79,7 @@ func Entries(modules map[string]*ast.Module) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("package %s has none of the rules that are asked: deny, lobby, withhold, grant", ownPackage)
+		return nil, fmt.Errorf("package %s has none of the rules that are asked: deny, lobby, withhold, grant", OwnPackage)
 	}
 	return slices.Sorted(maps.Keys(found)), nil
 }
@@ -101,7 +106,7 @@ func packageOf(module *ast.Module) string {
 func entryOf(module *ast.Module, rule *ast.Rule) (string, bool) {
 	name, _ := rule.Head.Ref()[0].Value.(ast.Var)
 	entry := string(name)
-	return entry, packageOf(module) == ownPackage && slices.Contains(ownEntries(), entry)
+	return entry, packageOf(module) == OwnPackage && slices.Contains(ownEntries(), entry)
 }
 
 func checkEntries(module *ast.Module) ast.Errors {
@@ -150,6 +155,17 @@ func cmpLocation(place, other *ast.Location) *ast.Location {
 	return place
 }
 
+// checkSchemas finds schemas of the author's own, which would take the input for something that it isn't.
+func checkSchemas(module *ast.Module) ast.Errors {
+	var errs ast.Errors
+	for _, annotation := range module.Annotations {
+		if len(annotation.Schemas) > 0 {
+			errs = append(errs, finding(SchemaErr, annotation.Location, "the input's schema is given; metadata can't name others"))
+		}
+	}
+	return errs
+}
+
 // checkTerms looks at every term of a module, those in the names of its rules included.
 func checkTerms(module *ast.Module, own bool) ast.Errors {
 	var errs ast.Errors
@@ -164,6 +180,9 @@ func checkTerms(module *ast.Module, own bool) ast.Errors {
 			if own && value.HasPrefix(ast.Ref{ast.InputRootDocument, ast.InternedTerm("capability")}) {
 				errs = append(errs, finding(CapabilityErr, term.Location,
 					"input.capability is empty here; name the capability, as in withhold.sendChat or withhold[capability]"))
+			}
+			if own && value.HasPrefix(ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("anteroom"), ast.InternedTerm("organization_test")}) {
+				errs = append(errs, finding(TestErr, term.Location, "tests are no part of the policy; what both need belongs into a module"))
 			}
 		}
 		return false

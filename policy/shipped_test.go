@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write capabilities.json anew from the l
 func builtins() []string {
 	return []string{
 		"and", "array.reverse", "array.slice", "assign", "contains", "count", "endswith", "eq", "equal", "gt", "gte",
-		"indexof", "internal.member_2", "internal.member_3", "internal.print", "intersection", "is_array", "is_boolean", "is_null", "is_number",
+		"indexof", "internal.member_2", "internal.member_3", "internal.print", "internal.test_case", "intersection", "is_array", "is_boolean", "is_null", "is_number",
 		"is_object", "is_set", "is_string", "lower", "lt", "lte", "max", "min", "minus", "neq", "object.filter", "object.get", "object.keys",
 		"object.remove", "object.subset", "object.union", "or", "plus", "regex.match", "rego.metadata.chain", "rego.metadata.rule", "sort",
 		"split", "startswith", "strings.any_prefix_match", "strings.any_suffix_match", "substring", "sum", "trim", "trim_left", "trim_prefix",

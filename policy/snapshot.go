@@ -17,7 +17,8 @@ import (
 
 const (
 	basePackage = "anteroom.meeting"
-	ownPackage  = "anteroom.organization"
+	// OwnPackage has the rules of an organisation's policy.
+	OwnPackage = "anteroom.organization"
 	// testPackage has the tests of an organisation's policy, which are no part of what is activated.
 	testPackage = "anteroom.organization_test"
 	// entryPackage gathers what an organisation's policy has into one value; nobody writes it but entryModule.
@@ -113,7 +114,7 @@ func (b *base) preparer(ctx context.Context, modules map[string]*ast.Module, dat
 func entryModule(entries []string) string {
 	asked := make([]string, len(entries))
 	for i, entry := range entries {
-		asked[i] = fmt.Sprintf("%q: data.%s.%s", entry, ownPackage, entry)
+		asked[i] = fmt.Sprintf("%q: data.%s.%s", entry, OwnPackage, entry)
 	}
 	return "package " + entryPackage + "\n\nown := {" + strings.Join(asked, ", ") + "}\n"
 }

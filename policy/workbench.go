@@ -81,6 +81,13 @@ func (b *Base) Reasons() []Reason {
 // Builtins are what policies may call.
 func (b *Base) Builtins() []*ast.Builtin { return b.b.capabilities.Builtins }
 
+// Schema of the input.
+func (b *Base) Schema() json.RawMessage {
+	// It is embedded, and read already.
+	text, _ := shipped.ReadFile(SchemaFile)
+	return text
+}
+
 // Compiler is a new one for modules of the base and of an organisation, with what they may call; with the schema, each `input.…` must be
 // one that there is.
 func (b *Base) Compiler(schema bool) *ast.Compiler {
@@ -91,14 +98,21 @@ func (b *Base) Compiler(schema bool) *ast.Compiler {
 	return compiler
 }
 
+// The files that other tools read beside Rego.
+const (
+	CapabilitiesFile = "capabilities.json"
+	SchemaFile       = "input.schema.json"
+	DataFile         = "data.json"
+)
+
 // Files are what other tools need to agree with this package about a policy: the base's Rego with its tests, its data with the operator's in it
-// (anteroom/…, data.json), what may be called (capabilities.json) and the input's schema (input.schema.json).
+// (anteroom/…, DataFile), what may be called (CapabilitiesFile) and the input's schema (SchemaFile).
 func (b *Base) Files() (map[string]string, error) {
 	files, err := shippedTexts(meetingFolder, true)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"capabilities.json", "input.schema.json"} {
+	for _, name := range []string{CapabilitiesFile, SchemaFile} {
 		text, err := fs.ReadFile(shipped, name)
 		if err != nil {
 			return nil, fmt.Errorf("read the base policy: %w", err)
@@ -109,7 +123,7 @@ func (b *Base) Files() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the base policy's data: %w", err)
 	}
-	files["data.json"] = string(data) + "\n"
+	files[DataFile] = string(data) + "\n"
 	return files, nil
 }
 

@@ -110,6 +110,7 @@ func rooms() []Room {
 		{Path: "internal/archtest", Test: true, Why: forTest},
 		{Path: "internal/composetest", Test: true, Why: forTest},
 		{Path: "internal/kafkatest", Test: true, Why: forTest},
+		{Path: "internal/opatest", Test: true, Why: forTest},
 		{Path: "internal/embedded/embeddedtest", Test: true, Why: forTest},
 		{Path: "store/storetest", Test: true, Why: forTest},
 		{Path: "bench", Test: true, Why: forTest},

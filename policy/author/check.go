@@ -34,11 +34,11 @@ type CheckResult struct {
 
 // Check parses and compiles a content as its activation would: strictly, with the built-ins that are allowed and the input's schema. Beyond
 // that, and beyond what the stock `opa check --strict --capabilities --schema` finds, it holds a content to the house's rules, whose codes
-// begin with policy_.
-func Check(ctx context.Context, base *policy.Base, c Content) CheckResult {
-	parsed, list := c.parse()
+// begin with policy_. A content without files is the base alone, and OK.
+func Check(_ context.Context, base *policy.Base, c Content) CheckResult {
+	parsed, list := c.parse(base)
 	if !failed(list) {
-		list = append(list, c.compile(ctx, base, parsed)...)
+		list = append(list, c.compile(base, parsed)...)
 	}
 	unformatted := []string{}
 	for name := range parsed.all() {
@@ -78,12 +78,13 @@ func (p parsed) over(base *policy.Base, tests bool) map[string]*ast.Module {
 }
 
 // parse reads all files and checks what can be told of each alone.
-func (c Content) parse() (parsed, []Diagnostic) {
+func (c Content) parse(base *policy.Base) (parsed, []Diagnostic) {
 	p := parsed{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}}
 	list := c.checkSizes()
 	if failed(list) {
 		return p, list
 	}
+	fields := fieldsOf(base)
 	for _, name := range c.names() {
 		if wrong := checkPath(name); wrong != "" {
 			list = append(list, wholeFile(name, FileErr, wrong))
@@ -102,6 +103,7 @@ func (c Content) parse() (parsed, []Diagnostic) {
 		module, errs := read(name, c.Files[name])
 		list = append(list, c.located(errs)...)
 		if module != nil {
+			list = append(list, c.located(checkInput(module, fields))...)
 			into[name] = module
 		}
 	}
@@ -128,7 +130,7 @@ func (c Content) checkSizes() []Diagnostic {
 			list = append(list, wholeFile("", policy.SizeErr, fmt.Sprintf("the policy has %d %s, more than %d", limit.value, limit.what, limit.max)))
 		}
 	}
-	if modules == 0 {
+	if modules == 0 && len(c.Files) > 0 {
 		list = append(list, wholeFile("", policy.EntryErr, "the policy has no modules (files that end in .rego and not in _test.rego)"))
 	}
 	return list
@@ -150,21 +152,23 @@ func checkPath(name string) string {
 	return ""
 }
 
-// compile finds what can be told of all modules together: first of what is activated, then with the tests.
-func (c Content) compile(_ context.Context, base *policy.Base, p parsed) []Diagnostic {
+// compile finds what can be told of all modules together: with the tests, and then of what is activated, which may need nothing of them.
+func (c Content) compile(base *policy.Base, p parsed) []Diagnostic {
+	if len(c.Files) == 0 {
+		return nil
+	}
 	if _, err := policy.Entries(p.modules); err != nil {
 		return []Diagnostic{wholeFile("", policy.EntryErr, err.Error())}
 	}
-	compiler := base.Compiler(true).SetErrorLimit(maxDiagnostics).WithEnablePrintStatements(true)
-	if compiler.Compile(p.over(base, false)); compiler.Failed() {
-		return c.located(compiler.Errors)
-	}
+	rounds := []bool{true, false}
 	if len(p.tests) == 0 {
-		return nil
+		rounds = rounds[1:]
 	}
-	compiler = base.Compiler(true).SetErrorLimit(maxDiagnostics).WithEnablePrintStatements(true)
-	if compiler.Compile(p.over(base, true)); compiler.Failed() {
-		return c.located(compiler.Errors)
+	for _, tests := range rounds {
+		compiler := base.Compiler(true).SetErrorLimit(maxDiagnostics).WithEnablePrintStatements(true)
+		if compiler.Compile(p.over(base, tests)); compiler.Failed() {
+			return c.located(compiler.Errors)
+		}
 	}
 	return nil
 }

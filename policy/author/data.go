@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/anteroom/anteroom/policy"
@@ -40,6 +39,10 @@ func decodeData(text string) (data map[string]any, err error) {
 
 // scanData says what is wrong with a JSON text, and at which byte.
 func scanData(text string) (offset int, wrong string) {
+	var whole json.RawMessage
+	if err := json.Unmarshal([]byte(text), &whole); err != nil {
+		return brokenAt(err, text), "this is no JSON: " + strings.TrimPrefix(err.Error(), "json: ")
+	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	// For each object that is open its keys, for each list nil.
@@ -48,15 +51,10 @@ func scanData(text string) (offset int, wrong string) {
 	for {
 		start := int(decoder.InputOffset())
 		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
+		if err != nil { // the end: there is no other error in what is valid
 			return 0, ""
 		}
-		if err != nil {
-			return brokenAt(err, int(decoder.InputOffset())), "this is no JSON: " + strings.TrimPrefix(err.Error(), "json: ")
-		}
-		if start += skipped(text[start:]); len(open) == 0 && start > 0 && strings.TrimSpace(text[:start]) != "" {
-			return start, "there is more after the object"
-		}
+		start += skipped(text[start:])
 		inObject := len(open) > 0 && open[len(open)-1] != nil
 		switch token := token.(type) {
 		case json.Delim:
@@ -95,12 +93,13 @@ func scanData(text string) (offset int, wrong string) {
 // skipped is how far the next token is.
 func skipped(text string) int { return len(text) - len(strings.TrimLeft(text, " \t\r\n,:")) }
 
-func brokenAt(err error, offset int) int {
+// brokenAt is the byte that an error is about; what ends too early is so at its end.
+func brokenAt(err error, text string) int {
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return int(syntax.Offset) - 1
+	if !errors.As(err, &syntax) || strings.Contains(err.Error(), "unexpected end") {
+		return len(text)
 	}
-	return offset
+	return int(syntax.Offset) - 1
 }
 
 // indentData is a JSON text in the form that Format gives it.

@@ -3,6 +3,7 @@ package author
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -32,7 +33,7 @@ const (
 // testTimeout bounds one test, as the stock `opa test` does by default.
 const testTimeout = 5 * time.Second
 
-// What one test may say at most.
+// What one test, and one line of print(), may say at most.
 const (
 	maxTraceLines   = 500
 	maxMessageBytes = 16 << 10
@@ -48,7 +49,8 @@ type TestOptions struct {
 
 // TestResult is what the tests say.
 type TestResult struct {
-	// OK: the content passed Check, at least one test ran, and none failed. A test that is skipped fails none.
+	// OK: the content passed Check, at least one test ran, and none failed. A test that is skipped fails none. The base alone, which a
+	// content without files stands for, is OK without tests.
 	OK    bool       `json:"ok"`
 	Tests []TestCase `json:"tests"`
 	// Coverage of the modules, tests' own files left out.
@@ -77,6 +79,10 @@ type TestCase struct {
 // Test checks a content and runs its tests as the stock `opa test --coverage` does over the same base.
 func Test(ctx context.Context, base *policy.Base, c Content, options TestOptions) TestResult {
 	result := TestResult{Tests: []TestCase{}, Diagnostics: []Diagnostic{}, Coverage: Coverage{Files: map[string]FileCoverage{}}}
+	if len(c.Files) == 0 {
+		result.OK, result.Coverage.Percent = true, 100
+		return result
+	}
 	checked := Check(ctx, base, c)
 	if !checked.OK {
 		result.Diagnostics = checked.Diagnostics
@@ -86,7 +92,7 @@ func Test(ctx context.Context, base *policy.Base, c Content, options TestOptions
 		result.Diagnostics = append(result.Diagnostics, wholeFile("", FileErr, "run: "+err.Error()))
 		return result
 	}
-	p, _ := c.parse()
+	p, _ := c.parse(base)
 	covered := cover.New()
 	results, err := runTests(ctx, base, p, options.Run, covered)
 	if err != nil {
@@ -149,6 +155,7 @@ func runTests(ctx context.Context, base *policy.Base, p parsed, run string, cove
 		SetStore(store).
 		SetModules(p.over(base, true)).
 		CapturePrintOutput(true).
+		RaiseBuiltinErrors(true).
 		SetTimeout(testTimeout).
 		Filter(run)
 	if covered != nil {
@@ -209,7 +216,7 @@ func outcomeOf(r *tester.Result) string {
 	switch {
 	case r.Skip:
 		return Skip
-	case r.Error != nil:
+	case r.Error != nil && !builtinFailed(r.Error):
 		return Error
 	case r.Fail:
 		return Fail
@@ -218,20 +225,38 @@ func outcomeOf(r *tester.Result) string {
 	}
 }
 
+// builtinFailed tells an evaluation that went on without what a built-in function would have given. That is no error of a test to the stock tool;
+// a decision is denied for it.
+func builtinFailed(err error) bool {
+	var one *topdown.Error
+	return !errors.As(err, &one) || one.Code == topdown.BuiltinErr
+}
+
 func messageOf(r *tester.Result) string {
 	message := strings.TrimSpace(string(r.Output))
 	if r.Error != nil {
-		message = strings.TrimSpace(message + "\n" + r.Error.Error())
+		said := r.Error.Error()
+		if builtinFailed(r.Error) {
+			said += "\na decision fails on this, and denies"
+		}
+		message = strings.TrimSpace(message + "\n" + said)
 	}
-	if len(message) > maxMessageBytes {
-		message = strings.ToValidUTF8(message[:maxMessageBytes], "") + "…"
+	return shortened(message)
+}
+
+func shortened(text string) string {
+	if len(text) > maxMessageBytes {
+		return strings.ToValidUTF8(text[:maxMessageBytes], "") + "…"
 	}
-	return message
+	return text
 }
 
 // lines is a trace as `opa test -v` prints it: what failed and what was noted, with the queries that led there.
 func lines(trace []*topdown.Event) []string {
 	trace = lineage.Filter(trace, func(e *topdown.Event) bool { return e.Op == topdown.NoteOp || e.Op == topdown.FailOp })
+	if len(trace) == 0 { // a test that is plainly false
+		return []string{}
+	}
 	var out strings.Builder
 	topdown.PrettyTraceWithOpts(&out, trace, topdown.PrettyTraceOptions{Locations: true})
 	all := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")

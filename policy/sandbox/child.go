@@ -53,6 +53,7 @@ type request struct {
 	Test     author.TestOptions     `json:"test"`
 	Evaluate author.EvaluateRequest `json:"evaluate"`
 	Inputs   []json.RawMessage      `json:"inputs,omitempty"`
+	Recorded []author.ReplayInput   `json:"recorded,omitempty"`
 }
 
 // reply is a line that a child writes.
@@ -61,9 +62,6 @@ type reply struct {
 	Ready bool `json:"ready,omitempty"`
 	// Answer ends the conversation.
 	Answer json.RawMessage `json:"answer,omitempty"`
-	// More asks for the next lot of a replay, of which Done decisions are done.
-	More bool   `json:"more,omitempty"`
-	Done uint64 `json:"done,omitempty"`
 }
 
 // ChildMain turns the process into a sandbox if it was started as one, and never returns then. Otherwise it returns at once. Call it first in
@@ -99,7 +97,7 @@ func serve(in io.Reader, out io.Writer) int {
 	if err := said.read(&r); err != nil {
 		return exitBroken
 	}
-	answer, err := r.answer(context.Background(), base, said, writer)
+	answer, err := r.answer(context.Background(), base)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitBroken
@@ -115,7 +113,7 @@ func serve(in io.Reader, out io.Writer) int {
 	return 0
 }
 
-func (r request) answer(ctx context.Context, base *policy.Base, said lines, writer *json.Encoder) (any, error) {
+func (r request) answer(ctx context.Context, base *policy.Base) (any, error) {
 	switch r.Op {
 	case opCheck:
 		return author.Check(ctx, base, r.Content), nil
@@ -134,7 +132,12 @@ func (r request) answer(ctx context.Context, base *policy.Base, said lines, writ
 		}
 		return b, nil
 	case opReplay:
-		return r.replay(ctx, base, said, writer)
+		var answer replayed
+		var err error
+		if answer.Result, err = author.Replay(ctx, base, r.Before, r.Content, r.Recorded); err != nil {
+			answer.Error = err.Error()
+		}
+		return answer, nil
 	}
 	return nil, fmt.Errorf("unknown operation %q", r.Op)
 }

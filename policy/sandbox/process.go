@@ -30,18 +30,13 @@ type process struct {
 	kill   func(why string)
 }
 
+// start starts a child; the context ends it.
 func (c *Client) start(ctx context.Context) (*process, error) {
-	return c.startFor(ctx, c.cfg.Limits.CPU)
-}
-
-// startFor starts a child that may use so much of processors.
-func (c *Client) startFor(ctx context.Context, cpu time.Duration) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	limits := c.cfg.Limits
-	limits.CPU = cpu
 	cmd := exec.Command(program, childArg)
 	cmd.Dir = "/"
 	// Nothing of the service's surroundings; the runtime says one line when it fails.
