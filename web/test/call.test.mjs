@@ -216,6 +216,24 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     assert.deepEqual(who.errors(), []);
   });
 
+  test("A picture that takes its time is not given up", async (t) => {
+    const who = await windows(t, "Slow network");
+    await who.guest.context().addInitScript(() => {
+      const set = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = async function (description) {
+        // Longer than the library waits before it says how much room there is.
+        if (description.type === "offer") await new Promise((resolve) => setTimeout(resolve, 1500));
+        return set.call(this, description);
+      };
+    });
+    await enter(who.guest, who.link, "Sam Guest");
+    await enter(who.host, who.link);
+    await openPanel(who.host, "Lobby");
+    await who.host.getByRole("button", { name: "Admit Sam Guest" }).click();
+    await awaitFrames(who.guest);
+    assert.deepEqual(who.errors(), []);
+  });
+
   test("Somebody signed in joins as a guest from a second window", async (t) => {
     const who = await windows(t, "Twice");
     await enter(who.host, who.link);

@@ -61,7 +61,7 @@ describe("A call with Firefox", { skip: missing(FIREFOX) || missing(CHROMIUM) ||
     await awaitFrames(host.page);
     await guest.waitForFunction(() => {
       const video = document.querySelector(".tile:not(.self) video");
-      return video && !video.hidden && video.currentTime > 1 && video.videoWidth > 0;
+      return video && video.checkVisibility({ visibilityProperty: true }) && video.currentTime > 1 && video.videoWidth > 0;
     });
     await openPanel(host.page, "Chat");
     await host.page.getByRole("textbox", { name: "Message" }).fill("Hello Firefox");

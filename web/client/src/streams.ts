@@ -16,7 +16,8 @@ export interface StreamOwner {
 export class RemoteVideoStream extends Emitter<RemoteVideoStreamEvents> {
   readonly #owner: StreamOwner;
   #track: MediaStreamTrack | undefined;
-  readonly #viewers = new Map<HTMLVideoElement, number>();
+  /** The elements that show it, and the heights that they have room for; undefined: not known yet. */
+  readonly #viewers = new Map<HTMLVideoElement, number | undefined>();
 
   constructor(
     /** The server's id of the track. */
@@ -39,17 +40,24 @@ export class RemoteVideoStream extends Emitter<RemoteVideoStreamEvents> {
 
   /** How high the largest element is that shows it, in device pixels; undefined: nobody has said. 0: nobody looks. */
   get room(): number | undefined {
-    return this.#viewers.size === 0 ? undefined : Math.max(...this.#viewers.values());
+    const heights = [...this.#viewers.values()].filter((height) => height !== undefined);
+    return heights.length === 0 ? undefined : Math.max(...heights);
   }
 
   /** Shows the stream in a video element until the returned function is called. The server sends the size that the element has room for. */
   attach(element: HTMLVideoElement): () => void {
     element.muted = true;
     element.playsInline = true;
-    this.#viewers.set(element, Math.round(element.clientHeight * devicePixelRatio));
+    this.#viewers.set(element, undefined);
+    const measure = (): void => {
+      const height = Math.round(element.clientHeight * devicePixelRatio);
+      // An element that stays hidden until there is a picture says nothing about room: taken for "nobody looks", no picture would ever come.
+      if (height > 0 || (this.#track && this.#viewers.get(element) !== undefined)) this.#viewers.set(element, height);
+    };
+    measure();
     this.#show(element);
     const observer = new ResizeObserver(() => {
-      this.#viewers.set(element, Math.round(element.clientHeight * devicePixelRatio));
+      measure();
       this.#owner.roomChanged();
     });
     observer.observe(element);

@@ -146,7 +146,8 @@ function remoteTile(participant: RemoteParticipant): Tile {
       detach = camera?.attach(video);
       watch = camera?.on("isAvailableChanged", update);
     }
-    video.hidden = !camera?.isAvailable;
+    // It keeps its place while there is no picture: how large it is says which picture is sent.
+    video.classList.toggle("empty", !camera?.isAvailable);
   };
   update();
   const offs = [participant.on("updated", update), participant.on("videoStreamsUpdated", update), participant.on("isSpeakingChanged", update)];
