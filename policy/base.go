@@ -19,6 +19,8 @@ var shipped embed.FS
 const (
 	meetingFolder   = "anteroom/meeting"
 	retentionFolder = "anteroom/retention"
+	// decisionFolder merges the answers of base and organisation where there is no Engine.
+	decisionFolder = "anteroom/decision"
 )
 
 // base is what every snapshot is built from.

@@ -2162,7 +2162,7 @@ type Decision struct {
 	// Error Why no policy answered, so that it was denied: `error`, `undefined`, `timeout`, `not_loaded`. Null if one did.
 	Error *string `json:"error"`
 
-	// EvaluationUs How long it took to decide
+	// EvaluationUs How long it took to decide, in microseconds.
 	EvaluationUs float32 `json:"evaluation_us"`
 
 	// MeetingId Null where an agent decided.
@@ -2206,7 +2206,7 @@ type DecisionDetail struct {
 	// Error Why no policy answered, so that it was denied: `error`, `undefined`, `timeout`, `not_loaded`. Null if one did.
 	Error *string `json:"error"`
 
-	// EvaluationUs How long it took to decide
+	// EvaluationUs How long it took to decide, in microseconds.
 	EvaluationUs float32 `json:"evaluation_us"`
 
 	// Input What it was made on. Null where an agent kept it to itself.

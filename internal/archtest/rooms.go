@@ -19,6 +19,7 @@ func rooms() []Room {
 		{Path: "policy", Why: "policy is asked, and asks nobody: a decision depends on its input only"},
 		{Path: "policy/author", May: []string{"policy"}, Why: "what authors work with are functions of a content and the base: they store nothing and ask nobody"},
 		{Path: "policy/sandbox", May: []string{"policy", "policy/author"}, Why: "it runs authors' policies in another process: it knows neither who asks nor where they are kept"},
+		{Path: "policy/exchange", May: []string{"policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
 		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
 		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
 		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
@@ -127,7 +128,7 @@ func thirdParties() []ThirdParty {
 	cmd := []string{"cmd/anteroom"}
 	return []ThirdParty{
 		{Prefix: "github.com/pion", Rooms: []string{"media/forward", "media/measure", "media/record", "media/client", "media/load"}, Why: "media is the only room that speaks WebRTC"},
-		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy", "policy/author"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
+		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy", "policy/author", "policy/exchange"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
 
 		{Prefix: "github.com/labstack/echo", Rooms: api, Why: httpOnly},
 		{Prefix: "github.com/oapi-codegen", Rooms: api, Why: httpOnly},
