@@ -12,6 +12,8 @@ need ffmpeg ffmpeg                    # makes media to record, and reads recordi
 need java openjdk-17-jre-headless     # Apache Kafka
 need mvn maven                        # fetches Apache Kafka
 need strace strace                    # kills between two system calls
+need python3 python3                  # runs Schemathesis
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null || { echo "Missing: ${missing[*]}, and there is no apt-get to install them with." >&2; exit 1; }

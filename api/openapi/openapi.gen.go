@@ -10936,7 +10936,7 @@ type GetExportFile200ResponseHeaders struct {
 }
 
 type GetExportFile200JSONResponse struct {
-	Body    openapi_types.File
+	Body    map[string]interface{}
 	Headers GetExportFile200ResponseHeaders
 }
 
