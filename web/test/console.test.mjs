@@ -159,6 +159,26 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     assert.match(text, /Anonymous 1/);
   });
 
+  test("Decisions are filtered, and one leads to the rules that made it and to its input, without a name", async (t) => {
+    await until("the decisions of the meeting", () => service.api("auditor", "GET", "/v1/policies/contoso/decisions?effect=lobby"), ({ body }) => body.decisions?.length > 0);
+    const page = await opened(t, "audrey", ["auditor"], { path: "/console/decisions?last=24h" });
+    await page.getByRole("cell", { name: "Allowed" }).first().waitFor();
+    await page.getByRole("button", { name: "Filter", exact: true }).click();
+    await page.getByRole("button", { name: "Effect", exact: true }).click();
+    await page.getByRole("option", { name: "Waits" }).click();
+    await page.waitForURL(/effect=lobby/);
+    await page.getByRole("cell", { name: "Allowed" }).first().waitFor({ state: "detached" });
+    await screenshot(page, "64-console-decisions");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Why" }).waitFor();
+    await page.getByText(/Rule J\d+/).first().waitFor();
+    await page.getByText('"kind": "guest"').waitFor();
+    assert.ok(!(await page.textContent("body")).includes("onload"), "a guest's name is with a decision");
+    await screenshot(page, "65-console-decision");
+    await assertNothingSerious(page, "a decision");
+  });
+
   test("An auditor goes from signing in to a verified report", async (t) => {
     const page = await opened(t, "audrey", ["auditor"]);
     await page.getByRole("heading", { level: 1, name: "Retention" }).waitFor();
@@ -206,7 +226,7 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     for (const [user, roles, screens] of [
       ["mia", [], ["Meetings"]],
       ["sue", ["support"], ["Calls", "Quality", "Live", "Meetings", "Settings"]],
-      ["pat", ["policy_author"], ["Meetings", "Retention", "Holds", "Settings"]],
+      ["pat", ["policy_author"], ["Meetings", "Retention", "Holds", "Decisions", "Settings"]],
     ]) {
       const page = await opened(t, user, roles);
       await settled(page);
@@ -220,7 +240,7 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
       "/calls?last=90d", "/calls?last=15m", `/calls/${complaint.call}`, `/calls/${complaint.call}?tab=issues`, `/calls/${complaint.call}?tab=timeline`, `/calls/${complaint.call}?tab=raw`,
       `/calls/${complaint.call}?tab=notices`, "/calls/nothing", "/quality?last=90d", "/live", "/compare", `/compare?by=calls&a_call=${complaint.call}&b_call=${complaint.call}`,
       "/meetings", `/meetings/${meeting.id}`, "/retention", "/retention?tab=policies", "/retention/new", "/holds", "/holds/new", "/reports", "/reports?new=retention",
-      `/reports/${body.exports[0]?.export_id}`, "/ledger", "/settings", "/settings?tab=users", "/settings?tab=resources", "/settings?tab=sites", "/nothing",
+      `/reports/${body.exports[0]?.export_id}`, "/ledger", "/decisions", "/decisions?last=1h&capability=nothing", "/decisions/nothing", "/settings", "/settings?tab=users", "/settings?tab=resources", "/settings?tab=sites", "/nothing",
     ];
     for (const [look, options] of [
       ["light", { colorScheme: "light" }],

@@ -46,6 +46,7 @@ export const PARTS = {
   holds: ["admin", "auditor", "policy_author"],
   reports: ["admin", "auditor"],
   ledger: ["admin", "auditor", "operator"],
+  decisions: ["admin", "auditor", "policy_author"],
   settings: ["admin", "support", "auditor", "policy_author", "operator"],
 } as const satisfies Record<string, readonly Role[]>;
 

@@ -8,6 +8,7 @@ import { metricName, valueName } from "../parts/reasons";
 import { callTexts } from "../texts/calls";
 import { commonTexts } from "../texts/common";
 import { type ViewScreen, Views } from "./views";
+import "../parts/filters.css";
 
 /** Values of those filters that have a closed set. */
 const CHOICES: Partial<Record<FilterName, readonly string[]>> = {

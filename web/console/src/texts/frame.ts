@@ -13,9 +13,10 @@ export const frameTexts = {
     holds: "Holds",
     reports: "Reports",
     ledger: "Ledger",
+    decisions: "Decisions",
     settings: "Settings",
   } as Record<Part, string>,
-  groups: { calls: "Calls and quality", keep: "Retention and proof", rest: "Organisation" },
+  groups: { calls: "Calls and quality", keep: "Retention and proof", rules: "Rules and decisions", rest: "Organisation" },
   roles: {
     admin: "admin",
     support: "support",
