@@ -9,15 +9,15 @@ export const FILTERS = [
 export type FilterName = (typeof FILTERS)[number];
 export type Filters = Partial<Record<FilterName, string>>;
 
-/** The filters of an address; without any time, the last 24 hours. */
-export function filtersOf(search: Search, defaultLast = "24h"): Filters {
+/** The filters of an address; without any time, the last 24 hours, or none where there is no default. */
+export function filtersOf(search: Search, defaultLast: string | null = "24h"): Filters {
   const out: Filters = {};
   for (const name of FILTERS) {
     const value = search[name];
     if (value !== undefined) out[name] = value;
   }
   // A call that is asked for by an id is meant whenever it was.
-  if (out.from === undefined && out.to === undefined && out.last === undefined && out.q === undefined) out.last = defaultLast;
+  if (out.from === undefined && out.to === undefined && out.last === undefined && out.q === undefined && defaultLast !== null) out.last = defaultLast;
   return out;
 }
 

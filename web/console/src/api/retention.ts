@@ -40,6 +40,12 @@ export interface RetentionState {
 }
 export const stateQuery = queryOptions({ queryKey: ["retention", "state"], queryFn: ({ signal }) => ask<RetentionState>("/v1/retention/state", { signal }), refetchInterval: 60_000 });
 
+/** Whether a report is of calls, and so takes the filters of their list. */
+export const ofCalls = (kind: Export["kind"]): boolean => kind === "calls" || kind === "participants" || kind === "streams";
+
+/** Whether a report is of kinds of kept things. */
+export const ofClasses = (kind: Export["kind"]): boolean => kind === "retention" || kind === "held_content";
+
 /** Jobs that still move are asked for again. */
 const MOVES = new Set(["queued", "running", "awaiting_approval"]);
 export const moves = (e: Pick<Export, "state">): boolean => MOVES.has(e.state);

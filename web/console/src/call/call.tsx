@@ -5,11 +5,11 @@ import { useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { type Call, callQuery, issuesQuery, participantsQuery, presenceQuery, streamsQuery, timelineQuery } from "../api/analytics";
 import { Problem } from "../api/client";
-import { day, hourMinute, length } from "../api/times";
+import { dayTime, hourMinute, length } from "../api/times";
 import { callName } from "../calls/columns";
 import { useAddress } from "../frame/search-state";
 import { Copy, Share } from "../parts/copy";
-import { Chip, Name, Verdict, Why } from "../parts/facts";
+import { Chip, Verdict, Why } from "../parts/facts";
 import { Go } from "../parts/go";
 import { Screen } from "../parts/screen";
 import { Empty, Trouble, Waiting } from "../parts/states";
@@ -70,7 +70,7 @@ function Found({ call }: { call: Call }) {
     focus: search["participant"],
   };
   return (
-    <Screen title={<Name text={callName(call)} strong />} question={<Head call={call} />} actions={<Actions call={call} />}>
+    <Screen title={callName(call)} question={<Head call={call} />} actions={<Actions call={call} />}>
       {failed && <Trouble error={failed.error} retry={() => void failed.refetch()} />}
       <Tabs value={tab} onChange={(value) => change({ tab: value === "overview" ? undefined : (value ?? undefined) })} keepMounted={false}>
         <Tabs.List>
@@ -106,8 +106,7 @@ function Head({ call }: { call: Call }) {
   return (
     <p className="row call-head">
       <time dateTime={from} title={from.replace("T", " ").replace("Z", " UTC")} className="num">
-        {day(start)} {hourMinute(start)}
-        {call.ended_at && ` to ${hourMinute(new Date(call.ended_at))}`}
+        {call.ended_at ? callTexts.lasted(dayTime(start), hourMinute(new Date(call.ended_at))) : dayTime(start)}
       </time>
       {call.duration_ms !== null && <span className="num">{length(call.duration_ms)}</span>}
       <Verdict verdict={call.verdict} />

@@ -27,6 +27,8 @@ const METRICS: readonly { metric: Metric; text: (value: number) => string }[] = 
 
 /** More lines than this in one chart tell nothing; the worst are drawn. */
 const MAX_LINES = 24;
+/** So many can be named beside the chart. */
+const MAX_NAMES = 6;
 
 /** Four charts on one time axis with one cursor; marking a stretch zooms all. */
 export function Charts({ call, streams, window, zoom, people, focus }: CallParts) {
@@ -116,9 +118,23 @@ function valueOf(p: Point, metric: Metric): number | null {
   return metric === "bitrate_bps" ? p.bitrate_bps : p[metric].avg;
 }
 
+/** Which line is whose, where the lines are few. */
+function Names({ drawn }: { drawn: readonly Drawn[] }) {
+  return (
+    <span className="readout quiet">
+      {drawn.map((d, i) => (
+        <span key={i} className="readout-value">
+          <span className={`swatch s${(i % 8) + 1}`} aria-hidden="true" />
+          <bdi>{d.name}</bdi>
+        </span>
+      ))}
+    </span>
+  );
+}
+
 /** The values under the cursor, the worst first. */
 function Readout({ drawn, at, text }: { drawn: readonly Drawn[]; at: number | undefined; text: (value: number) => string }) {
-  if (at === undefined) return null;
+  if (at === undefined) return drawn.length <= MAX_NAMES ? <Names drawn={drawn} /> : null;
   const values = drawn.flatMap((d, i) => {
     const near = nearest(d.points, at);
     return near === null ? [] : [{ name: d.name, value: near, i }];

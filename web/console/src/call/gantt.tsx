@@ -25,8 +25,8 @@ export function Gantt({ lines, window, zoom, focus }: Props) {
   return (
     <figure className="gantt" aria-label={callTexts.gantt}>
       <div className="gantt-axis" aria-hidden="true">
-        {ticks(window, 5).map((tick) => (
-          <span key={tick} style={{ left: `${at(tick)}%` }} data-edge={edgeOf(at(tick))}>
+        {labelled(ticks(window, 5).map((tick) => ({ tick, at: at(tick) }))).map(({ tick, at }) => (
+          <span key={tick} style={{ left: `${at}%` }} data-edge={edgeOf(at)}>
             {short ? clock(new Date(tick)) : hourMinute(new Date(tick))}
           </span>
         ))}
@@ -71,6 +71,11 @@ export function Gantt({ lines, window, zoom, focus }: Props) {
 export function edgeOf(percent: number): "start" | "end" | undefined {
   if (percent < 5) return "start";
   return percent > 92 ? "end" : undefined;
+}
+
+/** Ticks whose labels don't run into each other: one that is moved in from the end needs more room before it. */
+export function labelled<T extends { at: number }>(all: readonly T[]): T[] {
+  return all.filter(({ at }, i) => edgeOf(at) !== "end" || at - (all[i - 1]?.at ?? -100) > 34);
 }
 
 function spanText(s: Span): string {

@@ -2,7 +2,7 @@ import type { Call, Issue, Reason, Stream } from "../api/analytics";
 import { span } from "../api/times";
 import { Shape, Time, Verdict, Why } from "../parts/facts";
 import { Go } from "../parts/go";
-import { reasonText, ruleText, valueName } from "../parts/reasons";
+import { diagnosticText, reasonText, ruleText, valueName } from "../parts/reasons";
 import { Empty } from "../parts/states";
 import { DataTable, type Column } from "../parts/table";
 import { callTexts } from "../texts/calls";
@@ -39,7 +39,7 @@ function IssueLine({ call, issue, stream, people, focused }: { call: Call; issue
       <Shape kind="poor" />
       <div className="stack tight grow">
         <p>
-          <strong className="issue-what">{worst ? <Cause reason={worst} /> : issue.kind === "unexpected_end" ? valueName(issue.name) : callTexts.wentBad(issue.name)}</strong> <bdi>{whereText(issue, stream, people)}</bdi>
+          <strong className="issue-what">{worst ? <Cause reason={worst} /> : issue.kind === "unexpected_end" ? valueName(issue.name) : diagnosticText(issue.name)}</strong> <bdi>{whereText(issue, stream, people)}</bdi>
         </p>
         {others.length > 0 && (
           <p className="small issue-also">
@@ -105,6 +105,8 @@ function evidence(issue: Issue): Record<string, string | undefined> {
   return { ...state, ...zoomState({ from: from - air, to: to + air }) };
 }
 
+const issueText = (issue: Issue): string => (issue.kind === "diagnostic" ? diagnosticText(issue.name, issue.text) : issue.text);
+
 interface Row {
   issue: Issue;
   stream: Stream | undefined;
@@ -125,14 +127,14 @@ export function IssueTable({ call, issues, streams, people }: Omit<Props, "focus
       id: "what",
       header: callTexts.columns.why,
       wide: true,
-      value: (r) => (r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : r.issue.text),
+      value: (r) => (r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : issueText(r.issue)),
       cell: (r) => (
         <Go to={`/calls/${call.call_id}`} state={evidence(r.issue)} title={r.issue.text}>
-          {r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : r.issue.text}
+          {r.issue.reasons.length > 0 ? r.issue.reasons.map(reasonText).join(", ") : issueText(r.issue)}
         </Go>
       ),
     },
-    { id: "media", header: "Stream", value: (r) => (r.stream ? `${valueName(r.stream.media)}, ${valueName(r.stream.direction)}` : valueName(r.issue.name)) },
+    { id: "media", header: callTexts.call_columns.stream, value: (r) => (r.stream ? `${valueName(r.stream.media)}, ${valueName(r.stream.direction)}` : valueName(r.issue.name)) },
     { id: "lasted", header: callTexts.columns.length, right: true, value: (r) => (r.issue.started_at && r.issue.ended_at ? Date.parse(r.issue.ended_at) - Date.parse(r.issue.started_at) : null), cell: (r) => (r.issue.started_at && r.issue.ended_at ? span(Date.parse(r.issue.ended_at) - Date.parse(r.issue.started_at)) : "") },
     { id: "side", header: callTexts.columns.side, value: (r) => r.issue.likely_side, cell: (r) => (sided(r.issue) ? valueName(r.issue.likely_side) : "") },
     { id: "rule", header: callTexts.rule, hidden: true, value: (r) => r.issue.reasons.map(ruleText).join(" "), cell: (r) => r.issue.reasons.length > 0 && <Why text={r.issue.reasons.map(ruleText).join(" ")}>{r.issue.reasons[0]?.source}</Why> },

@@ -10,7 +10,7 @@ import { Panel } from "../parts/screen";
 import { Empty } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { callTexts } from "../texts/calls";
-import { edgeOf } from "./gantt";
+import { edgeOf, labelled } from "./gantt";
 import { type CallParts, ChartsPanel, GanttPanel } from "./overview";
 import { type People, isBad } from "./people";
 import { type Window, ticks } from "./window";
@@ -70,8 +70,8 @@ function Lanes({ entries, window, zoom, people }: { entries: readonly TimelineEn
   return (
     <div className="gantt lanes">
       <div className="gantt-axis" aria-hidden="true">
-        {ticks(window, 6).map((tick) => (
-          <span key={tick} style={{ left: `${at(tick)}%` }} data-edge={edgeOf(at(tick))}>
+        {labelled(ticks(window, 6).map((tick) => ({ tick, at: at(tick) }))).map(({ tick, at }) => (
+          <span key={tick} style={{ left: `${at}%` }} data-edge={edgeOf(at)}>
             {width < 600_000 ? clock(new Date(tick)) : hourMinute(new Date(tick))}
           </span>
         ))}
@@ -111,11 +111,11 @@ export function eventText(e: TimelineEntry): string {
 export function EventTable({ entries, people, cut }: { entries: readonly TimelineEntry[]; people: People; cut: boolean }) {
   const columns: Column<TimelineEntry>[] = [
     { id: "at", header: callTexts.time, value: (e) => e.observed_at, cell: (e) => <Time at={e.observed_at} seconds /> },
-    { id: "lane", header: "Lane", value: (e) => callTexts.lanes[e.lane] ?? e.lane },
+    { id: "lane", header: callTexts.call_columns.lane, value: (e) => callTexts.lanes[e.lane] ?? e.lane },
     { id: "who", header: callTexts.columns.who, value: (e) => people(e.participant_id, e.participant_label), cell: (e) => <bdi>{people(e.participant_id, e.participant_label)}</bdi> },
-    { id: "what", header: "Event", wide: true, value: eventText, cell: (e) => <span className="row tight nowrap">{isBad(e) && <Shape kind="poor" />}<bdi title={eventText(e)}>{eventText(e)}</bdi></span> },
-    { id: "kind", header: "Kind", value: (e) => e.kind },
-    { id: "participant_id", header: "Participant id", hidden: true, value: (e) => e.participant_id, cell: (e) => <code>{e.participant_id}</code> },
+    { id: "what", header: callTexts.call_columns.event, wide: true, value: eventText, cell: (e) => <span className="row tight nowrap">{isBad(e) && <Shape kind="poor" />}<bdi title={eventText(e)}>{eventText(e)}</bdi></span> },
+    { id: "kind", header: callTexts.call_columns.kind, value: (e) => e.kind },
+    { id: "participant_id", header: callTexts.call_columns.participant_id, hidden: true, value: (e) => e.participant_id, cell: (e) => <code>{e.participant_id}</code> },
   ];
   return (
     <DataTable<TimelineEntry>

@@ -1,11 +1,14 @@
 import { Button } from "@mantine/core";
+import { IconFileCertificate } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { type Call, callPage, callsQuery, qualityQuery } from "../api/analytics";
 import { type Filters, filtersOf } from "../api/filters";
 import { count, percent } from "../api/figures";
+import { mayUse, useSession } from "../api/session";
 import { useAddress } from "../frame/search-state";
 import { Share } from "../parts/copy";
+import { Go } from "../parts/go";
 import { Screen } from "../parts/screen";
 import { Empty, Trouble, Waiting } from "../parts/states";
 import { DataTable } from "../parts/table";
@@ -23,13 +26,14 @@ const FILE_PAGE = 500;
 /** Which calls were bad? */
 export function Calls() {
   const [search, change] = useAddress();
+  const { roles } = useSession();
   const filters = useMemo(() => filtersOf(search), [search]);
   const sort = search["sort"] ?? "-started_at";
   const calls = useInfiniteQuery(callsQuery(filters, sort));
   const rows = useMemo(() => calls.data?.pages.flatMap((page) => page.calls) ?? [], [calls.data]);
   const visible = search["columns"]?.split(",");
   return (
-    <Screen title={callTexts.title} question={callTexts.question} actions={<Share />}>
+    <Screen title={callTexts.title} question={callTexts.question} actions={<>{mayUse("reports", roles) && <Go to="/reports" state={{ ...filters, new: "calls" }} className="button"><IconFileCertificate size={16} stroke={1.75} aria-hidden />{callTexts.report}</Go>}<Share /></>}>
       <FilterBar filters={filters} screen="calls" />
       <Histogram filters={filters} zoom={(from, to) => change({ from, to, last: undefined })} />
       {calls.error && rows.length === 0 ? (
@@ -67,6 +71,7 @@ export function Calls() {
 function Summary({ filters, shown, more }: { filters: Filters; shown: number; more: boolean }) {
   const totals = useQuery({ ...qualityQuery(filters, undefined), retry: false });
   const t = totals.data?.totals;
+  if (t?.calls === 0) return null;
   if (!t) return <span className="quiet">{more ? callTexts.soFar(count(shown)) : ""}</span>;
   return <strong className="num">{callTexts.summary(count(t.calls), count(t.calls_poor), percent(t.calls === 0 ? null : t.calls_poor / t.calls))}</strong>;
 }

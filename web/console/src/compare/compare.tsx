@@ -1,16 +1,18 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { type Comparison, type Totals, compareQuery } from "../api/analytics";
-import { count, percent } from "../api/figures";
+import { type ReactNode, useEffect, useState } from "react";
+import { type Comparison, type Stream, type Totals, compareQuery, streamsQuery } from "../api/analytics";
+import { bitrate, count, ms, percent } from "../api/figures";
 import { length } from "../api/times";
 import { useAddress } from "../frame/search-state";
 import { Share } from "../parts/copy";
 import { Go } from "../parts/go";
+import { metricName, valueName } from "../parts/reasons";
 import { Panel, Screen } from "../parts/screen";
-import { Empty, Loaded } from "../parts/states";
+import { Empty, Loaded, Trouble, Waiting } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { qualityTexts } from "../texts/quality";
+import "./compare.css";
 
 const texts = qualityTexts.compare;
 const DAY = 86_400_000;
@@ -34,7 +36,7 @@ export function Compare() {
         data={[{ value: "periods", label: texts.periods }, { value: "calls", label: texts.calls }]}
       />
       <Panel title={texts.what}>{calls ? <CallFields /> : <PeriodFields />}</Panel>
-      {ready ? <Loaded query={answer}>{(found) => <Difference found={found} calls={calls} wanted={wanted} />}</Loaded> : <Empty title={texts.hintTitle}>{texts.hint}</Empty>}
+      {ready ? <Loaded query={answer}>{(found) => (calls ? <CallDifference found={found} a={wanted["a_call"] ?? ""} b={wanted["b_call"] ?? ""} /> : <Difference found={found} />)}</Loaded> : <Empty title={texts.hintTitle}>{texts.hint}</Empty>}
     </Screen>
   );
 }
@@ -50,10 +52,12 @@ function CallFields() {
   // Of a support code the part before the slash is the call.
   const id = (text: string): string | undefined => text.trim().split("/")[0] || undefined;
   return (
-    <form className="row" onSubmit={(event) => { event.preventDefault(); change({ by: "calls", a_call: id(a), b_call: id(b) }); }}>
-      <TextInput className="grow" label={`${texts.a}: ${texts.call}`} value={a} onChange={(e) => setA(e.currentTarget.value)} required spellCheck={false} />
-      <TextInput className="grow" label={`${texts.b}: ${texts.call}`} value={b} onChange={(e) => setB(e.currentTarget.value)} required spellCheck={false} />
-      <Button type="submit" variant="filled" mt={24}>{texts.run}</Button>
+    <form className="stack tight" onSubmit={(event) => { event.preventDefault(); change({ by: "calls", a_call: id(a), b_call: id(b) }); }}>
+      <div className="row">
+        <TextInput className="compare-call" label={`${texts.a}: ${texts.call}`} value={a} onChange={(e) => setA(e.currentTarget.value)} required spellCheck={false} />
+        <TextInput className="compare-call" label={`${texts.b}: ${texts.call}`} value={b} onChange={(e) => setB(e.currentTarget.value)} required spellCheck={false} />
+      </div>
+      <div className="row"><Button type="submit" variant="filled">{texts.run}</Button></div>
     </form>
   );
 }
@@ -82,8 +86,8 @@ function PeriodFields() {
         {field("a_to", `${texts.a}: ${texts.to}`)}
         {field("b_from", `${texts.b}: ${texts.from}`)}
         {field("b_to", `${texts.b}: ${texts.to}`)}
-        <Button type="submit" variant="filled" mt={24}>{texts.run}</Button>
       </div>
+      <div className="row"><Button type="submit" variant="filled">{texts.run}</Button></div>
     </form>
   );
 }
@@ -95,32 +99,62 @@ function toLocal(at: string): string {
 }
 
 interface Row {
+  /** Of the figure, which says its unit. */
   name: string;
+  label: string;
   a: number | null;
   b: number | null;
   difference: number | null;
 }
 
-function Difference({ found, calls, wanted }: { found: Comparison; calls: boolean; wanted: Record<string, string | undefined> }) {
+/** Two calls: besides the counts what the network did, by medium and direction. */
+function CallDifference({ found, a, b }: { found: Comparison; a: string; b: string }) {
+  const [ours, theirs] = [useQuery(streamsQuery(a)), useQuery(streamsQuery(b))];
+  const failed = [ours, theirs].find((q) => q.error);
+  if (failed) return <Trouble error={failed.error} retry={() => void failed.refetch()} />;
+  if (!ours.data || !theirs.data) return <Waiting rows={8} />;
+  const more = meansOf(ours.data, theirs.data);
+  const title = (
+    <span className="row">
+      {([["a", a], ["b", b]] as const).map(([side, id]) => <Go key={side} to={`/calls/${id}`}>{`${texts.columns[side]}: ${id.slice(0, 8)}…`}</Go>)}
+    </span>
+  );
+  return <Difference found={found} more={more} title={title} />;
+}
+
+const MEANS = ["loss_ratio", "jitter_ms_avg", "rtt_ms_avg", "bitrate_avg"] as const;
+
+/** Means over the streams of a kind, of those that either call has. */
+function meansOf(a: readonly Stream[], b: readonly Stream[]): Row[] {
+  const rows: Row[] = [];
+  for (const media of ["audio", "video", "screen"] as const) {
+    for (const direction of ["outbound", "inbound"] as const) {
+      for (const metric of MEANS) {
+        const [x, y] = [a, b].map((streams) => mean(streams.filter((s) => s.media === media && s.direction === direction).map((s) => s[metric])));
+        if (x === undefined || y === undefined || (x === null && y === null)) continue;
+        rows.push({ name: metric, label: texts.mean(metricName(metric), valueName(media), valueName(direction)), a: x, b: y, difference: x === null || y === null ? null : y - x });
+      }
+    }
+  }
+  return rows;
+}
+
+function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((v) => v !== null);
+  return known.length === 0 ? null : known.reduce((sum, v) => sum + v, 0) / known.length;
+}
+
+function Difference({ found, more = [], title }: { found: Comparison; more?: readonly Row[]; title?: ReactNode }) {
   const [a, b] = [flat(found.a), flat(found.b)];
   const names = Object.keys(texts.figures).filter((name) => typeof a[name] === "number" || typeof b[name] === "number");
-  const rows: Row[] = names.map((name) => ({ name, a: a[name] ?? null, b: b[name] ?? null, difference: found.difference[name] ?? (a[name] !== undefined && b[name] !== undefined ? (b[name] as number) - (a[name] as number) : null) }));
-  const head = (side: "a" | "b"): string => (side === "a" ? texts.columns.a : texts.columns.b);
+  const counted = names.map((name): Row => ({ name, label: texts.figures[name] ?? name, a: a[name] ?? null, b: b[name] ?? null, difference: found.difference[name] ?? (a[name] !== undefined && b[name] !== undefined ? b[name] - a[name] : null) }));
   const columns: Column<Row>[] = [
-    { id: "figure", header: texts.columns.figure, wide: true, sortable: false, value: (r) => texts.figures[r.name] ?? r.name },
-    { id: "a", header: head("a"), right: true, sortable: false, value: (r) => r.a, cell: (r) => valueText(r.name, r.a) },
-    { id: "b", header: head("b"), right: true, sortable: false, value: (r) => r.b, cell: (r) => valueText(r.name, r.b) },
+    { id: "figure", header: texts.columns.figure, wide: true, sortable: false, value: (r) => r.label },
+    { id: "a", header: texts.columns.a, right: true, sortable: false, value: (r) => r.a, cell: (r) => valueText(r.name, r.a) },
+    { id: "b", header: texts.columns.b, right: true, sortable: false, value: (r) => r.b, cell: (r) => valueText(r.name, r.b) },
     { id: "difference", header: texts.columns.difference, right: true, sortable: false, value: (r) => r.difference, cell: (r) => differenceText(r.name, r.difference) },
   ];
-  return (
-    <DataTable<Row>
-      label={texts.title}
-      title={calls && <span className="row">{(["a", "b"] as const).map((side) => <Go key={side} to={`/calls/${wanted[`${side}_call`] ?? ""}`}>{`${head(side)}: ${wanted[`${side}_call`]?.slice(0, 8) ?? ""}…`}</Go>)}</span>}
-      columns={columns}
-      rows={rows}
-      rowId={(r) => r.name}
-    />
-  );
+  return <DataTable<Row> narrow label={texts.title} title={title} columns={columns} rows={[...more, ...counted]} rowId={(r) => r.label} />;
 }
 
 function flat(side: Totals): Record<string, number | undefined> {
@@ -132,6 +166,8 @@ function flat(side: Totals): Record<string, number | undefined> {
 function valueText(name: string, value: number | null): string {
   if (value === null) return "–";
   if (name.endsWith("_ratio")) return percent(value);
+  if (name.endsWith("_ms_avg")) return ms(value);
+  if (name === "bitrate_avg") return bitrate(value);
   return name.endsWith("_ms") ? length(value) : count(value);
 }
 

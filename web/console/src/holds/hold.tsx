@@ -7,6 +7,7 @@ import { type Hold, type HoldVersion, holdHistoryQuery, holdQuery, holdsQuery } 
 import { useHas } from "../api/session";
 import { Share } from "../parts/copy";
 import { Name, Time, Why } from "../parts/facts";
+import { Go } from "../parts/go";
 import { Panel, Screen } from "../parts/screen";
 import { Loaded, Trouble } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
@@ -28,11 +29,11 @@ function Found({ hold, etag }: { hold: Hold; etag: string }) {
   const { on, id } = targetOf(hold);
   const mayChange = useHas("admin");
   return (
-    <Screen title={<Name text={hold.reason} strong />} question={<HoldState hold={hold} />} actions={<Share />}>
+    <Screen title={hold.reason} question={<HoldState hold={hold} />} actions={<Share />}>
       <Panel title={texts.covers[on]}>
         <dl className="facts">
           <dt>{texts.ids[on]}</dt>
-          <dd><code>{id}</code></dd>
+          <dd>{on === "meeting" ? <Go to={`/meetings/${id}`}><code>{id}</code></Go> : on === "user" ? <Go to="/calls" state={{ user: id, last: "90d" }}><code>{id}</code></Go> : <code>{id}</code>}</dd>
           <dt>{texts.columns.placed}</dt>
           <dd><Time at={hold.placed_at} seconds /></dd>
           <dt>{texts.columns.by}</dt>

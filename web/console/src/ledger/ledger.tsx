@@ -13,6 +13,7 @@ import { Panel, Screen } from "../parts/screen";
 import { Empty } from "../parts/states";
 import { keepTexts } from "../texts/keep";
 import { useRegions } from "./regions";
+import { SaveKey } from "./save-key";
 
 const texts = keepTexts.ledger;
 
@@ -62,7 +63,7 @@ function Log({ region }: { region: string }) {
           </div>
         )}
       </Panel>
-      <Panel title={texts.key} tools={key.data && <Button size="compact-sm" leftSection={<IconDownload size={14} stroke={1.75} />} onClick={() => save(`${region}.key`, "text/plain", `${key.data}\n`)}>{texts.saveKey}</Button>}>
+      <Panel title={texts.key} tools={<SaveKey region={region} />}>
         <div className="stack tight">
           <p className="quiet">{texts.keyHint}</p>
           {key.data && <Command text={key.data} />}

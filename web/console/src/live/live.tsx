@@ -37,7 +37,7 @@ export function Live() {
             <Figure label={texts.ended} value={ended.length} />
           </div>
           <DataTable<LiveCall> label={texts.running} title={<h2>{texts.running}</h2>} columns={columns} rows={running} rowId={(c) => c.call_id} open={place} empty={<Empty title={texts.none}>{texts.noneText}</Empty>} />
-          {ended.length > 0 && <DataTable<LiveCall> label={texts.endedTitle} title={<h2>{texts.endedTitle}</h2>} columns={columns} rows={ended} rowId={(c) => c.call_id} open={place} />}
+          {ended.length > 0 && <DataTable<LiveCall> label={texts.endedTitle} title={<h2>{texts.endedTitle}</h2>} columns={endedColumns} rows={ended} rowId={(c) => c.call_id} open={place} />}
         </>
       )}
     </Screen>
@@ -71,10 +71,13 @@ const columns: Column<LiveCall>[] = [
   },
   { id: "verdict", header: texts.columns.now, value: (c) => c.verdict, cell: (c) => <Verdict verdict={c.verdict} /> },
   { id: "why", header: callTexts.columns.why, wide: true, value: why },
-  figure("loss_ratio", callTexts.charted["loss_ratio"] ?? "", percent),
-  figure("jitter_ms", callTexts.charted["jitter_ms"] ?? "", ms),
-  figure("rtt_ms", callTexts.charted["rtt_ms"] ?? "", ms),
+  figure("loss_ratio", texts.mean(callTexts.charted["loss_ratio"] ?? ""), percent),
+  figure("jitter_ms", texts.mean(callTexts.charted["jitter_ms"] ?? ""), ms),
+  figure("rtt_ms", texts.mean(callTexts.charted["rtt_ms"] ?? ""), ms),
   { id: "call_id", header: callTexts.columns.id, hidden: true, value: (c) => c.call_id, cell: (c) => <code>{c.call_id}</code> },
 ];
+
+/** What has ended has a verdict, and none just now. */
+const endedColumns = columns.map((c) => (c.id === "verdict" ? { ...c, header: callTexts.columns.verdict } : c));
 
 const lasted = (c: LiveCall): number => Math.max(0, (c.ended_at ? Date.parse(c.ended_at) : Date.now()) - Date.parse(c.started_at));

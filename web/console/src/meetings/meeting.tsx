@@ -24,7 +24,7 @@ function Found({ meeting, etag }: { meeting: Meeting; etag: string }) {
   const mayHold = useHas("admin");
   return (
     <Screen
-      title={<Name text={meeting.title} strong />}
+      title={meeting.title}
       question={<span className="row">{texts.kinds[meeting.kind] ?? meeting.kind}{meeting.starts_at && <Time at={meeting.starts_at} />}{meeting.cancelled && <Chip tone="poor">{texts.cancelled}</Chip>}</span>}
       actions={
         <>

@@ -14,9 +14,14 @@ export function valueName(value: string | null | undefined): string {
 
 type Judged = Pick<Reason, "metric" | "value" | "threshold" | "unit"> & { comparison?: string | null; text?: string };
 
+/** What a client complained of, by the name of its diagnostic. */
+export function diagnosticText(name: string, otherwise = callTexts.wentBad(name)): string {
+  return callTexts.diagnostics[name] ?? otherwise;
+}
+
 /** loss 14 % (over 10 %), without the place. */
 export function reasonText(reason: Judged): string {
-  if (reason.value === null || reason.threshold === null) return reason.text ?? callTexts.wentBad(reason.metric);
+  if (reason.value === null || reason.threshold === null) return diagnosticText(reason.metric, reason.text);
   const below = reason.comparison ? reason.comparison.startsWith("<") : reason.value < reason.threshold;
   const side = below ? callTexts.under : callTexts.over;
   return callTexts.reason(metricName(reason.metric), withUnit(reason.value, reason.unit), side, withUnit(reason.threshold, reason.unit));

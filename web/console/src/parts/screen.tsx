@@ -1,16 +1,20 @@
 import { type ReactNode, useEffect } from "react";
 import { frameTexts } from "../texts/frame";
+import { Name } from "./facts";
+
+/** From so many characters on a title may not fit its line, and is cut in the middle. */
+const LONG = 40;
 
 /** A screen: its name, the question that it answers, what can be done with it as a whole, and its content. */
-export function Screen({ title, question, actions, children }: { title: ReactNode; question?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Screen({ title, question, actions, children }: { title: string; question?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   useEffect(() => {
-    if (typeof title === "string") document.title = frameTexts.title(title);
+    document.title = frameTexts.title(title);
   }, [title]);
   return (
     <div className="screen">
       <div className="screen-head">
         <div className="grow">
-          <h1>{title}</h1>
+          <h1>{title.length > LONG ? <Name text={title} strong /> : title}</h1>
           {question !== undefined && <div className="quiet">{question}</div>}
         </div>
         {actions !== undefined && <div className="row">{actions}</div>}

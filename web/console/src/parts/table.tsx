@@ -53,6 +53,8 @@ export interface TableProps<Row> {
   marked?: ((row: Row) => boolean) | undefined;
   empty?: ReactNode;
   foot?: ReactNode;
+  /** Few and narrow columns: it stays a table on a phone. */
+  narrow?: boolean;
   /** A small table beside other things: its buttons are icons. */
   compact?: boolean;
 }
@@ -122,7 +124,7 @@ export function DataTable<Row extends object>(props: TableProps<Row>) {
         props.empty
       ) : (
         <div className="table-scroll" role="region" aria-label={label} tabIndex={0}>
-          <table className="table" role="table">
+          <table className={props.narrow ? "table narrow" : "table"} role="table">
             <thead role="rowgroup">
               <tr role="row">
                 {shown.map((c) => {
@@ -149,7 +151,7 @@ export function DataTable<Row extends object>(props: TableProps<Row>) {
               {sorted.map((r) => (
                 <tr key={r.id} role="row" data-row data-marked={marked?.(r.original) || undefined} className={open ? "opens" : undefined} onClick={(event) => { if (open && plain(event)) go(r.original); }}>
                   {shown.map((c) => (
-                    <td key={c.id} role="cell" data-label={c.header} className={cellClass(c)}>
+                    <td key={c.id} role="cell" data-label={c.header} data-none={isNone(c.value(r.original)) || undefined} className={cellClass(c)}>
                       <div className="cell">{c.cell ? c.cell(r.original) : plainCell(c.value(r.original))}</div>
                     </td>
                   ))}
@@ -164,7 +166,9 @@ export function DataTable<Row extends object>(props: TableProps<Row>) {
   );
 }
 
-const plainCell = (value: Cell): ReactNode => (value === null || value === undefined || value === "" ? <span className="quiet">{commonTexts.notKnown}</span> : String(value));
+const isNone = (value: Cell): boolean => value === null || value === undefined || value === "";
+
+const plainCell = (value: Cell): ReactNode => (isNone(value) ? <span className="quiet">{commonTexts.notKnown}</span> : String(value));
 
 const cellClass = (c: Column<never> | Column<object>): string => [c.right ? "right" : "", c.wide ? "wide" : ""].join(" ").trim();
 

@@ -17,7 +17,7 @@ const FILTER: Record<string, string> = { reason: "reason", site: "site", client:
 
 /** The name of a group's value. */
 export function groupName(by: string, value: string | null | undefined): string {
-  if (value === null || value === undefined || value === "") return texts.noValue;
+  if (value === null || value === undefined || value === "") return by === "reason" ? texts.noReason : by === "side" ? texts.noSide : texts.noValue;
   if (by === "reason") return metricName(value);
   return by === "side" || by === "media" ? valueName(value) : value;
 }
@@ -25,7 +25,9 @@ export function groupName(by: string, value: string | null | undefined): string 
 /** Where a group's calls are listed. */
 export function callsOf(filters: Filters, by: string, value: string | null | undefined): Place {
   const name = FILTER[by];
-  return { to: "/calls", state: { ...filters, verdict: "poor", ...(name && value ? { [name]: value } : {}) } };
+  // What has no reason isn't poor.
+  const verdict = by === "reason" && !value ? undefined : "poor";
+  return { to: "/calls", state: { ...filters, verdict, ...(name && value ? { [name]: value } : {}) } };
 }
 
 /** Where is it bad: the shares by one property, each leading to its calls. */
@@ -50,7 +52,7 @@ export function Groups({ filters }: { filters: Filters }) {
           <DataTable<Group> compact
             label={texts.by[by] ?? by}
             columns={columns}
-            rows={groups}
+            rows={groups.toSorted((a, b) => b.poor - a.poor)}
             rowId={(g) => g.key[by] ?? ""}
             open={(g) => callsOf(filters, by, g.key[by])}
             empty={<Empty title={texts.noData}>{texts.noDataText}</Empty>}

@@ -1,4 +1,5 @@
 import { SegmentedControl } from "@mantine/core";
+import { IconArrowsDiff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { type Totals, qualityQuery } from "../api/analytics";
@@ -9,8 +10,10 @@ import "../calls/calls.css";
 import { useAddress } from "../frame/search-state";
 import { Share } from "../parts/copy";
 import { Figure } from "../parts/facts";
+import { Go } from "../parts/go";
 import { Panel, Screen } from "../parts/screen";
 import { Empty, Loaded } from "../parts/states";
+import { callTexts } from "../texts/calls";
 import { commonTexts } from "../texts/common";
 import { qualityTexts as texts } from "../texts/quality";
 import { Groups } from "./groups";
@@ -28,7 +31,7 @@ export function Quality() {
   const filters = useMemo(() => filtersOf(search, PERIOD), [search]);
   const totals = useQuery(qualityQuery(filters, undefined, { compare: "previous" }));
   return (
-    <Screen title={texts.title} question={texts.question} actions={<Share />}>
+    <Screen title={texts.title} question={texts.question} actions={<><Go to="/compare" className="button"><IconArrowsDiff size={16} stroke={1.75} aria-hidden />{callTexts.compare}</Go><Share /></>}>
       <FilterBar filters={filters} screen="quality">
         <SegmentedControl
           size="xs"

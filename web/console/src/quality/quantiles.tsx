@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type QuantilePoint, quantilesQuery } from "../api/analytics";
 import { type Filters, windowOf } from "../api/filters";
 import { ms, percent } from "../api/figures";
-import { day, hourMinute } from "../api/times";
+import { day, hourMinute, steps } from "../api/times";
 import { useAddress } from "../frame/search-state";
 import { Chart } from "../parts/chart";
 import type { ChartOption, Look } from "../parts/echarts";
@@ -30,7 +30,12 @@ export function Quantiles({ filters }: { filters: Filters }) {
           points.length === 0 ? (
             <Empty title={texts.noData}>{texts.noDataText}</Empty>
           ) : (
-            <Chart height={220} label={texts.quantileAria(texts.metrics[metric] ?? metric)} option={(look) => quantileOption(look, points, metric, step)} deps={[points, metric]} />
+            <>
+              <ul className="row small quiet legend">
+                {LINES.map((line, i) => <li key={line}><span className="swatch line shade" style={{ opacity: shade(i), height: line === "p50" ? 3 : 2 }} /> {line}</li>)}
+              </ul>
+              <Chart height={220} label={texts.quantileAria(texts.metrics[metric] ?? metric)} option={(look) => quantileOption(look, timed(points, step, from, to), metric, step)} deps={[points, metric]} />
+            </>
           )
         }
       </Loaded>
@@ -38,21 +43,34 @@ export function Quantiles({ filters }: { filters: Filters }) {
   );
 }
 
-function quantileOption(look: Look, points: readonly QuantilePoint[], metric: string, step: string): ChartOption {
+/** Higher quantiles are paler: fewer are as bad as that. */
+const shade = (i: number): number => 0.4 + 0.15 * (LINES.length - i);
+
+interface Timed {
+  at: number;
+  point: QuantilePoint | undefined;
+}
+
+/** Each day or hour of the window has its place, so that what lies far apart is drawn far apart. */
+function timed(points: readonly QuantilePoint[], step: string, from: number, to: number): Timed[] {
+  if (step === "minute") return points.map((point) => ({ at: Date.parse(point.at), point }));
+  const by = new Map(points.map((p) => [Date.parse(p.at), p]));
+  return steps(step === "day" ? "day" : "hour", from, to).map((at) => ({ at, point: by.get(at) }));
+}
+
+function quantileOption(look: Look, points: readonly Timed[], metric: string, step: string): ChartOption {
   const text = metric === "loss_ratio" ? percent : ms;
   const label = { color: look.quiet, fontSize: 11, fontFamily: look.font };
+  const known = points.filter((p) => p.point).length;
   return {
     animation: false,
-    grid: { left: 72, right: 40, top: 12, bottom: 24, outerBoundsMode: "none" },
-    xAxis: { type: "category", data: points.map((p) => (step === "day" ? day(new Date(p.at)) : hourMinute(new Date(p.at)))), axisLabel: { ...label, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.border } }, boundaryGap: points.length < 2 },
+    grid: { left: 72, right: 24, top: 12, bottom: 24, outerBoundsMode: "none" },
+    xAxis: { type: "category", data: points.map(({ at }) => (step === "day" ? day(new Date(at)) : hourMinute(new Date(at)))), axisLabel: { ...label, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: look.border } } },
     yAxis: { type: "value", min: 0, splitNumber: 3, axisLabel: { ...label, formatter: (v: number) => text(v) }, splitLine: { lineStyle: { color: look.border, opacity: 0.6 } } },
     series: LINES.map((line, i) => ({
-      type: "line" as const, name: line, data: points.map((p) => p[line]), symbol: "circle", symbolSize: points.length < 3 ? 5 : 0, showSymbol: true, connectNulls: true, silent: true,
-      // Labelled at its end instead of in a legend.
-      endLabel: { show: true, formatter: line, color: look.quiet, fontSize: 11, fontFamily: look.font, distance: 4 },
-      lineStyle: { width: line === "p50" ? 2.5 : 1.5, opacity: 0.4 + 0.15 * (LINES.length - i), color: look.accent },
-      itemStyle: { color: look.accent },
-      labelLayout: { moveOverlap: "shiftY" as const },
+      type: "line" as const, name: line, data: points.map(({ point }) => point?.[line] ?? null), symbol: "circle", symbolSize: known > 31 ? 0 : 5, showSymbol: true, connectNulls: true, silent: true,
+      lineStyle: { width: line === "p50" ? 2.5 : 1.5, opacity: shade(i), color: look.accent },
+      itemStyle: { color: look.accent, opacity: shade(i) },
     })),
   };
 }

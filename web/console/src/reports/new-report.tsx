@@ -1,8 +1,12 @@
 import { Button, Checkbox, Radio, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { body, client } from "../api/client";
-import { type ExportInput, exportsQuery } from "../api/retention";
+import { type Filters, filtersOf, windowOf } from "../api/filters";
+import { type ExportInput, exportsQuery, ofCalls, ofClasses } from "../api/retention";
+import "../calls/calls.css";
+import { FilterChips, narrowing } from "../calls/filter-chips";
+import { useAddress } from "../frame/search-state";
 import { useGo } from "../parts/go";
 import { Trouble } from "../parts/states";
 import { keepTexts } from "../texts/keep";
@@ -11,6 +15,7 @@ const texts = keepTexts.reports;
 const KINDS: readonly ExportInput["kind"][] = ["retention", "notices", "changes", "held_content", "calls", "participants", "streams"];
 const FORMATS = ["csv", "parquet", "pdf"] as const;
 
+const DAY = 86_400_000;
 const dayText = (at: Date): string => at.toISOString().slice(0, 10);
 
 /** The ranges that are asked for most, as days in UTC. */
@@ -24,12 +29,28 @@ function ranges(now = new Date()): { name: string; from: string; to: string }[] 
   ];
 }
 
+/** The days in UTC that a window of the list of calls touches, if the address has one. */
+function daysOf(filters: Filters): { from: string; to: string } | undefined {
+  if (filters.from === undefined && filters.last === undefined) return undefined;
+  const { from, to } = windowOf(filters);
+  return { from: dayText(new Date(from)), to: dayText(new Date(Math.ceil(to / DAY) * DAY)) };
+}
+
+/** The address's filters of calls as a report takes them. */
+function filterOf(filters: Filters): NonNullable<ExportInput["filter"]> {
+  const value = (name: string, text: string): string | number | boolean => (name === "recorded" ? text === "true" : name.endsWith("_s") ? Number(text) : text);
+  return Object.fromEntries(narrowing(filters).map((name) => [name, value(name, filters[name] ?? "")]));
+}
+
 /** Asks for a report; the job's own screen shows how far it is. */
 export function NewReport({ kind: wanted }: { kind: string | undefined }) {
+  const [search] = useAddress();
+  const filters = useMemo(() => filtersOf(search, null), [search]);
   const offered = ranges();
   const [kind, setKind] = useState<ExportInput["kind"]>(KINDS.find((k) => k === wanted) ?? "retention");
-  const [from, setFrom] = useState(offered[0]?.from ?? "");
-  const [to, setTo] = useState(offered[0]?.to ?? "");
+  const days = daysOf(filters) ?? offered[0];
+  const [from, setFrom] = useState(days?.from ?? "");
+  const [to, setTo] = useState(days?.to ?? "");
   const [region, setRegion] = useState("");
   const [classes, setClasses] = useState<string[]>([]);
   const [formats, setFormats] = useState<string[]>([...FORMATS]);
@@ -43,6 +64,7 @@ export function NewReport({ kind: wanted }: { kind: string | undefined }) {
         kind, from: `${from}T00:00:00Z`, to: `${to}T00:00:00Z`, formats: formats as NonNullable<ExportInput["formats"]>,
         ...(region.trim() !== "" && { region: region.trim() }),
         ...(reason.trim() !== "" && { reason: reason.trim() }),
+        ...(ofCalls(kind) && narrowing(filters).length > 0 && { filter: filterOf(filters) }),
         ...(classes.length > 0 && ofClasses(kind) && { classes: classes as NonNullable<ExportInput["classes"]> }),
       };
       return body(client.POST("/v1/exports", { params: { header: { "Idempotency-Key": key.current } }, body: input }));
@@ -80,6 +102,13 @@ export function NewReport({ kind: wanted }: { kind: string | undefined }) {
           <div className="row report-checks">{Object.entries(keepTexts.classNames).map(([value, label]) => <Checkbox key={value} value={value} label={label} />)}</div>
         </Checkbox.Group>
       )}
+      {ofCalls(kind) && (
+        <div className="stack tight" role="group" aria-label={texts.calls}>
+          <strong>{texts.calls}</strong>
+          <div className="row filters"><FilterChips filters={filters} /></div>
+          {narrowing(filters).length === 0 && <p className="small quiet">{texts.callsHint}</p>}
+        </div>
+      )}
       <Checkbox.Group label={texts.formats} value={formats} onChange={setFormats}>
         <div className="row report-checks">{FORMATS.map((f) => <Checkbox key={f} value={f} label={f.toUpperCase()} />)}</div>
       </Checkbox.Group>
@@ -89,5 +118,3 @@ export function NewReport({ kind: wanted }: { kind: string | undefined }) {
     </form>
   );
 }
-
-const ofClasses = (kind: ExportInput["kind"]): boolean => kind === "retention" || kind === "held_content";

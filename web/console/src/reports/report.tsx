@@ -2,17 +2,22 @@ import { Button, Progress, TextInput } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
+import type { FilterName } from "../api/filters";
 import { body, client } from "../api/client";
 import { bytes, count } from "../api/figures";
-import { type Export, exportQuery, exportsQuery, moves } from "../api/retention";
+import { type Export, exportQuery, exportsQuery, moves, ofClasses } from "../api/retention";
 import { useSession } from "../api/session";
 import { dayTime } from "../api/times";
+import { shownValue } from "../calls/filter-chips";
+import { SaveKey } from "../ledger/save-key";
 import { Command, Copy, Share } from "../parts/copy";
 import { Name, Time } from "../parts/facts";
+import { Go } from "../parts/go";
 import { Panel, Screen } from "../parts/screen";
 import { Empty, Loaded, Trouble } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
+import { callTexts } from "../texts/calls";
 import { commonTexts } from "../texts/common";
 import { keepTexts } from "../texts/keep";
 import { JobState } from "./reports";
@@ -38,6 +43,7 @@ function Found({ job }: { job: Export }) {
       {job.state !== "done" && <Running job={job} />}
       {job.files.length > 0 && <Files job={job} />}
       {job.state === "done" && <Verify job={job} />}
+      <Asked job={job} />
       <Panel title={texts.access} tight>
         {(job.accesses ?? []).length === 0 ? (
           <p className="quiet">{texts.noAccess}</p>
@@ -134,6 +140,30 @@ function Files({ job }: { job: Export }) {
 
 const fileAddress = (job: Export, file: File): string => `/v1/exports/${job.export_id}/files/${encodeURIComponent(file.name)}`;
 
+/** What the report is about, and who asked for it. */
+function Asked({ job }: { job: Export }) {
+  const filter = Object.entries(job.filter ?? {});
+  const facts: [string, ReactNode][] = [
+    [texts.askedBy, <bdi>{job.requested_by}</bdi>],
+    [texts.askedAt, <Time at={job.requested_at} seconds />],
+    [texts.region, job.region ?? texts.allRegions],
+  ];
+  if (job.reason) facts.push([texts.reason, <bdi>{job.reason}</bdi>]);
+  if (job.approval) facts.push([texts.approvedBy, <><bdi>{job.approval.by}</bdi> <Time at={job.approval.at} seconds />: <bdi>{job.approval.reason}</bdi></>]);
+  if (job.meeting_id) facts.push([texts.meeting, <Go to={`/meetings/${job.meeting_id}`}><code>{job.meeting_id}</code></Go>]);
+  if (job.resource_id) facts.push([texts.resource, <code>{job.resource_id}</code>]);
+  if (ofClasses(job.kind)) facts.push([texts.classes, job.classes.length === 0 ? texts.everything : job.classes.map((c) => keepTexts.classNames[c] ?? c).join(", ")]);
+  for (const [name, value] of filter) facts.push([callTexts.filters[name] ?? name, <bdi>{shownValue(name as FilterName, String(value))}</bdi>]);
+  facts.push([texts.formatsAsked, ["JSON Lines", ...job.formats.map((f) => f.toUpperCase())].join(", ")]);
+  return (
+    <Panel title={texts.asked}>
+      <dl className="facts">
+        {facts.map(([name, value]) => <Fragment key={name}><dt>{name}</dt><dd>{value}</dd></Fragment>)}
+      </dl>
+    </Panel>
+  );
+}
+
 /** The commands that check a report without this service. */
 function Verify({ job }: { job: Export }) {
   const bundles = job.files.filter((f) => f.name.endsWith(".bundle.zip"));
@@ -142,12 +172,12 @@ function Verify({ job }: { job: Export }) {
     <Panel title={texts.verify}>
       <div className="stack tight">
         <p>{texts.verifyText}</p>
+        {job.kind !== "retention" && <p>{texts.verifyTable}</p>}
         {bundles.map((file) => {
           const region = file.name.replace(/\.bundle\.zip$/, "");
           return (
             <div key={file.name} className="stack tight">
-              <h3>{region}</h3>
-              <Command text={texts.verifyKey(location.origin, region)} />
+              <div className="row"><h3 className="grow">{region}</h3><SaveKey region={region} /></div>
               <Command text={texts.verifySum(file.sha256, file.name)} />
               <Command text={texts.verifyRun(file.name, region)} />
             </div>

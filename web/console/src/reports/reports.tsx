@@ -1,6 +1,7 @@
 import { Button, Drawer, Progress } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { count } from "../api/figures";
+import { FILTERS } from "../api/filters";
 import { type Export, exportsQuery } from "../api/retention";
 import { useAddress } from "../frame/search-state";
 import { Share } from "../parts/copy";
@@ -36,7 +37,7 @@ export function Reports() {
           <DataTable<Export> label={texts.title} columns={columns} rows={rows} rowId={(e) => e.export_id} open={(e) => ({ to: `/reports/${e.export_id}` })} empty={<Empty title={texts.none}>{texts.noneText}</Empty>} />
         )}
       </Loaded>
-      <Drawer opened={search["new"] !== undefined} onClose={() => change({ new: undefined })} position="right" size={440} title={texts.new} closeButtonProps={{ "aria-label": commonTexts.close }}>
+      <Drawer opened={search["new"] !== undefined} onClose={() => change({ new: undefined, ...Object.fromEntries(FILTERS.map((name) => [name, undefined])) })} position="right" size={440} title={texts.new} closeButtonProps={{ "aria-label": commonTexts.close }}>
         <NewReport kind={search["new"]} />
       </Drawer>
     </Screen>
@@ -59,7 +60,7 @@ export function JobState({ job }: { job: Pick<Export, "state" | "percent"> }) {
 
 const columns: Column<Export>[] = [
   { id: "requested_at", header: texts.columns.asked, value: (e) => e.requested_at, cell: (e) => <Time at={e.requested_at} /> },
-  { id: "kind", header: texts.columns.kind, wide: true, value: (e) => texts.kinds[e.kind] ?? e.kind, cell: (e) => <Go to={`/reports/${e.export_id}`}>{texts.kinds[e.kind] ?? e.kind}</Go> },
+  { id: "kind", header: texts.columns.kind, wide: true, value: (e) => texts.kindNames[e.kind] ?? e.kind, cell: (e) => <Go to={`/reports/${e.export_id}`}>{texts.kindNames[e.kind] ?? e.kind}</Go> },
   { id: "range", header: texts.columns.range, value: (e) => `${e.from} – ${e.to}`, cell: (e) => <span className="row tight nowrap"><Time at={e.from} /> – <Time at={e.to} /></span> },
   { id: "region", header: texts.columns.region, value: (e) => e.region ?? texts.allRegions },
   { id: "state", header: texts.columns.state, value: (e) => e.state, cell: (e) => <JobState job={e} /> },

@@ -29,7 +29,7 @@ export function PolicyPage() {
     <Loaded query={policy}>
       {({ value, etag }) => (
         <Screen
-          title={<Name text={value.name} strong />}
+          title={value.name}
           question={
             <span className="row">
               {actionText(value)}
