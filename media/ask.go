@@ -121,47 +121,74 @@ func (n *Node) UserMessages(ctx context.Context, org, meetingID, user string, re
 	return member.History(req) //nolint:wrapcheck // it is for whoever asked
 }
 
-// maxRated is how many of those who have rated a call after they left it are remembered.
+// maxRated is how many of those who have rated a call are remembered once their seats are gone.
 const maxRated = 10_000
 
-// Rate takes the rating of whoever bears a participant's resume token of a call, also of one that has left, once. Another call's token gets
-// not_in_meeting.
+// Rate takes the rating of whoever bears a participant's resume token of a call that it was in, also of one that has left, once. Another call's token
+// gets not_in_meeting, and so does that of somebody who was never let in.
 func (n *Node) Rate(_ context.Context, callID, token string, req protocol.Survey) error {
 	opened, facts, err := n.openToken(token)
 	if err != nil {
 		return err
 	}
-	if id, err := uuid.Parse(callID); err != nil || id != opened.Ticket.Call {
+	ticket := &opened.Ticket
+	if id, err := uuid.Parse(callID); err != nil || id != ticket.Call {
 		return refuse(protocol.ReasonNotInMeeting, "", "You were not in this call.")
 	}
 	n.mu.Lock()
 	r := n.running[opened.Meeting]
 	var inside *seat
 	if r != nil {
-		inside = r.seats[opened.Ticket.Participant]
+		inside = r.seats[ticket.Participant]
 	}
 	n.mu.Unlock()
-	if inside != nil && r.meeting.Call() == opened.Ticket.Call {
+	if inside != nil && r.meeting.Call() == ticket.Call {
 		return inside.member.Rate(req) //nolint:wrapcheck // it is for whoever asked
 	}
-	e, err := meeting.RatingEvent(facts, opened.Ticket.Call, opened.Ticket.Participant, req)
+	if !ticket.Admitted {
+		return refuse(protocol.ReasonNotInMeeting, "", "You were not in this call.")
+	}
+	e, err := meeting.RatingEvent(facts, ticket.Call, ticket.Participant, req)
 	if err != nil {
 		return err //nolint:wrapcheck // it is for whoever asked
 	}
-	n.mu.Lock()
-	again := n.rated[opened.Ticket.Participant]
-	if !again && len(n.rated) >= maxRated {
-		clear(n.rated)
-	}
-	n.rated[opened.Ticket.Participant] = true
-	n.mu.Unlock()
-	if again {
+	if !n.rates(ticket.Participant) {
 		return refuse(protocol.ReasonRateLimited, "", "You have rated this call already.")
 	}
 	if !n.deps.Recorder.Offer(e) {
+		n.mu.Lock()
+		delete(n.rated, ticket.Participant)
+		n.mu.Unlock()
 		return refuse(protocol.ReasonUnavailable, "", "The rating can't be taken just now; try again.")
 	}
 	return nil
+}
+
+// rates notes that a participant has rated its call; false if it had before.
+func (n *Node) rates(participant uuid.UUID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rated[participant] {
+		return false
+	}
+	n.remember(participant)
+	return true
+}
+
+// remember keeps that a participant has rated its call. n.mu is held.
+func (n *Node) remember(participant uuid.UUID) {
+	if len(n.rated) >= maxRated {
+		clear(n.rated)
+	}
+	n.rated[participant] = true
+}
+
+// vacate takes a seat away, and keeps whether whoever had it has rated the call. n.mu is held.
+func (n *Node) vacate(r *running, participant uuid.UUID) {
+	if s := r.seats[participant]; s != nil && s.member.Rated() {
+		n.remember(participant)
+	}
+	delete(r.seats, participant)
 }
 
 func notInMeeting() *protocol.Error {

@@ -32,7 +32,7 @@ type Node struct {
 	stopping bool                    // guarded by mu
 	running  map[string]*running     // by meeting; guarded by mu
 	ended    map[uuid.UUID]time.Time // calls that ended here not long ago; guarded by mu
-	rated    map[uuid.UUID]bool      // participants that rated a call after they left it; guarded by mu
+	rated    map[uuid.UUID]bool      // participants without a seat that rated their call; guarded by mu
 	links    map[*link]struct{}      // connections that are in a meeting; guarded by mu
 	changed  map[string]struct{}     // meetings whose settings changed, "" for all; guarded by mu
 	due      map[*link]struct{}      // connections that need a new resume token; guarded by mu

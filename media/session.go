@@ -93,7 +93,7 @@ func (l *link) End(ended protocol.Ended) {
 	defer n.mu.Unlock()
 	for id, s := range l.running.seats {
 		if s.link == l {
-			delete(l.running.seats, id)
+			n.vacate(l.running, id)
 		}
 	}
 	delete(n.links, l)

@@ -91,6 +91,9 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 	n.log.InfoContext(ctx, "session of a meeting has ended here", about...)
 	n.mu.Lock()
 	delete(n.running, r.id)
+	for id := range r.seats {
+		n.vacate(r, id)
+	}
 	n.ended[m.Call()] = time.Now()
 	n.mu.Unlock()
 }
@@ -120,7 +123,7 @@ func (n *Node) forgetEnded(now time.Time) {
 	for _, r := range n.running {
 		for id, s := range r.seats {
 			if s.link == nil && now.Sub(s.lost) > 2*n.cfg.grace() {
-				delete(r.seats, id)
+				n.vacate(r, id)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package meeting
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,12 +52,14 @@ type Member struct {
 	holding []HeldNotice
 	// seen are the messages that the member was allowed to receive when they were sent; seenFiles: as well as files.
 	seen, seenFiles spans
-	surveyed        bool
 	// reoffer: the client that comes back may have lost its connections, too.
 	reoffer bool
 	// offer is the newest subscribe offer, until it was answered.
 	offer  *protocol.SubscribeOffer
 	limits limits
+
+	// rated: it has rated the call; set with m.mu held, read without.
+	rated atomic.Bool
 
 	// mediaMu orders what is done to the peer; never held together with m.mu, except to take m.mu while holding it.
 	mediaMu sync.Mutex

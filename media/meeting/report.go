@@ -135,8 +135,8 @@ func surveyIssues(subject string) []string {
 	return nil
 }
 
-// survey takes one rating of the call per member.
-func (mb *Member) survey(b protocol.Survey) error {
+// Rate takes one rating of the call per member.
+func (mb *Member) Rate(b protocol.Survey) error {
 	ratings, err := surveyRatings(b)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (mb *Member) survey(b protocol.Survey) error {
 	if err := mb.mustBeIn(); err != nil {
 		return err
 	}
-	if mb.surveyed {
+	if mb.rated.Load() {
 		return refusal(protocol.ReasonRateLimited)
 	}
 	id := uuid.New()
@@ -156,12 +156,12 @@ func (mb *Member) survey(b protocol.Survey) error {
 	if !m.deps.Recorder.Offer(e) {
 		return refusal(protocol.ReasonUnavailable)
 	}
-	mb.surveyed = true
+	mb.rated.Store(true)
 	return nil
 }
 
-// Rate takes the member's rating of the call, as one of its client's.
-func (mb *Member) Rate(b protocol.Survey) error { return mb.survey(b) }
+// Rated tells whether the member has rated the call.
+func (mb *Member) Rated() bool { return mb.rated.Load() }
 
 // RatingEvent is the rating of somebody who has left a call.
 func RatingEvent(facts Facts, call, participant uuid.UUID, b protocol.Survey) (*eventpb.Event, error) {

@@ -61,7 +61,7 @@ func handlerOf(typ string) handler {
 	case protocol.TypeDiagnostic:
 		return done(func(_ context.Context, mb *Member, b protocol.Diagnostic) error { return mb.clientDiagnostic(b) })
 	case protocol.TypeSurvey:
-		return done(func(_ context.Context, mb *Member, b protocol.Survey) error { return mb.survey(b) })
+		return done(func(_ context.Context, mb *Member, b protocol.Survey) error { return mb.Rate(b) })
 	case protocol.TypeActivity:
 		return done(func(_ context.Context, mb *Member, b protocol.Activity) error { return mb.activity(b) })
 	case protocol.TypeBackground:

@@ -77,6 +77,44 @@ describe("A call in Chromium", { skip: missing(CHROMIUM) || noService() }, () =>
     assert.deepEqual(who.errors(), []);
   });
 
+  test("Whoever was in the call rates it, once, in it or after it", async (t) => {
+    const who = await windows(t, "How was it?");
+    const late = await newWindow(browser);
+    t.after(() => late.context.close());
+    await enter(who.host, who.link);
+    await who.host.locator(".call").waitFor();
+    for (const [page, name] of [[who.guest, "Sam Guest"], [late.page, "Kim Late"]]) {
+      await enter(page, who.link, name);
+      await page.getByRole("heading", { name: "You are in the lobby" }).waitFor();
+    }
+    await openPanel(who.host, "Lobby");
+    await who.host.getByRole("button", { name: "Admit Sam Guest" }).click();
+    await who.guest.locator(".call").waitFor();
+    const call = (await who.guest.locator("#support-code").first().textContent()).split("/")[0];
+    const rate = (page, overall) =>
+      page.evaluate(async ([call, overall]) => {
+        const headers = { "Anteroom-Participant-Token": window.resumeToken, "content-type": "application/json" };
+        const response = await fetch(`/v1/calls/${call}/survey`, { method: "POST", headers, body: JSON.stringify({ ratings: { overall } }) });
+        return response.status;
+      }, [call, overall]);
+    const control = (page, name) => page.locator(".bar").getByRole("button", { name });
+
+    assert.equal(await rate(late.page, 1), 403, "somebody in the lobby rates");
+    assert.equal(await rate(who.guest, 2), 204);
+    assert.equal(await rate(who.guest, 5), 429, "the guest rates twice");
+    await control(who.guest, "Leave").click();
+    await who.guest.getByRole("heading", { name: "You left the meeting" }).waitFor();
+    assert.equal(await rate(who.guest, 5), 429, "the guest rates again after leaving");
+    await who.host.getByRole("button", { name: /^Reject/ }).click();
+    await late.page.getByRole("heading", { name: "You were not let in" }).waitFor();
+    assert.equal(await rate(late.page, 1), 403, "somebody who was not let in rates");
+    await control(who.host, "Leave").click();
+    await who.host.getByRole("heading", { name: "You left the meeting" }).waitFor();
+    assert.equal(await rate(who.host, 4), 204, "the host can't rate after leaving");
+    assert.equal(await rate(who.host, 1), 429, "the host rates twice");
+    assert.deepEqual([...who.errors(), ...late.errors], []);
+  });
+
   test("On a phone the guest is rejected, and told what to do", async (t) => {
     const who = await windows(t, "Walk-in", { viewport: { width: 360, height: 740 }, colorScheme: "dark" });
     await enter(who.host, who.link);
