@@ -72,7 +72,7 @@ export function Charts({ call, streams, window, zoom, people, focus }: CallParts
                 <div className="chart-title">
                   <strong>{callTexts.charted[metric]}</strong>
                   {threshold && <span className="band-name">{threshold.below ? callTexts.poorUnder(text(threshold.value)) : callTexts.poorOver(text(threshold.value))}</span>}
-                  <Readout drawn={drawn} at={at} text={text} />
+                  <Readout drawn={drawn} at={at} text={text} named={i === 0} />
                 </div>
                 <Chart
                   height={last ? 116 : 100}
@@ -118,7 +118,7 @@ function valueOf(p: Point, metric: Metric): number | null {
   return metric === "bitrate_bps" ? p.bitrate_bps : p[metric].avg;
 }
 
-/** Which line is whose, where the lines are few. */
+/** Which line is whose, where the lines are few; once for all charts, which draw the same ones alike. */
 function Names({ drawn }: { drawn: readonly Drawn[] }) {
   return (
     <span className="readout quiet">
@@ -133,8 +133,8 @@ function Names({ drawn }: { drawn: readonly Drawn[] }) {
 }
 
 /** The values under the cursor, the worst first. */
-function Readout({ drawn, at, text }: { drawn: readonly Drawn[]; at: number | undefined; text: (value: number) => string }) {
-  if (at === undefined) return drawn.length <= MAX_NAMES ? <Names drawn={drawn} /> : null;
+function Readout({ drawn, at, text, named }: { drawn: readonly Drawn[]; at: number | undefined; text: (value: number) => string; named: boolean }) {
+  if (at === undefined) return named && drawn.length <= MAX_NAMES ? <Names drawn={drawn} /> : null;
   const values = drawn.flatMap((d, i) => {
     const near = nearest(d.points, at);
     return near === null ? [] : [{ name: d.name, value: near, i }];

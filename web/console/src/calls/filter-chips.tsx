@@ -119,6 +119,8 @@ function OneFilter({ name, value, done }: { name: FilterName; value: string; don
       className="row nowrap"
       onSubmit={(event) => {
         event.preventDefault();
+        // Where filters are part of a form, that one isn't meant.
+        event.stopPropagation();
         done(text.trim());
       }}
     >

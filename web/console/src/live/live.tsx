@@ -71,9 +71,9 @@ const columns: Column<LiveCall>[] = [
   },
   { id: "verdict", header: texts.columns.now, value: (c) => c.verdict, cell: (c) => <Verdict verdict={c.verdict} /> },
   { id: "why", header: callTexts.columns.why, wide: true, value: why },
-  figure("loss_ratio", texts.mean(callTexts.charted["loss_ratio"] ?? ""), percent),
-  figure("jitter_ms", texts.mean(callTexts.charted["jitter_ms"] ?? ""), ms),
-  figure("rtt_ms", texts.mean(callTexts.charted["rtt_ms"] ?? ""), ms),
+  figure("loss_ratio", texts.mean(callTexts.call_columns.loss), percent),
+  figure("jitter_ms", texts.mean(callTexts.call_columns.jitter), ms),
+  figure("rtt_ms", texts.mean(callTexts.call_columns.rtt), ms),
   { id: "call_id", header: callTexts.columns.id, hidden: true, value: (c) => c.call_id, cell: (c) => <code>{c.call_id}</code> },
 ];
 

@@ -6,7 +6,7 @@ import { Fragment, type ReactNode, useState } from "react";
 import type { FilterName } from "../api/filters";
 import { body, client } from "../api/client";
 import { bytes, count } from "../api/figures";
-import { type Export, exportQuery, exportsQuery, moves, ofClasses } from "../api/retention";
+import { type Export, exportQuery, exportsQuery, moves, ofCalls, ofClasses } from "../api/retention";
 import { useSession } from "../api/session";
 import { dayTime } from "../api/times";
 import { shownValue } from "../calls/filter-chips";
@@ -172,7 +172,7 @@ function Verify({ job }: { job: Export }) {
     <Panel title={texts.verify}>
       <div className="stack tight">
         <p>{texts.verifyText}</p>
-        {job.kind !== "retention" && <p>{texts.verifyTable}</p>}
+        {(ofCalls(job.kind) || job.kind === "notices") && <p>{texts.verifyTable}</p>}
         {bundles.map((file) => {
           const region = file.name.replace(/\.bundle\.zip$/, "");
           return (
