@@ -211,3 +211,27 @@ func (r *Reader) DecidedInputs(ctx context.Context, f DecisionFilter, part, part
 	})
 	return out, err
 }
+
+// InputsOf gives the inputs of those of some decisions that may be shown at a moment, by id.
+func (r *Reader) InputsOf(ctx context.Context, org string, ids []uuid.UUID, now time.Time) (map[uuid.UUID]string, error) {
+	out := map[uuid.UUID]string{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
+	}
+	f := DecisionFilter{Org: org, Now: now}
+	args := append([]any{clickhouse.Named("org", org), clickhouse.Named("ids", texts)}, f.nowArgs()...)
+	const some = "org = {org:String} AND decision_id IN {ids:Array(UUID)}"
+	err := r.query(ctx, "get inputs of decisions", `SELECT decision_id, input FROM decisions WHERE `+some+` AND `+
+		readableDecision("SELECT call_id FROM decisions WHERE "+some), args, func(rows driver.Rows) error {
+		var id uuid.UUID
+		var input string
+		err := rows.Scan(&id, &input)
+		out[id] = input
+		return err
+	})
+	return out, err
+}

@@ -20,6 +20,7 @@ func rooms() []Room {
 		{Path: "policy/author", May: []string{"policy"}, Why: "what authors work with are functions of a content and the base: they store nothing and ask nobody"},
 		{Path: "policy/sandbox", May: []string{"policy", "policy/author"}, Why: "it runs authors' policies in another process: it knows neither who asks nor where they are kept"},
 		{Path: "policy/exchange", May: []string{"policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
+		{Path: "policy/replay", May: []string{"policy/author", "policy/sandbox", "store"}, Why: "it decides again what was recorded: it knows where inputs are kept, and that others decide"},
 		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
 		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
 		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
