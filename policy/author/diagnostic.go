@@ -92,7 +92,7 @@ func ordered(list []Diagnostic) []Diagnostic {
 	slices.SortFunc(list, func(x, y Diagnostic) int {
 		return cmp.Or(cmp.Compare(x.File, y.File), x.Line-y.Line, x.Column-y.Column, cmp.Compare(x.Code, y.Code), cmp.Compare(x.Message, y.Message))
 	})
-	list = slices.CompactFunc(list, func(x, y Diagnostic) bool { return x == y })
+	list = slices.CompactFunc(append([]Diagnostic{}, list...), func(x, y Diagnostic) bool { return x == y })
 	if len(list) > maxDiagnostics {
 		list = append(list[:maxDiagnostics:maxDiagnostics], Diagnostic{
 			Code: LimitErr, Severity: SeverityError, Message: "there is more; mend these first",

@@ -83,7 +83,7 @@ func (e *Evaluation) decide(ctx context.Context, base *policy.Base, c Content, r
 	if err != nil {
 		e.Reasons = []string{string(policy.PolicyFailed)}
 		// What was printed and evaluated on the way may tell why.
-		return errors.Join(fmt.Errorf("the policy failed: %w", err), e.trace(ctx, base, c, in, ""))
+		return errors.Join(failure(base, err), e.trace(ctx, base, c, in, ""))
 	}
 	e.Effect = string(decision.Effect)
 	for _, reason := range decision.Reasons {
@@ -100,12 +100,20 @@ func (e *Evaluation) decide(ctx context.Context, base *policy.Base, c Content, r
 	e.TookUs = timed(ctx, engine, in).Microseconds()
 	grants, err := engine.TryGrants(ctx, organization, in)
 	if err != nil {
-		return fmt.Errorf("the policy failed on all capabilities: %w", err)
+		return fmt.Errorf("asked for all capabilities: %w", failure(base, err))
 	}
 	for capability, grant := range grants {
 		e.Grants[string(capability)] = grant
 	}
 	return e.trace(ctx, base, c, in, strings.TrimSpace(request.Query))
+}
+
+// failure says why a policy failed.
+func failure(base *policy.Base, err error) error {
+	if topdown.IsCancel(err) {
+		return fmt.Errorf("the policy took longer than %s", base.Config().Timeout)
+	}
+	return fmt.Errorf("the policy failed: %w", err)
 }
 
 // timed is the median of a few decisions.
@@ -213,7 +221,7 @@ func (e *Evaluation) trace(ctx context.Context, base *policy.Base, c Content, in
 	}
 	results, err := ask(query, rego.EvalPrintHook(e))
 	if err != nil {
-		return fmt.Errorf("the query: %w", err)
+		return fmt.Errorf("the query: %w", failure(base, err))
 	}
 	e.Value = valueOf(results)
 	return nil

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"syscall"
 	"time"
 
@@ -80,7 +80,10 @@ func serve(in io.Reader, out io.Writer) int {
 	if err := said.read(&h); err != nil {
 		return exitBroken
 	}
-	confine(h.Limits)
+	memory := uint64(h.Limits.MemoryMB) << 20
+	limitKernel(memory, h.Limits.CPU)
+	// The collector works harder before the limit is met.
+	debug.SetMemoryLimit(int64(memory / 10 * 9))
 	base, err := policy.NewBase(h.Policy)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -97,6 +100,7 @@ func serve(in io.Reader, out io.Writer) int {
 	if err := said.read(&r); err != nil {
 		return exitBroken
 	}
+	go watch(memory, h.Limits.CPU)
 	answer, err := r.answer(context.Background(), base)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -166,25 +170,19 @@ func (l lines) read(into any) error { return json.Unmarshal(<-l, into) }
 // watchInterval is how often a child looks at what it has used.
 const watchInterval = 10 * time.Millisecond
 
-// confine bounds what this process may use, and has it end itself when it passes that. The kernel and the parent do so too, each in its way, in
-// case this process no longer gets to it.
-func confine(l Limits) {
-	memory := uint64(l.MemoryMB) << 20
-	limitKernel(memory, l.CPU)
-	// The collector works harder before the limit is met.
-	debug.SetMemoryLimit(int64(memory / 4 * 3))
-	go func() {
-		for range time.Tick(watchInterval) {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			if m.Sys-m.HeapReleased > memory {
-				os.Exit(exitMemory)
-			}
-			if used := cpuTime(); used > l.CPU {
-				os.Exit(exitTime)
-			}
+// watch ends this process when it has used more than it may. The kernel and the parent do so too, each in its way, in case this process no
+// longer gets to it.
+func watch(memory uint64, cpu time.Duration) {
+	used := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	for range time.Tick(watchInterval) {
+		metrics.Read(used)
+		if used[0].Value.Uint64()-used[1].Value.Uint64() > memory {
+			os.Exit(exitMemory)
 		}
-	}()
+		if cpuTime() > cpu {
+			os.Exit(exitTime)
+		}
+	}
 }
 
 // cpuTime is what this process has used of processors.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/anteroom/anteroom/policy"
@@ -38,10 +40,18 @@ type Client struct {
 	cfg    Config
 	policy policy.Config
 	log    *slog.Logger
-	// builtins are allowed besides; for tests.
+	// builtins are allowed besides, for tests.
 	builtins []string
 	// running has a place for each child that runs, waiting one for each caller that runs or waits.
 	running, waiting chan struct{}
+	// ended is told of each child's end, for tests.
+	ended func(*os.ProcessState)
+
+	// mu guards what follows: the child that is ready for whoever comes next, whether one is being started, and whether none is wanted any more.
+	mu        sync.Mutex
+	spare     *process
+	preparing bool
+	closed    bool
 }
 
 // New makes a client; it starts nothing. base is the operator's configuration, over which policies are tried.
@@ -120,11 +130,14 @@ func run[T any](ctx context.Context, c *Client, r request) (answer T, err error)
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Limits.Wall)
 	defer cancel()
-	child, err := c.start(ctx)
+	child, err := c.take(ctx)
 	if err != nil {
 		return answer, err
 	}
+	defer func() { go c.prepare() }()
 	defer child.end()
+	go child.watchMemory()
+	defer context.AfterFunc(ctx, func() { child.kill(WhyTime) })()
 	if err := child.send(r); err != nil {
 		return answer, child.why(ctx, err)
 	}
@@ -136,4 +149,66 @@ func run[T any](ctx context.Context, c *Client, r request) (answer T, err error)
 		return answer, fmt.Errorf("read the sandbox's answer: %w", err)
 	}
 	return answer, nil
+}
+
+// spareTime is how long a child is kept that nobody uses.
+const spareTime = time.Minute
+
+// take is the child that was prepared, or a new one.
+func (c *Client) take(ctx context.Context) (*process, error) {
+	c.mu.Lock()
+	child := c.spare
+	c.spare = nil
+	c.mu.Unlock()
+	if child != nil && child.alive() {
+		return child, nil
+	}
+	return c.start(ctx)
+}
+
+// prepare starts a child for whoever comes next: who changed a line asks again soon, and most of the time that a child takes is its start.
+func (c *Client) prepare() {
+	c.mu.Lock()
+	enough := c.closed || c.spare != nil || c.preparing
+	c.preparing = c.preparing || !enough
+	c.mu.Unlock()
+	if enough {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.cfg.Limits.Wall)
+	defer cancel()
+	child, err := c.start(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.preparing = false
+	switch {
+	case err != nil:
+		c.log.Warn("policy sandbox can't be prepared", slog.String("error", err.Error()))
+	case c.closed:
+		child.end()
+	default:
+		c.spare = child
+		time.AfterFunc(spareTime, func() { c.drop(child) })
+	}
+}
+
+// drop ends a child that is still the one that nobody used.
+func (c *Client) drop(child *process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.spare == child {
+		c.spare = nil
+		child.end()
+	}
+}
+
+// Close ends the child that is kept ready, if there is one. What runs goes on.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.spare != nil {
+		c.spare.end()
+		c.spare = nil
+	}
 }

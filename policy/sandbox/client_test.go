@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,5 +55,50 @@ func BenchmarkCheck(b *testing.B) {
 		if _, err := c.Check(context.Background(), content(`deny contains "x" if input.participant.kind == "guest"`)); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestNextChildIsReady: after an answer a child waits for the next question, answers that one only, and ends with the client.
+func TestNextChildIsReady(t *testing.T) {
+	c := client(t, Config{})
+	ended := make(chan int, 8)
+	c.ended = func(state *os.ProcessState) { ended <- state.Pid() }
+	ready := func() int {
+		for {
+			c.mu.Lock()
+			spare := c.spare
+			c.mu.Unlock()
+			if spare != nil {
+				return spare.cmd.Process.Pid
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	ask := func() {
+		t.Helper()
+		if got, err := c.Check(context.Background(), content(`deny contains "x" if input.participant.invited`)); err != nil || !got.OK {
+			t.Fatalf("%+v %v", got, err)
+		}
+	}
+	ask()
+	<-ended
+	first := ready()
+	ask()
+	if pid := <-ended; pid != first {
+		t.Errorf("process %d answered, %d was ready", pid, first)
+	}
+	second := ready()
+	if second == first {
+		t.Error("a process is used twice")
+	}
+	c.Close()
+	if pid := <-ended; pid != second {
+		t.Errorf("process %d ended with the client, %d was ready", pid, second)
+	}
+	ask() // still answered, and nothing is left
+	<-ended
+	c.Close()
+	if c.spare != nil {
+		t.Error("a process is left")
 	}
 }

@@ -10,10 +10,13 @@ import (
 
 const rlimitData = 2 // RLIMIT_DATA, which package syscall has on some architectures only
 
-// limitKernel has the kernel refuse memory and end the process. The data limit counts what is mapped for writing, of which the runtime has more
-// than it uses; it stands behind the other two watches.
+// kernelMemory is the kernel's limit, which stands behind the other two watches: it counts what is mapped for writing, of which the runtime has
+// more than it uses, and a runtime that is refused memory can crash in any way.
+func kernelMemory(memory uint64) uint64 { return 2*memory + 64<<20 }
+
+// limitKernel has the kernel refuse memory and end the process.
 func limitKernel(memory uint64, cpu time.Duration) {
-	data := memory + memory/2
+	data := kernelMemory(memory)
 	_ = syscall.Setrlimit(rlimitData, &syscall.Rlimit{Cur: data, Max: data})
 	seconds := uint64(cpu/time.Second) + 1
 	_ = syscall.Setrlimit(syscall.RLIMIT_CPU, &syscall.Rlimit{Cur: seconds, Max: seconds + 1})
@@ -33,4 +36,13 @@ func resident(pid int) uint64 {
 	}
 	pages, _ := strconv.ParseUint(string(fields[1]), 10, 64)
 	return pages * uint64(os.Getpagesize())
+}
+
+// peakMemory is the most memory that a process had, in bytes.
+func peakMemory(state *os.ProcessState) uint64 {
+	used, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return uint64(used.Maxrss) << 10
 }

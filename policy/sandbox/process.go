@@ -20,29 +20,34 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
+	read   io.Closer
 	out    *bufio.Reader
 	stderr *tail
 	limits Limits
 	log    *slog.Logger
-	done   chan struct{} // closed when the process has ended
-	// killed is why the parent ended it, once it has.
-	killed func() string
-	kill   func(why string)
+	// done is closed when the process has ended.
+	done chan struct{}
+	// ended is told of the end, for tests.
+	ended func(*os.ProcessState)
+
+	// mu guards killed, which is why the parent ended it, once it has.
+	mu     sync.Mutex
+	killed string
 }
 
-// start starts a child; the context ends it.
+// start starts a child and waits until it has read the base; the context ends it until then.
 func (c *Client) start(ctx context.Context) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	limits := c.cfg.Limits
 	cmd := exec.Command(program, childArg)
 	cmd.Dir = "/"
 	// Nothing of the service's surroundings; the runtime says one line when it fails.
 	cmd.Env = []string{"GOTRACEBACK=none"}
+	// A group of its own: an interrupt typed at the terminal is the parent's matter.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p := &process{cmd: cmd, stderr: &tail{}, limits: limits, log: c.log, done: make(chan struct{})}
+	p := &process{cmd: cmd, stderr: &tail{}, limits: c.cfg.Limits, log: c.log, done: make(chan struct{})}
 	cmd.Stderr = p.stderr
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
@@ -59,67 +64,55 @@ func (c *Client) start(ctx context.Context) (*process, error) {
 		_ = read.Close()
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	p.out = bufio.NewReaderSize(&limited{from: read, left: int64(limits.OutputMB) << 20}, 1<<16)
-	p.watch(ctx, read)
-	if err := p.send(hello{Policy: c.policy, Limits: limits, Builtins: c.builtins}); err != nil {
-		p.end()
-		return nil, p.why(ctx, err)
+	p.read, p.ended = read, c.ended
+	p.out = bufio.NewReaderSize(&limited{from: read, left: int64(p.limits.OutputMB) << 20}, 1<<16)
+	go p.wait()
+	defer context.AfterFunc(ctx, func() { p.kill(WhyTime) })()
+	err = p.send(hello{Policy: c.policy, Limits: p.limits, Builtins: c.builtins})
+	if err == nil {
+		_, err = p.receive()
 	}
-	if _, err := p.receive(); err != nil {
+	if err != nil {
 		defer p.end()
 		return nil, p.why(ctx, err)
 	}
 	return p, nil
 }
 
-// watch ends the child with the context, or when it has used too much memory, and waits for its end.
-func (p *process) watch(ctx context.Context, out io.Closer) {
-	var mu sync.Mutex
-	var killed string
-	p.killed = func() string {
-		mu.Lock()
-		defer mu.Unlock()
-		return killed
+// wait waits for the child's end.
+func (p *process) wait() {
+	_ = p.cmd.Wait()
+	close(p.done)
+	if p.ended != nil {
+		p.ended(p.cmd.ProcessState)
 	}
-	p.kill = func(why string) {
-		mu.Lock()
-		defer mu.Unlock()
+}
+
+// watchMemory ends the child when it has too much memory, in case it can't do so itself.
+func (p *process) watchMemory() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
 		select {
 		case <-p.done:
 			return
-		default:
-		}
-		if killed == "" {
-			killed = why
-		}
-		// The group: a child starts none of its own, but nothing may be left.
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	}
-	go func() {
-		_ = p.cmd.Wait()
-		mu.Lock()
-		close(p.done)
-		mu.Unlock()
-	}()
-	go func() {
-		defer func() { _ = out.Close() }()
-		ticker := time.NewTicker(watchInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-p.done:
+		case <-ticker.C:
+			if resident(p.cmd.Process.Pid) > uint64(p.limits.MemoryMB)<<20 {
+				p.kill(WhyMemory)
 				return
-			case <-ctx.Done():
-				p.kill(WhyTime)
-				return
-			case <-ticker.C:
-				if resident(p.cmd.Process.Pid) > uint64(p.limits.MemoryMB)<<20 {
-					p.kill(WhyMemory)
-					return
-				}
 			}
 		}
-	}()
+	}
+}
+
+// kill ends the child. Why counts if nothing ended it before.
+func (p *process) kill(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed == "" {
+		p.killed = why
+	}
+	_ = p.cmd.Process.Kill()
 }
 
 // send writes a line.
@@ -148,6 +141,17 @@ func (p *process) end() {
 	_ = p.in.Close()
 	p.kill("")
 	<-p.done
+	_ = p.read.Close()
+}
+
+// alive tells whether the child can still be asked.
+func (p *process) alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // why is the error that tells why a child gave no answer.
@@ -155,34 +159,37 @@ func (p *process) why(ctx context.Context, err error) error {
 	if errors.Is(err, errTooLong) {
 		return &Killed{WhyOutput, fmt.Sprintf("the answer is longer than %d MiB", p.limits.OutputMB)}
 	}
-	// A child that is done for has ended, or is about to.
+	// What can't be written to or read from has ended, or is about to.
 	select {
 	case <-p.done:
 	case <-ctx.Done():
+		p.kill(WhyTime)
+		<-p.done
 	}
-	cause := context.Cause(ctx)
-	if cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
-		return cause
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
 	}
-	p.kill(WhyTime)
-	<-p.done
-	return p.verdict(cause)
+	p.mu.Lock()
+	killed := p.killed
+	p.mu.Unlock()
+	state := p.cmd.ProcessState
+	switch {
+	case killed == WhyMemory, state.ExitCode() == exitMemory, p.outOfMemory():
+		return &Killed{WhyMemory, fmt.Sprintf("the policy used more than %d MiB of memory and was ended", p.limits.MemoryMB)}
+	case killed == WhyTime, state.ExitCode() == exitTime, state.UserTime()+state.SystemTime() >= p.limits.CPU:
+		return &Killed{WhyTime, fmt.Sprintf("the policy took longer than %s and was ended", min(p.limits.Wall, p.limits.CPU))}
+	}
+	p.log.ErrorContext(ctx, "policy sandbox crashed", slog.String("state", state.String()), slog.String("said", oneLine(p.stderr.String())))
+	return &Killed{WhyCrash, "the policy made the evaluator crash"}
 }
 
-func (p *process) verdict(cause error) error {
-	state := p.cmd.ProcessState
-	used := state.UserTime() + state.SystemTime()
+// outOfMemory tells whether the child has crashed because the kernel gave it no more.
+func (p *process) outOfMemory() bool {
 	said := p.stderr.String()
-	memory := &Killed{WhyMemory, fmt.Sprintf("the policy used more than %d MiB of memory and was ended", p.limits.MemoryMB)}
-	late := &Killed{WhyTime, fmt.Sprintf("the policy took longer than %s and was ended", min(p.limits.Wall, p.limits.CPU))}
-	switch {
-	case p.killed() == WhyMemory, state.ExitCode() == exitMemory, strings.Contains(said, "out of memory"):
-		return memory
-	case state.ExitCode() == exitTime, cause != nil, used >= p.limits.CPU:
-		return late
+	if strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") {
+		return true
 	}
-	p.log.Error("policy sandbox crashed", slog.String("state", state.String()), slog.String("said", oneLine(said)))
-	return &Killed{WhyCrash, "the policy made the evaluator crash"}
+	return peakMemory(p.cmd.ProcessState) > uint64(p.limits.MemoryMB)<<20
 }
 
 // oneLine is the first line of what a child said at its end.
