@@ -147,6 +147,10 @@ func checkPanels(t *testing.T, b *board) {
 		if p.Description == "" || !strings.HasSuffix(p.Description, ".") || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
 			t.Errorf("panel %q lacks a description, a unit or a query", p.Title)
 		}
+		// Null cells of a table would say it too.
+		if p.Type != "table" && p.FieldConfig.Defaults.NoValue == "" {
+			t.Errorf("panel %q doesn't say why it has nothing to show", p.Title)
+		}
 		refs := map[string]bool{}
 		for _, q := range p.Targets {
 			if refs[q.RefID] || q.Datasource != p.Datasource {

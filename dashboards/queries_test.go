@@ -346,7 +346,7 @@ func (g *grafana) call(call string, began time.Time) {
 			LossRatio: proto.Float64(0.01), RttMsAvg: proto.Float64(40), BitrateAvg: proto.Float64(32000),
 		})
 		b.Samples.Add(g.origin(), env, &eventpb.StreamReport{ParticipantId: id(person), IntervalMs: 10000}, &eventpb.StreamSample{
-			StreamId: id(10 + person), Direction: 1, Media: 1, Packets: 500, JitterMs: proto.Float32(float32(jitter)), LossRatio: proto.Float32(0.01),
+			StreamId: id(10 + person), Direction: 1, Media: 1, Packets: 500, PacketsLost: 5, JitterMs: proto.Float32(float32(jitter)),
 			RttMs: proto.Float32(40), BitrateBps: proto.Float32(32000),
 		})
 		b.Timeline.Add(g.origin(), env, store.Entry{Participant: id(person), Lane: 5, Kind: store.DiagnosticEntry, Name: "networkReceiveQuality", Value: "poor", Attributes: map[string]string{"text": canary}})
