@@ -146,6 +146,24 @@ func accessTable() map[string]access {
 		"listDecisions": policies,
 		"getDecision":   policies,
 
+		// To try a policy changes nothing. Everybody who may write one may be wrong, so admins may take it back as well.
+		"getActivePolicy":      policies,
+		"listPolicyRevisions":  policies,
+		"getPolicyRevision":    policies,
+		"diffPolicies":         policies,
+		"listPolicyDrafts":     policies,
+		"getPolicyDraft":       policies,
+		"checkPolicy":          policies,
+		"formatPolicy":         policies,
+		"testPolicy":           policies,
+		"evaluatePolicy":       policies,
+		"createPolicyRevision": {about: ofOrg, own: roles(author)},
+		"createPolicyDraft":    {about: ofOrg, own: roles(author)},
+		"putPolicyDraft":       {about: ofOrg, own: roles(author)},
+		"deletePolicyDraft":    {about: ofOrg, own: roles(author)},
+		"activatePolicy":       {about: ofOrg, own: roles(author)},
+		"rollBackPolicy":       {about: ofOrg, own: roles(admin, author)},
+
 		// Of one's own organisation. Who approves held content must be another person than who asked: the job says so.
 		"createExport":  evidence,
 		"listExports":   evidence,

@@ -104,7 +104,7 @@ func (c cells) request(op operation, row access, org string) (path string, body 
 	for name := range op.parameters {
 		replacement := map[string]string{
 			"call_id": "call-1", "stream_id": idOf(10), "user": "ada", "id": org,
-			"recording_id": idOf(11), "file": "x.webm", "name": "emea.bundle.zip", "region": "emea", "tile": "0/x001/067.p/8", "org": org,
+			"recording_id": idOf(11), "file": "x.webm", "name": "emea.bundle.zip", "region": "emea", "tile": "0/x001/067.p/8", "org": org, "number": "1",
 		}[name]
 		if name == "id" && op.parameters[name].In == "path" && strings.Contains(path, "/resources/") {
 			replacement = c.resource[org]

@@ -31,6 +31,12 @@ const (
 	maxCollectBody = 2 << 20
 )
 
+// policiesPath takes whole policies: 8 MiB of text, which JSON writes longer.
+const (
+	policiesPath  = "/v1/policies/"
+	maxPolicyBody = 12 << 20
+)
+
 // requestID gives each request an id of the service's own: what a client sends could be anything.
 func (*Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -112,6 +118,9 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 		most := int64(maxBody)
 		if c.Path() == collectPath {
 			most = maxCollectBody
+		}
+		if strings.HasPrefix(c.Path(), policiesPath) {
+			most = maxPolicyBody
 		}
 		if c.Path() == importsPath && request.Method == http.MethodPost {
 			if strings.HasPrefix(strings.ToLower(request.Header.Get(echo.HeaderContentType)), "multipart/") {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/policy/author"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -62,7 +63,14 @@ const (
 	CodeLedgerNotFound          Code = "ledger_not_found"
 	CodeTileNotFound            Code = "tile_not_found"
 
-	CodeDecisionNotFound Code = "decision_not_found"
+	CodeDecisionNotFound       Code = "decision_not_found"
+	CodePoliciesUnavailable    Code = "policies_unavailable"
+	CodePolicyRefused          Code = "policy_refused"
+	CodePolicyKilled           Code = "policy_killed"
+	CodeSandboxBusy            Code = "sandbox_busy"
+	CodePolicyRevisionNotFound Code = "policy_revision_not_found"
+	CodePolicyDraftNotFound    Code = "policy_draft_not_found"
+	CodeTooManyDrafts          Code = "too_many_drafts"
 
 	CodeSequenceGap        Code = "sequence_gap"
 	CodeNotAcknowledged    Code = "not_acknowledged"
@@ -241,6 +249,28 @@ func kindOfRetention(code Code) kind {
 	case CodeRetentionUnavailable:
 		return kind{http.StatusServiceUnavailable, "Retention unavailable", "This process knows nothing of retention; ask another one."}
 	default:
+		return kindOfPolicy(code)
+	}
+}
+
+// kindOfPolicy is the part of the table about organisations' policies.
+func kindOfPolicy(code Code) kind {
+	switch code {
+	case CodePoliciesUnavailable:
+		return kind{http.StatusServiceUnavailable, "Policies unavailable", "This process knows nothing of policies; ask another one."}
+	case CodePolicyRefused:
+		return kind{http.StatusUnprocessableEntity, "Policy refused", "The policy has mistakes. Nothing was changed."}
+	case CodePolicyKilled:
+		return kind{http.StatusUnprocessableEntity, "Policy ended", "The policy used more time or memory than it may."}
+	case CodeSandboxBusy:
+		return kind{http.StatusServiceUnavailable, "Too many policies are being tried", "As many policies as may be are being tried; try again in a moment."}
+	case CodePolicyRevisionNotFound:
+		return kind{http.StatusNotFound, "Revision not found", "The organisation's policy has no revision of this number."}
+	case CodePolicyDraftNotFound:
+		return kind{http.StatusNotFound, "Draft not found", "There is no draft of this id."}
+	case CodeTooManyDrafts:
+		return kind{http.StatusConflict, "Too many drafts", "There are as many drafts as may be; delete one first."}
+	default:
 		return kindOfDecision(code)
 	}
 }
@@ -287,6 +317,9 @@ type Error struct {
 	// Line and Field of an imported file; 0 and "" for none.
 	Line  int
 	Field string
+	// Errors and Diagnostics say why a policy is refused.
+	Errors      []string
+	Diagnostics []author.Diagnostic
 }
 
 func (e *Error) Error() string { return string(e.Code) }
@@ -355,6 +388,15 @@ func (e *Error) problem(requestID string) openapi.Problem {
 	}
 	if e.Line > 0 {
 		p.Line = &e.Line
+	}
+	if len(e.Errors) > 0 {
+		p.Errors = &e.Errors
+	}
+	if len(e.Diagnostics) > 0 {
+		p.Diagnostics = new([]openapi.PolicyDiagnostic)
+		if err := inForm(e.Diagnostics, p.Diagnostics); err != nil {
+			p.Diagnostics = nil // Texts and numbers can always be written.
+		}
 	}
 	return p
 }

@@ -94,6 +94,8 @@ type Deps struct {
 	Retention *retention.Rulebook
 	// Explainer tells of the rules that spoke. Without it they are told by name only.
 	Explainer Explainer
+	// Policies are what organisations' own policies are made and tried with. Without it they are refused, policies_unavailable.
+	Policies *Policies
 	// Surveys takes ratings of those who were in a call. Without it they are refused, media_unavailable.
 	Surveys Surveys
 	// Mounts are served beside the document's routes: by path, or by what paths begin with if the key ends with "/".
@@ -172,6 +174,8 @@ type handlers struct {
 	surveys Surveys
 	// explainer is nil where rules are told by name only.
 	explainer Explainer
+	// policies is nil where they can be neither made nor tried.
+	policies *Policies
 }
 
 // New makes the service. It starts nothing. The error names each field of the configuration that is wrong.
@@ -215,7 +219,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
-		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, explainer: deps.Explainer,
+		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, explainer: deps.Explainer, policies: deps.Policies,
 	}
 	h.regionReaders = make(map[string]*store.Reader, len(deps.RegionStores))
 	for region, s := range deps.RegionStores {

@@ -10,6 +10,9 @@ import (
 // defaultRoleClaim is where issuers state roles unless the organisation says otherwise.
 const defaultRoleClaim = "roles"
 
+// defaultCoverageBar is in percent.
+const defaultCoverageBar = 80
+
 // Key names the organisation's control row. Organisations belong to the operator.
 func (o Organization) Key() (org, id string) { return "", o.ID }
 
@@ -34,6 +37,14 @@ func (s OrganizationSettings) AllowsAnonymousJoin() bool {
 	return s.AnonymousJoin == nil || *s.AnonymousJoin
 }
 
+// CoverageBar is how many percent of the organisation's policy its tests must cover.
+func (s OrganizationSettings) CoverageBar() int {
+	if s.PolicyCoverageBar == nil {
+		return defaultCoverageBar
+	}
+	return *s.PolicyCoverageBar
+}
+
 // Validate names each field that can't be kept (*FieldError, joined). Defaults are to be filled in before.
 func (o Organization) Validate() error {
 	var c check
@@ -47,6 +58,9 @@ func (o Organization) Validate() error {
 	}
 	c.bypass("settings.lobby_bypass", o.Settings.LobbyBypass, false)
 	c.capabilities("settings.withdrawn_capabilities", o.Settings.WithdrawnCapabilities)
+	if bar := o.Settings.CoverageBar(); bar < 0 || bar > 100 {
+		c.fail("settings.policy_coverage_bar", "must be a percentage from 0 to 100")
+	}
 	c.issuer("issuer", o.Issuer)
 	c.webhooks("webhooks", o.Webhooks)
 	return c.err()

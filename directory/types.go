@@ -41,6 +41,9 @@ type OrganizationSettings struct {
 	RequireConsent bool `json:"require_consent,omitempty"`
 	// WithdrawnCapabilities that the organisation's guests don't have, by policy.Capability.
 	WithdrawnCapabilities []string `json:"withdrawn_capabilities,omitempty"`
+	// PolicyCoverageBar is how many percent of the organisation's policy its tests must cover for it to be activated, 0 to 100. Default 80; nil is the
+	// default.
+	PolicyCoverageBar *int `json:"policy_coverage_bar,omitempty"`
 }
 
 // Issuer is an OpenID provider.

@@ -20,6 +20,27 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for ActivePolicyBreakerReason.
+const (
+	ActivePolicyBreakerReasonError     ActivePolicyBreakerReason = "error"
+	ActivePolicyBreakerReasonTimeout   ActivePolicyBreakerReason = "timeout"
+	ActivePolicyBreakerReasonUndefined ActivePolicyBreakerReason = "undefined"
+)
+
+// Valid indicates whether the value is a known member of the ActivePolicyBreakerReason enum.
+func (e ActivePolicyBreakerReason) Valid() bool {
+	switch e {
+	case ActivePolicyBreakerReasonError:
+		return true
+	case ActivePolicyBreakerReasonTimeout:
+		return true
+	case ActivePolicyBreakerReasonUndefined:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CallKind.
 const (
 	CallKindGroup   CallKind = "group"
@@ -839,6 +860,117 @@ func (e ParticipantKind) Valid() bool {
 	case ParticipantKindService:
 		return true
 	case ParticipantKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyDiagnosticSeverity.
+const (
+	PolicyDiagnosticSeverityError   PolicyDiagnosticSeverity = "error"
+	PolicyDiagnosticSeverityWarning PolicyDiagnosticSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the PolicyDiagnosticSeverity enum.
+func (e PolicyDiagnosticSeverity) Valid() bool {
+	switch e {
+	case PolicyDiagnosticSeverityError:
+		return true
+	case PolicyDiagnosticSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyFileDiffStatus.
+const (
+	Added   PolicyFileDiffStatus = "added"
+	Changed PolicyFileDiffStatus = "changed"
+	Removed PolicyFileDiffStatus = "removed"
+	Same    PolicyFileDiffStatus = "same"
+)
+
+// Valid indicates whether the value is a known member of the PolicyFileDiffStatus enum.
+func (e PolicyFileDiffStatus) Valid() bool {
+	switch e {
+	case Added:
+		return true
+	case Changed:
+		return true
+	case Removed:
+		return true
+	case Same:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyKilledWhy.
+const (
+	Crash  PolicyKilledWhy = "crash"
+	Memory PolicyKilledWhy = "memory"
+	Output PolicyKilledWhy = "output"
+	Time   PolicyKilledWhy = "time"
+)
+
+// Valid indicates whether the value is a known member of the PolicyKilledWhy enum.
+func (e PolicyKilledWhy) Valid() bool {
+	switch e {
+	case Crash:
+		return true
+	case Memory:
+		return true
+	case Output:
+		return true
+	case Time:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyRevisionState.
+const (
+	Active     PolicyRevisionState = "active"
+	Checked    PolicyRevisionState = "checked"
+	Superseded PolicyRevisionState = "superseded"
+)
+
+// Valid indicates whether the value is a known member of the PolicyRevisionState enum.
+func (e PolicyRevisionState) Valid() bool {
+	switch e {
+	case Active:
+		return true
+	case Checked:
+		return true
+	case Superseded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyTestCaseOutcome.
+const (
+	PolicyTestCaseOutcomeError PolicyTestCaseOutcome = "error"
+	PolicyTestCaseOutcomeFail  PolicyTestCaseOutcome = "fail"
+	PolicyTestCaseOutcomePass  PolicyTestCaseOutcome = "pass"
+	PolicyTestCaseOutcomeSkip  PolicyTestCaseOutcome = "skip"
+)
+
+// Valid indicates whether the value is a known member of the PolicyTestCaseOutcome enum.
+func (e PolicyTestCaseOutcome) Valid() bool {
+	switch e {
+	case PolicyTestCaseOutcomeError:
+		return true
+	case PolicyTestCaseOutcomeFail:
+		return true
+	case PolicyTestCaseOutcomePass:
+		return true
+	case PolicyTestCaseOutcomeSkip:
 		return true
 	default:
 		return false
@@ -1955,6 +2087,36 @@ func (e ListUserCallsParamsFormat) Valid() bool {
 	}
 }
 
+// ActivePolicy defines model for ActivePolicy.
+type ActivePolicy struct {
+	ActivatedAt *time.Time `json:"activated_at"`
+	ActivatedBy *string    `json:"activated_by"`
+
+	// Breaker Not null while the active revision is given up, because it failed too often. It ends with the next activation, also of the same revision. Where there
+	// was nothing to go back to, `running_revision` is the active one: it goes on, and what fails is denied.
+	Breaker *struct {
+		Reason          ActivePolicyBreakerReason `json:"reason"`
+		RunningRevision int                       `json:"running_revision"`
+		Since           time.Time                 `json:"since"`
+	} `json:"breaker"`
+
+	// Digest Of the revision's files; empty of the base policy alone.
+	Digest  string `json:"digest"`
+	Message string `json:"message"`
+
+	// Revision 0 is the base policy alone.
+	Revision int `json:"revision"`
+
+	// RuntimeRevision What decisions that are made now name as their revision.
+	RuntimeRevision string `json:"runtime_revision"`
+
+	// Version Counts activations; 0 where nothing was ever activated.
+	Version int64 `json:"version"`
+}
+
+// ActivePolicyBreakerReason defines model for ActivePolicy.Breaker.Reason.
+type ActivePolicyBreakerReason string
+
 // AverageAndMax defines model for AverageAndMax.
 type AverageAndMax struct {
 	Avg *float64 `json:"avg"`
@@ -2098,7 +2260,7 @@ type CallUser struct {
 
 // CollectBatch defines model for CollectBatch.
 type CollectBatch struct {
-	// Ended The call is over
+	// Ended The call is over, and this is its last batch. Default false.
 	Ended *bool `json:"ended,omitempty"`
 
 	// Entries In order of time.
@@ -2855,11 +3017,11 @@ type KeptClass string
 
 // LedgerLeaf The leaf that says so in the ledger of the home region.
 type LedgerLeaf struct {
-	// Digest SHA-256 of `text`
+	// Digest SHA-256 of `text`, in hexadecimal digits, as the leaf has it.
 	Digest string `json:"digest"`
 	Id     string `json:"id"`
 
-	// Text The version in the form that is hashed
+	// Text The version in the form that is hashed, with the nonce that the digest hides it by.
 	Text string `json:"text"`
 }
 
@@ -3047,6 +3209,9 @@ type OrganizationSettings struct {
 	// LobbyBypass Default `org_users`.
 	LobbyBypass *LobbyBypass `json:"lobby_bypass,omitempty"`
 
+	// PolicyCoverageBar How many percent of the organisation's policy its tests must cover for it to be activated. Default 80.
+	PolicyCoverageBar *int `json:"policy_coverage_bar,omitempty"`
+
 	// RequireConsent Whether guests consent before they send media into a recording. Default false.
 	RequireConsent *bool `json:"require_consent,omitempty"`
 
@@ -3076,6 +3241,289 @@ type Participant struct {
 
 // ParticipantKind defines model for Participant.Kind.
 type ParticipantKind string
+
+// PolicyCheck defines model for PolicyCheck.
+type PolicyCheck struct {
+	Diagnostics []PolicyDiagnostic `json:"diagnostics"`
+
+	// Ok There is no error.
+	Ok bool `json:"ok"`
+
+	// Unformatted Files that `opa fmt` would change.
+	Unformatted []string `json:"unformatted"`
+}
+
+// PolicyCheckInput Exactly one of `files`, `draft_id` and `revision`.
+type PolicyCheckInput struct {
+	DraftId *PolicyDraftId `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+}
+
+// PolicyDiagnostic defines model for PolicyDiagnostic.
+type PolicyDiagnostic struct {
+	// Code Stable: `rego_parse_error`, `rego_type_error`, `policy_package_error` and the like.
+	Code string `json:"code"`
+
+	// Column In characters.
+	Column int `json:"column"`
+
+	// EndColumn Just after what is meant.
+	EndColumn int `json:"end_column"`
+	EndLine   int `json:"end_line"`
+
+	// File Empty if no single file is meant.
+	File string `json:"file"`
+
+	// Line Counts from 1; 0 if the file as a whole is meant.
+	Line     int                      `json:"line"`
+	Message  string                   `json:"message"`
+	Severity PolicyDiagnosticSeverity `json:"severity"`
+}
+
+// PolicyDiagnosticSeverity defines model for PolicyDiagnostic.Severity.
+type PolicyDiagnosticSeverity string
+
+// PolicyDraft defines model for PolicyDraft.
+type PolicyDraft struct {
+	// Author Who saved it last.
+	Author string `json:"author"`
+
+	// BasedOn The revision that it was begun from; 0 is the base policy alone.
+	BasedOn   int       `json:"based_on"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files     *PolicyFiles       `json:"files,omitempty"`
+	Id        openapi_types.UUID `json:"id"`
+	Title     string             `json:"title"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// PolicyDraftId defines model for PolicyDraftId.
+type PolicyDraftId = openapi_types.UUID
+
+// PolicyDraftInput defines model for PolicyDraftInput.
+type PolicyDraftInput struct {
+	// BasedOn 0 is the base policy alone.
+	BasedOn *PolicyRevisionNumber `json:"based_on,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files PolicyFiles `json:"files"`
+	Title string      `json:"title"`
+}
+
+// PolicyEvaluateInput Exactly one of `files`, `draft_id` and `revision`, and exactly one of `input` and `decision_id`.
+type PolicyEvaluateInput struct {
+	// DecisionId A recorded decision.
+	DecisionId *openapi_types.UUID `json:"decision_id,omitempty"`
+	DraftId    *PolicyDraftId      `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// Input What a decision is made on.
+	Input *json.RawMessage `json:"input,omitempty"`
+
+	// Query An expression over `input` and `data`, to be evaluated besides; its value is `value`.
+	Query *string `json:"query,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+}
+
+// PolicyEvaluation defines model for PolicyEvaluation.
+type PolicyEvaluation struct {
+	// Covered Lines that were evaluated, by file.
+	Covered map[string]PolicyRanges `json:"covered"`
+
+	// Effect `allow`, `lobby` or `deny`; empty where it was ended.
+	Effect string `json:"effect"`
+
+	// Error Why it failed, so that it would be denied; empty if it didn't.
+	Error string `json:"error"`
+
+	// Grants All capabilities of this participant.
+	Grants map[string]struct {
+		Allowed bool    `json:"allowed"`
+		Reason  *string `json:"reason,omitempty"`
+	} `json:"grants"`
+	Killed      *PolicyKilled `json:"killed"`
+	Obligations []string      `json:"obligations"`
+	Printed     []string      `json:"printed"`
+	Reasons     []string      `json:"reasons"`
+	Rules       []string      `json:"rules"`
+	TookUs      int64         `json:"took_us"`
+
+	// Value Of `query`; a set is an array. Null without one, and where it is undefined.
+	Value *json.RawMessage `json:"value"`
+}
+
+// PolicyFileCoverage defines model for PolicyFileCoverage.
+type PolicyFileCoverage struct {
+	// Covered Ranges of lines, first and last.
+	Covered PolicyRanges `json:"covered"`
+
+	// NotCovered Ranges of lines, first and last.
+	NotCovered PolicyRanges `json:"not_covered"`
+	Percent    float64      `json:"percent"`
+}
+
+// PolicyFileDiff defines model for PolicyFileDiff.
+type PolicyFileDiff struct {
+	Path   string               `json:"path"`
+	Status PolicyFileDiffStatus `json:"status"`
+
+	// Unified The change in unified format; empty of what is the same.
+	Unified string `json:"unified"`
+}
+
+// PolicyFileDiffStatus defines model for PolicyFileDiff.Status.
+type PolicyFileDiffStatus string
+
+// PolicyFiles Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+// policy sees as `data.organization`.
+type PolicyFiles map[string]string
+
+// PolicyFormatInput defines model for PolicyFormatInput.
+type PolicyFormatInput struct {
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files PolicyFiles `json:"files"`
+}
+
+// PolicyKilled defines model for PolicyKilled.
+type PolicyKilled struct {
+	// Detail A sentence for the author.
+	Detail string          `json:"detail"`
+	Why    PolicyKilledWhy `json:"why"`
+}
+
+// PolicyKilledWhy defines model for PolicyKilled.Why.
+type PolicyKilledWhy string
+
+// PolicyRanges Ranges of lines, first and last.
+type PolicyRanges = [][]int
+
+// PolicyRevision defines model for PolicyRevision.
+type PolicyRevision struct {
+	// ActivatedAt When it was last activated; null if it never was.
+	ActivatedAt *time.Time `json:"activated_at"`
+	Author      string     `json:"author"`
+
+	// Coverage Percent of its lines that its tests cover.
+	Coverage  *float64  `json:"coverage"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Digest Of its files; two revisions with the same files have the same.
+	Digest string `json:"digest"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files   *PolicyFiles `json:"files,omitempty"`
+	Message string       `json:"message"`
+	Number  int          `json:"number"`
+
+	// Parent The revision that it was made from; 0 is the base policy alone.
+	Parent int                 `json:"parent"`
+	State  PolicyRevisionState `json:"state"`
+
+	// Tests How its tests ended when it was made; null of one without files.
+	Tests *struct {
+		Failed int `json:"failed"`
+		Passed int `json:"passed"`
+	} `json:"tests"`
+}
+
+// PolicyRevisionState defines model for PolicyRevision.State.
+type PolicyRevisionState string
+
+// PolicyRevisionInput Exactly one of `files`, `draft_id` and `revision`.
+type PolicyRevisionInput struct {
+	DraftId *PolicyDraftId `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// Message Why; for people to read.
+	Message string `json:"message"`
+
+	// Parent The revision that it was made from.
+	Parent *int `json:"parent,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+}
+
+// PolicyRevisionNumber 0 is the base policy alone.
+type PolicyRevisionNumber = int
+
+// PolicyTestCase defines model for PolicyTestCase.
+type PolicyTestCase struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+
+	// Message What it printed, and its error.
+	Message string                `json:"message"`
+	Name    string                `json:"name"`
+	Outcome PolicyTestCaseOutcome `json:"outcome"`
+	Package string                `json:"package"`
+	TookUs  int64                 `json:"took_us"`
+
+	// Trace Lines as `opa test -v` prints them.
+	Trace []string `json:"trace"`
+}
+
+// PolicyTestCaseOutcome defines model for PolicyTestCase.Outcome.
+type PolicyTestCaseOutcome string
+
+// PolicyTestInput Exactly one of `files`, `draft_id` and `revision`.
+type PolicyTestInput struct {
+	DraftId *PolicyDraftId `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+
+	// Run A regular expression on tests' full names; without it all run.
+	Run *string `json:"run,omitempty"`
+
+	// Trace Trace each test that fails.
+	Trace *bool `json:"trace,omitempty"`
+}
+
+// PolicyTests defines model for PolicyTests.
+type PolicyTests struct {
+	// Bar Percent that the organisation asks for.
+	Bar      int `json:"bar"`
+	Coverage struct {
+		Files map[string]PolicyFileCoverage `json:"files"`
+
+		// Percent Of the lines of all modules, tests' own files left out.
+		Percent float64 `json:"percent"`
+	} `json:"coverage"`
+
+	// Diagnostics Mistakes of the content; nothing ran then.
+	Diagnostics []PolicyDiagnostic `json:"diagnostics"`
+	Killed      *PolicyKilled      `json:"killed"`
+
+	// Ok The content has no mistakes, at least one test ran, and none failed.
+	Ok    bool             `json:"ok"`
+	Tests []PolicyTestCase `json:"tests"`
+}
 
 // Presence defines model for Presence.
 type Presence struct {
@@ -3119,6 +3567,12 @@ type Problem struct {
 
 	// Detail What happened and what to do.
 	Detail string `json:"detail"`
+
+	// Diagnostics Mistakes of a policy.
+	Diagnostics *[]PolicyDiagnostic `json:"diagnostics,omitempty"`
+
+	// Errors Why a policy can't be activated.
+	Errors *[]string `json:"errors,omitempty"`
 
 	// Field Field of an imported file or of the body.
 	Field *string `json:"field,omitempty"`
@@ -3237,7 +3691,7 @@ type RecordedTrack struct {
 	// SkippedFrames Frames that could not be shown without them.
 	SkippedFrames int `json:"skipped_frames"`
 
-	// StartMs The same
+	// StartMs The same, after the recording's start.
 	StartMs int64 `json:"start_ms"`
 
 	// StartedAt When the first frame arrived.
@@ -3393,7 +3847,7 @@ type RetentionPreviewTotal struct {
 	// Deleted Would be deleted at some time.
 	Deleted int64 `json:"deleted"`
 
-	// Held A hold would cover them. They would not be readable either
+	// Held A hold would cover them. They would not be readable either, but their bytes would stay.
 	Held  int64 `json:"held"`
 	Later int64 `json:"later"`
 
@@ -4630,6 +5084,18 @@ type PutUserParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ActivatePolicyJSONBody defines parameters for ActivatePolicy.
+type ActivatePolicyJSONBody struct {
+	Message  *string `json:"message,omitempty"`
+	Revision int     `json:"revision"`
+}
+
+// ActivatePolicyParams defines parameters for ActivatePolicy.
+type ActivatePolicyParams struct {
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListDecisionsParams defines parameters for ListDecisions.
 type ListDecisionsParams struct {
 	// From Not before this instant.
@@ -4663,6 +5129,47 @@ type ListDecisionsParams struct {
 
 	// PageToken The `next_page_token` of the page before.
 	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// DiffPoliciesParams defines parameters for DiffPolicies.
+type DiffPoliciesParams struct {
+	// From The number of a revision (0 is the base policy alone), `active`, or the id of a draft.
+	From string `form:"from" json:"from"`
+
+	// To Like `from`.
+	To string `form:"to" json:"to"`
+}
+
+// DeletePolicyDraftParams defines parameters for DeletePolicyDraft.
+type DeletePolicyDraftParams struct {
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutPolicyDraftParams defines parameters for PutPolicyDraft.
+type PutPolicyDraftParams struct {
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListPolicyRevisionsParams defines parameters for ListPolicyRevisions.
+type ListPolicyRevisionsParams struct {
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *PageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// RollBackPolicyJSONBody defines parameters for RollBackPolicy.
+type RollBackPolicyJSONBody struct {
+	Message *string `json:"message,omitempty"`
+	To      int     `json:"to"`
+}
+
+// RollBackPolicyParams defines parameters for RollBackPolicy.
+type RollBackPolicyParams struct {
+	// IfMatch The `ETag` of the version that is changed. Without it the answer is 428, with an outdated one 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListResourcesParams defines parameters for ListResources.
@@ -4949,6 +5456,33 @@ type UpdateOrganizationJSONRequestBody = OrganizationPatch
 
 // PutUserJSONRequestBody defines body for PutUser for application/json ContentType.
 type PutUserJSONRequestBody = UserInput
+
+// ActivatePolicyJSONRequestBody defines body for ActivatePolicy for application/json ContentType.
+type ActivatePolicyJSONRequestBody ActivatePolicyJSONBody
+
+// CheckPolicyJSONRequestBody defines body for CheckPolicy for application/json ContentType.
+type CheckPolicyJSONRequestBody = PolicyCheckInput
+
+// CreatePolicyDraftJSONRequestBody defines body for CreatePolicyDraft for application/json ContentType.
+type CreatePolicyDraftJSONRequestBody = PolicyDraftInput
+
+// PutPolicyDraftJSONRequestBody defines body for PutPolicyDraft for application/json ContentType.
+type PutPolicyDraftJSONRequestBody = PolicyDraftInput
+
+// EvaluatePolicyJSONRequestBody defines body for EvaluatePolicy for application/json ContentType.
+type EvaluatePolicyJSONRequestBody = PolicyEvaluateInput
+
+// FormatPolicyJSONRequestBody defines body for FormatPolicy for application/json ContentType.
+type FormatPolicyJSONRequestBody = PolicyFormatInput
+
+// CreatePolicyRevisionJSONRequestBody defines body for CreatePolicyRevision for application/json ContentType.
+type CreatePolicyRevisionJSONRequestBody = PolicyRevisionInput
+
+// RollBackPolicyJSONRequestBody defines body for RollBackPolicy for application/json ContentType.
+type RollBackPolicyJSONRequestBody RollBackPolicyJSONBody
+
+// TestPolicyJSONRequestBody defines body for TestPolicy for application/json ContentType.
+type TestPolicyJSONRequestBody = PolicyTestInput
 
 // CreateResourceJSONRequestBody defines body for CreateResource for application/json ContentType.
 type CreateResourceJSONRequestBody = ResourceInput
@@ -5289,12 +5823,60 @@ type ServerInterface interface {
 	// PutUser Make or replace a user
 	// (PUT /v1/organizations/{id}/users/{user})
 	PutUser(ctx echo.Context, id OrgId, user string, params PutUserParams) error
+	// ActivatePolicy Have a revision decide
+	// (POST /v1/policies/{org}/activate)
+	ActivatePolicy(ctx echo.Context, org PolicyOrg, params ActivatePolicyParams) error
+	// GetActivePolicy What decides for the organisation
+	// (GET /v1/policies/{org}/active)
+	GetActivePolicy(ctx echo.Context, org PolicyOrg) error
+	// CheckPolicy Find mistakes
+	// (POST /v1/policies/{org}/check)
+	CheckPolicy(ctx echo.Context, org PolicyOrg) error
 	// ListDecisions What policy decided, newest first
 	// (GET /v1/policies/{org}/decisions)
 	ListDecisions(ctx echo.Context, org PolicyOrg, params ListDecisionsParams) error
 	// GetDecision One decision, what it was made on, and why it is what it is
 	// (GET /v1/policies/{org}/decisions/{id})
 	GetDecision(ctx echo.Context, org PolicyOrg, id Id) error
+	// DiffPolicies What changed between two contents
+	// (GET /v1/policies/{org}/diff)
+	DiffPolicies(ctx echo.Context, org PolicyOrg, params DiffPoliciesParams) error
+	// ListPolicyDrafts Drafts, the last saved first
+	// (GET /v1/policies/{org}/drafts)
+	ListPolicyDrafts(ctx echo.Context, org PolicyOrg) error
+	// CreatePolicyDraft Begin a draft
+	// (POST /v1/policies/{org}/drafts)
+	CreatePolicyDraft(ctx echo.Context, org PolicyOrg) error
+	// DeletePolicyDraft Delete a draft
+	// (DELETE /v1/policies/{org}/drafts/{id})
+	DeletePolicyDraft(ctx echo.Context, org PolicyOrg, id Id, params DeletePolicyDraftParams) error
+	// GetPolicyDraft One draft with its files
+	// (GET /v1/policies/{org}/drafts/{id})
+	GetPolicyDraft(ctx echo.Context, org PolicyOrg, id Id) error
+	// PutPolicyDraft Save a draft
+	// (PUT /v1/policies/{org}/drafts/{id})
+	PutPolicyDraft(ctx echo.Context, org PolicyOrg, id Id, params PutPolicyDraftParams) error
+	// EvaluatePolicy Try a decision
+	// (POST /v1/policies/{org}/evaluate)
+	EvaluatePolicy(ctx echo.Context, org PolicyOrg) error
+	// FormatPolicy Format as opa fmt does
+	// (POST /v1/policies/{org}/format)
+	FormatPolicy(ctx echo.Context, org PolicyOrg) error
+	// ListPolicyRevisions Revisions of the organisation's policy, newest first
+	// (GET /v1/policies/{org}/revisions)
+	ListPolicyRevisions(ctx echo.Context, org PolicyOrg, params ListPolicyRevisionsParams) error
+	// CreatePolicyRevision Make a revision
+	// (POST /v1/policies/{org}/revisions)
+	CreatePolicyRevision(ctx echo.Context, org PolicyOrg) error
+	// GetPolicyRevision One revision with its files
+	// (GET /v1/policies/{org}/revisions/{number})
+	GetPolicyRevision(ctx echo.Context, org PolicyOrg, number int) error
+	// RollBackPolicy Go back to what was active before
+	// (POST /v1/policies/{org}/rollback)
+	RollBackPolicy(ctx echo.Context, org PolicyOrg, params RollBackPolicyParams) error
+	// TestPolicy Run tests, with coverage
+	// (POST /v1/policies/{org}/test)
+	TestPolicy(ctx echo.Context, org PolicyOrg) error
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx echo.Context, params ListResourcesParams) error
@@ -7899,6 +8481,74 @@ func (w *ServerInterfaceWrapper) PutUser(ctx echo.Context) error {
 	return err
 }
 
+// ActivatePolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivatePolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivatePolicyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivatePolicy(ctx, org, params)
+	return err
+}
+
+// GetActivePolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) GetActivePolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetActivePolicy(ctx, org)
+	return err
+}
+
+// CheckPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckPolicy(ctx, org)
+	return err
+}
+
 // ListDecisions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDecisions(ctx echo.Context) error {
 	var err error
@@ -8036,6 +8686,338 @@ func (w *ServerInterfaceWrapper) GetDecision(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDecision(ctx, org, id)
+	return err
+}
+
+// DiffPolicies converts echo context to params.
+func (w *ServerInterfaceWrapper) DiffPolicies(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DiffPoliciesParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DiffPolicies(ctx, org, params)
+	return err
+}
+
+// ListPolicyDrafts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPolicyDrafts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPolicyDrafts(ctx, org)
+	return err
+}
+
+// CreatePolicyDraft converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePolicyDraft(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePolicyDraft(ctx, org)
+	return err
+}
+
+// DeletePolicyDraft converts echo context to params.
+func (w *ServerInterfaceWrapper) DeletePolicyDraft(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeletePolicyDraftParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeletePolicyDraft(ctx, org, id, params)
+	return err
+}
+
+// GetPolicyDraft converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPolicyDraft(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPolicyDraft(ctx, org, id)
+	return err
+}
+
+// PutPolicyDraft converts echo context to params.
+func (w *ServerInterfaceWrapper) PutPolicyDraft(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPolicyDraftParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutPolicyDraft(ctx, org, id, params)
+	return err
+}
+
+// EvaluatePolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) EvaluatePolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EvaluatePolicy(ctx, org)
+	return err
+}
+
+// FormatPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) FormatPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FormatPolicy(ctx, org)
+	return err
+}
+
+// ListPolicyRevisions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPolicyRevisions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPolicyRevisionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "page_token" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_token", ctx.QueryParams(), &params.PageToken, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page_token: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPolicyRevisions(ctx, org, params)
+	return err
+}
+
+// CreatePolicyRevision converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePolicyRevision(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePolicyRevision(ctx, org)
+	return err
+}
+
+// GetPolicyRevision converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPolicyRevision(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "number" -------------
+	var number int
+
+	err = runtime.BindStyledParameterWithOptions("simple", "number", ctx.Param("number"), &number, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPolicyRevision(ctx, org, number)
+	return err
+}
+
+// RollBackPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) RollBackPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RollBackPolicyParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RollBackPolicy(ctx, org, params)
+	return err
+}
+
+// TestPolicy converts echo context to params.
+func (w *ServerInterfaceWrapper) TestPolicy(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestPolicy(ctx, org)
 	return err
 }
 
@@ -8990,6 +9972,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/retention/holds/:id/history", wrapper.GetHoldHistory, options.OperationMiddlewares["getHoldHistory"]...)
 	router.GET(options.BaseURL+"/v1/retention/state", wrapper.GetRetentionState, options.OperationMiddlewares["getRetentionState"]...)
 	router.POST(options.BaseURL+"/v1/retention/preview", wrapper.PreviewRetention, options.OperationMiddlewares["previewRetention"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/active", wrapper.GetActivePolicy, options.OperationMiddlewares["getActivePolicy"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/revisions", wrapper.ListPolicyRevisions, options.OperationMiddlewares["listPolicyRevisions"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/revisions", wrapper.CreatePolicyRevision, options.OperationMiddlewares["createPolicyRevision"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/revisions/:number", wrapper.GetPolicyRevision, options.OperationMiddlewares["getPolicyRevision"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/drafts", wrapper.ListPolicyDrafts, options.OperationMiddlewares["listPolicyDrafts"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/drafts", wrapper.CreatePolicyDraft, options.OperationMiddlewares["createPolicyDraft"]...)
+	router.DELETE(options.BaseURL+"/v1/policies/:org/drafts/:id", wrapper.DeletePolicyDraft, options.OperationMiddlewares["deletePolicyDraft"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/drafts/:id", wrapper.GetPolicyDraft, options.OperationMiddlewares["getPolicyDraft"]...)
+	router.PUT(options.BaseURL+"/v1/policies/:org/drafts/:id", wrapper.PutPolicyDraft, options.OperationMiddlewares["putPolicyDraft"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/check", wrapper.CheckPolicy, options.OperationMiddlewares["checkPolicy"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/format", wrapper.FormatPolicy, options.OperationMiddlewares["formatPolicy"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/test", wrapper.TestPolicy, options.OperationMiddlewares["testPolicy"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/evaluate", wrapper.EvaluatePolicy, options.OperationMiddlewares["evaluatePolicy"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/activate", wrapper.ActivatePolicy, options.OperationMiddlewares["activatePolicy"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/rollback", wrapper.RollBackPolicy, options.OperationMiddlewares["rollBackPolicy"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/diff", wrapper.DiffPolicies, options.OperationMiddlewares["diffPolicies"]...)
 	router.GET(options.BaseURL+"/v1/live", wrapper.GetLive, options.OperationMiddlewares["getLive"]...)
 	router.GET(options.BaseURL+"/v1/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
 	router.GET(options.BaseURL+"/v1/resources/:id/logs", wrapper.GetResourceLogs, options.OperationMiddlewares["getResourceLogs"]...)
@@ -12368,6 +13366,142 @@ func (response PutUserdefaultApplicationProblemPlusJSONResponse) VisitPutUserRes
 	return err
 }
 
+type ActivatePolicyRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Params ActivatePolicyParams
+	Body   *ActivatePolicyJSONRequestBody
+}
+
+type ActivatePolicyResponseObject interface {
+	VisitActivatePolicyResponse(w http.ResponseWriter) error
+}
+
+type ActivatePolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type ActivatePolicy200JSONResponse struct {
+	Body    ActivePolicy
+	Headers ActivatePolicy200ResponseHeaders
+}
+
+func (response ActivatePolicy200JSONResponse) VisitActivatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivatePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ActivatePolicydefaultApplicationProblemPlusJSONResponse) VisitActivatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActivePolicyRequestObject struct {
+	Org PolicyOrg `json:"org"`
+}
+
+type GetActivePolicyResponseObject interface {
+	VisitGetActivePolicyResponse(w http.ResponseWriter) error
+}
+
+type GetActivePolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type GetActivePolicy200JSONResponse struct {
+	Body    ActivePolicy
+	Headers GetActivePolicy200ResponseHeaders
+}
+
+func (response GetActivePolicy200JSONResponse) VisitGetActivePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActivePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetActivePolicydefaultApplicationProblemPlusJSONResponse) VisitGetActivePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPolicyRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *CheckPolicyJSONRequestBody
+}
+
+type CheckPolicyResponseObject interface {
+	VisitCheckPolicyResponse(w http.ResponseWriter) error
+}
+
+type CheckPolicy200JSONResponse PolicyCheck
+
+func (response CheckPolicy200JSONResponse) VisitCheckPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckPolicydefaultApplicationProblemPlusJSONResponse) VisitCheckPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDecisionsRequestObject struct {
 	Org    PolicyOrg `json:"org"`
 	Params ListDecisionsParams
@@ -12443,6 +13577,579 @@ type GetDecisiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDecisiondefaultApplicationProblemPlusJSONResponse) VisitGetDecisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffPoliciesRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Params DiffPoliciesParams
+}
+
+type DiffPoliciesResponseObject interface {
+	VisitDiffPoliciesResponse(w http.ResponseWriter) error
+}
+
+type DiffPolicies200JSONResponse struct {
+	Files []PolicyFileDiff `json:"files"`
+}
+
+func (response DiffPolicies200JSONResponse) VisitDiffPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DiffPoliciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DiffPoliciesdefaultApplicationProblemPlusJSONResponse) VisitDiffPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyDraftsRequestObject struct {
+	Org PolicyOrg `json:"org"`
+}
+
+type ListPolicyDraftsResponseObject interface {
+	VisitListPolicyDraftsResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyDrafts200JSONResponse struct {
+	Drafts []PolicyDraft `json:"drafts"`
+}
+
+func (response ListPolicyDrafts200JSONResponse) VisitListPolicyDraftsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyDraftsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyDraftsdefaultApplicationProblemPlusJSONResponse) VisitListPolicyDraftsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyDraftRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *CreatePolicyDraftJSONRequestBody
+}
+
+type CreatePolicyDraftResponseObject interface {
+	VisitCreatePolicyDraftResponse(w http.ResponseWriter) error
+}
+
+type CreatePolicyDraft201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreatePolicyDraft201JSONResponse struct {
+	Body    PolicyDraft
+	Headers CreatePolicyDraft201ResponseHeaders
+}
+
+func (response CreatePolicyDraft201JSONResponse) VisitCreatePolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyDraftdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePolicyDraftdefaultApplicationProblemPlusJSONResponse) VisitCreatePolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePolicyDraftRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Id     Id        `json:"id"`
+	Params DeletePolicyDraftParams
+}
+
+type DeletePolicyDraftResponseObject interface {
+	VisitDeletePolicyDraftResponse(w http.ResponseWriter) error
+}
+
+type DeletePolicyDraft204Response struct {
+}
+
+func (response DeletePolicyDraft204Response) VisitDeletePolicyDraftResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePolicyDraftdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeletePolicyDraftdefaultApplicationProblemPlusJSONResponse) VisitDeletePolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyDraftRequestObject struct {
+	Org PolicyOrg `json:"org"`
+	Id  Id        `json:"id"`
+}
+
+type GetPolicyDraftResponseObject interface {
+	VisitGetPolicyDraftResponse(w http.ResponseWriter) error
+}
+
+type GetPolicyDraft200ResponseHeaders struct {
+	ETag string
+}
+
+type GetPolicyDraft200JSONResponse struct {
+	Body    PolicyDraft
+	Headers GetPolicyDraft200ResponseHeaders
+}
+
+func (response GetPolicyDraft200JSONResponse) VisitGetPolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyDraftdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicyDraftdefaultApplicationProblemPlusJSONResponse) VisitGetPolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPolicyDraftRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Id     Id        `json:"id"`
+	Params PutPolicyDraftParams
+	Body   *PutPolicyDraftJSONRequestBody
+}
+
+type PutPolicyDraftResponseObject interface {
+	VisitPutPolicyDraftResponse(w http.ResponseWriter) error
+}
+
+type PutPolicyDraft200ResponseHeaders struct {
+	ETag string
+}
+
+type PutPolicyDraft200JSONResponse struct {
+	Body    PolicyDraft
+	Headers PutPolicyDraft200ResponseHeaders
+}
+
+func (response PutPolicyDraft200JSONResponse) VisitPutPolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPolicyDraftdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutPolicyDraftdefaultApplicationProblemPlusJSONResponse) VisitPutPolicyDraftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EvaluatePolicyRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *EvaluatePolicyJSONRequestBody
+}
+
+type EvaluatePolicyResponseObject interface {
+	VisitEvaluatePolicyResponse(w http.ResponseWriter) error
+}
+
+type EvaluatePolicy200JSONResponse PolicyEvaluation
+
+func (response EvaluatePolicy200JSONResponse) VisitEvaluatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EvaluatePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EvaluatePolicydefaultApplicationProblemPlusJSONResponse) VisitEvaluatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FormatPolicyRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *FormatPolicyJSONRequestBody
+}
+
+type FormatPolicyResponseObject interface {
+	VisitFormatPolicyResponse(w http.ResponseWriter) error
+}
+
+type FormatPolicy200JSONResponse struct {
+	Diagnostics []PolicyDiagnostic `json:"diagnostics"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files PolicyFiles `json:"files"`
+}
+
+func (response FormatPolicy200JSONResponse) VisitFormatPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FormatPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FormatPolicydefaultApplicationProblemPlusJSONResponse) VisitFormatPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyRevisionsRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Params ListPolicyRevisionsParams
+}
+
+type ListPolicyRevisionsResponseObject interface {
+	VisitListPolicyRevisionsResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyRevisions200JSONResponse struct {
+	// NextPageToken null on the last page.
+	NextPageToken *NextPageToken   `json:"next_page_token"`
+	Revisions     []PolicyRevision `json:"revisions"`
+}
+
+func (response ListPolicyRevisions200JSONResponse) VisitListPolicyRevisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyRevisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyRevisionsdefaultApplicationProblemPlusJSONResponse) VisitListPolicyRevisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyRevisionRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *CreatePolicyRevisionJSONRequestBody
+}
+
+type CreatePolicyRevisionResponseObject interface {
+	VisitCreatePolicyRevisionResponse(w http.ResponseWriter) error
+}
+
+type CreatePolicyRevision201ResponseHeaders struct {
+	Location string
+}
+
+type CreatePolicyRevision201JSONResponse struct {
+	Body    PolicyRevision
+	Headers CreatePolicyRevision201ResponseHeaders
+}
+
+func (response CreatePolicyRevision201JSONResponse) VisitCreatePolicyRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyRevisiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePolicyRevisiondefaultApplicationProblemPlusJSONResponse) VisitCreatePolicyRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyRevisionRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Number int       `json:"number"`
+}
+
+type GetPolicyRevisionResponseObject interface {
+	VisitGetPolicyRevisionResponse(w http.ResponseWriter) error
+}
+
+type GetPolicyRevision200JSONResponse PolicyRevision
+
+func (response GetPolicyRevision200JSONResponse) VisitGetPolicyRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyRevisiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicyRevisiondefaultApplicationProblemPlusJSONResponse) VisitGetPolicyRevisionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollBackPolicyRequestObject struct {
+	Org    PolicyOrg `json:"org"`
+	Params RollBackPolicyParams
+	Body   *RollBackPolicyJSONRequestBody
+}
+
+type RollBackPolicyResponseObject interface {
+	VisitRollBackPolicyResponse(w http.ResponseWriter) error
+}
+
+type RollBackPolicy200ResponseHeaders struct {
+	ETag string
+}
+
+type RollBackPolicy200JSONResponse struct {
+	Body    ActivePolicy
+	Headers RollBackPolicy200ResponseHeaders
+}
+
+func (response RollBackPolicy200JSONResponse) VisitRollBackPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RollBackPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RollBackPolicydefaultApplicationProblemPlusJSONResponse) VisitRollBackPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestPolicyRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *TestPolicyJSONRequestBody
+}
+
+type TestPolicyResponseObject interface {
+	VisitTestPolicyResponse(w http.ResponseWriter) error
+}
+
+type TestPolicy200JSONResponse PolicyTests
+
+func (response TestPolicy200JSONResponse) VisitTestPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestPolicydefaultApplicationProblemPlusJSONResponse) VisitTestPolicyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13833,12 +15540,60 @@ type StrictServerInterface interface {
 	// PutUser Make or replace a user
 	// (PUT /v1/organizations/{id}/users/{user})
 	PutUser(ctx context.Context, request PutUserRequestObject) (PutUserResponseObject, error)
+	// ActivatePolicy Have a revision decide
+	// (POST /v1/policies/{org}/activate)
+	ActivatePolicy(ctx context.Context, request ActivatePolicyRequestObject) (ActivatePolicyResponseObject, error)
+	// GetActivePolicy What decides for the organisation
+	// (GET /v1/policies/{org}/active)
+	GetActivePolicy(ctx context.Context, request GetActivePolicyRequestObject) (GetActivePolicyResponseObject, error)
+	// CheckPolicy Find mistakes
+	// (POST /v1/policies/{org}/check)
+	CheckPolicy(ctx context.Context, request CheckPolicyRequestObject) (CheckPolicyResponseObject, error)
 	// ListDecisions What policy decided, newest first
 	// (GET /v1/policies/{org}/decisions)
 	ListDecisions(ctx context.Context, request ListDecisionsRequestObject) (ListDecisionsResponseObject, error)
 	// GetDecision One decision, what it was made on, and why it is what it is
 	// (GET /v1/policies/{org}/decisions/{id})
 	GetDecision(ctx context.Context, request GetDecisionRequestObject) (GetDecisionResponseObject, error)
+	// DiffPolicies What changed between two contents
+	// (GET /v1/policies/{org}/diff)
+	DiffPolicies(ctx context.Context, request DiffPoliciesRequestObject) (DiffPoliciesResponseObject, error)
+	// ListPolicyDrafts Drafts, the last saved first
+	// (GET /v1/policies/{org}/drafts)
+	ListPolicyDrafts(ctx context.Context, request ListPolicyDraftsRequestObject) (ListPolicyDraftsResponseObject, error)
+	// CreatePolicyDraft Begin a draft
+	// (POST /v1/policies/{org}/drafts)
+	CreatePolicyDraft(ctx context.Context, request CreatePolicyDraftRequestObject) (CreatePolicyDraftResponseObject, error)
+	// DeletePolicyDraft Delete a draft
+	// (DELETE /v1/policies/{org}/drafts/{id})
+	DeletePolicyDraft(ctx context.Context, request DeletePolicyDraftRequestObject) (DeletePolicyDraftResponseObject, error)
+	// GetPolicyDraft One draft with its files
+	// (GET /v1/policies/{org}/drafts/{id})
+	GetPolicyDraft(ctx context.Context, request GetPolicyDraftRequestObject) (GetPolicyDraftResponseObject, error)
+	// PutPolicyDraft Save a draft
+	// (PUT /v1/policies/{org}/drafts/{id})
+	PutPolicyDraft(ctx context.Context, request PutPolicyDraftRequestObject) (PutPolicyDraftResponseObject, error)
+	// EvaluatePolicy Try a decision
+	// (POST /v1/policies/{org}/evaluate)
+	EvaluatePolicy(ctx context.Context, request EvaluatePolicyRequestObject) (EvaluatePolicyResponseObject, error)
+	// FormatPolicy Format as opa fmt does
+	// (POST /v1/policies/{org}/format)
+	FormatPolicy(ctx context.Context, request FormatPolicyRequestObject) (FormatPolicyResponseObject, error)
+	// ListPolicyRevisions Revisions of the organisation's policy, newest first
+	// (GET /v1/policies/{org}/revisions)
+	ListPolicyRevisions(ctx context.Context, request ListPolicyRevisionsRequestObject) (ListPolicyRevisionsResponseObject, error)
+	// CreatePolicyRevision Make a revision
+	// (POST /v1/policies/{org}/revisions)
+	CreatePolicyRevision(ctx context.Context, request CreatePolicyRevisionRequestObject) (CreatePolicyRevisionResponseObject, error)
+	// GetPolicyRevision One revision with its files
+	// (GET /v1/policies/{org}/revisions/{number})
+	GetPolicyRevision(ctx context.Context, request GetPolicyRevisionRequestObject) (GetPolicyRevisionResponseObject, error)
+	// RollBackPolicy Go back to what was active before
+	// (POST /v1/policies/{org}/rollback)
+	RollBackPolicy(ctx context.Context, request RollBackPolicyRequestObject) (RollBackPolicyResponseObject, error)
+	// TestPolicy Run tests, with coverage
+	// (POST /v1/policies/{org}/test)
+	TestPolicy(ctx context.Context, request TestPolicyRequestObject) (TestPolicyResponseObject, error)
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx context.Context, request ListResourcesRequestObject) (ListResourcesResponseObject, error)
@@ -15778,6 +17533,128 @@ func (sh *strictHandler) PutUser(ctx echo.Context, id OrgId, user string, params
 	return nil
 }
 
+// ActivatePolicy operation middleware
+func (sh *strictHandler) ActivatePolicy(ctx echo.Context, org PolicyOrg, params ActivatePolicyParams) error {
+	var request ActivatePolicyRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body ActivatePolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivatePolicy(ctx.Request().Context(), request.(ActivatePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivatePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ActivatePolicyResponseObject); ok {
+		return validResponse.VisitActivatePolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetActivePolicy operation middleware
+func (sh *strictHandler) GetActivePolicy(ctx echo.Context, org PolicyOrg) error {
+	var request GetActivePolicyRequestObject
+
+	request.Org = org
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetActivePolicy(ctx.Request().Context(), request.(GetActivePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetActivePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetActivePolicyResponseObject); ok {
+		return validResponse.VisitGetActivePolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckPolicy operation middleware
+func (sh *strictHandler) CheckPolicy(ctx echo.Context, org PolicyOrg) error {
+	var request CheckPolicyRequestObject
+
+	request.Org = org
+
+	var body CheckPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckPolicy(ctx.Request().Context(), request.(CheckPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckPolicyResponseObject); ok {
+		return validResponse.VisitCheckPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDecisions operation middleware
 func (sh *strictHandler) ListDecisions(ctx echo.Context, org PolicyOrg, params ListDecisionsParams) error {
 	var request ListDecisionsRequestObject
@@ -15824,6 +17701,501 @@ func (sh *strictHandler) GetDecision(ctx echo.Context, org PolicyOrg, id Id) err
 		return err
 	} else if validResponse, ok := response.(GetDecisionResponseObject); ok {
 		return validResponse.VisitGetDecisionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DiffPolicies operation middleware
+func (sh *strictHandler) DiffPolicies(ctx echo.Context, org PolicyOrg, params DiffPoliciesParams) error {
+	var request DiffPoliciesRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DiffPolicies(ctx.Request().Context(), request.(DiffPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DiffPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DiffPoliciesResponseObject); ok {
+		return validResponse.VisitDiffPoliciesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPolicyDrafts operation middleware
+func (sh *strictHandler) ListPolicyDrafts(ctx echo.Context, org PolicyOrg) error {
+	var request ListPolicyDraftsRequestObject
+
+	request.Org = org
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyDrafts(ctx.Request().Context(), request.(ListPolicyDraftsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyDrafts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPolicyDraftsResponseObject); ok {
+		return validResponse.VisitListPolicyDraftsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePolicyDraft operation middleware
+func (sh *strictHandler) CreatePolicyDraft(ctx echo.Context, org PolicyOrg) error {
+	var request CreatePolicyDraftRequestObject
+
+	request.Org = org
+
+	var body CreatePolicyDraftJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePolicyDraft(ctx.Request().Context(), request.(CreatePolicyDraftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePolicyDraft")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePolicyDraftResponseObject); ok {
+		return validResponse.VisitCreatePolicyDraftResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeletePolicyDraft operation middleware
+func (sh *strictHandler) DeletePolicyDraft(ctx echo.Context, org PolicyOrg, id Id, params DeletePolicyDraftParams) error {
+	var request DeletePolicyDraftRequestObject
+
+	request.Org = org
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePolicyDraft(ctx.Request().Context(), request.(DeletePolicyDraftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePolicyDraft")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeletePolicyDraftResponseObject); ok {
+		return validResponse.VisitDeletePolicyDraftResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPolicyDraft operation middleware
+func (sh *strictHandler) GetPolicyDraft(ctx echo.Context, org PolicyOrg, id Id) error {
+	var request GetPolicyDraftRequestObject
+
+	request.Org = org
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicyDraft(ctx.Request().Context(), request.(GetPolicyDraftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicyDraft")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPolicyDraftResponseObject); ok {
+		return validResponse.VisitGetPolicyDraftResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutPolicyDraft operation middleware
+func (sh *strictHandler) PutPolicyDraft(ctx echo.Context, org PolicyOrg, id Id, params PutPolicyDraftParams) error {
+	var request PutPolicyDraftRequestObject
+
+	request.Org = org
+	request.Id = id
+	request.Params = params
+
+	var body PutPolicyDraftJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPolicyDraft(ctx.Request().Context(), request.(PutPolicyDraftRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPolicyDraft")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutPolicyDraftResponseObject); ok {
+		return validResponse.VisitPutPolicyDraftResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EvaluatePolicy operation middleware
+func (sh *strictHandler) EvaluatePolicy(ctx echo.Context, org PolicyOrg) error {
+	var request EvaluatePolicyRequestObject
+
+	request.Org = org
+
+	var body EvaluatePolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EvaluatePolicy(ctx.Request().Context(), request.(EvaluatePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EvaluatePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EvaluatePolicyResponseObject); ok {
+		return validResponse.VisitEvaluatePolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// FormatPolicy operation middleware
+func (sh *strictHandler) FormatPolicy(ctx echo.Context, org PolicyOrg) error {
+	var request FormatPolicyRequestObject
+
+	request.Org = org
+
+	var body FormatPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FormatPolicy(ctx.Request().Context(), request.(FormatPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FormatPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(FormatPolicyResponseObject); ok {
+		return validResponse.VisitFormatPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPolicyRevisions operation middleware
+func (sh *strictHandler) ListPolicyRevisions(ctx echo.Context, org PolicyOrg, params ListPolicyRevisionsParams) error {
+	var request ListPolicyRevisionsRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyRevisions(ctx.Request().Context(), request.(ListPolicyRevisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyRevisions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPolicyRevisionsResponseObject); ok {
+		return validResponse.VisitListPolicyRevisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePolicyRevision operation middleware
+func (sh *strictHandler) CreatePolicyRevision(ctx echo.Context, org PolicyOrg) error {
+	var request CreatePolicyRevisionRequestObject
+
+	request.Org = org
+
+	var body CreatePolicyRevisionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePolicyRevision(ctx.Request().Context(), request.(CreatePolicyRevisionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePolicyRevision")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePolicyRevisionResponseObject); ok {
+		return validResponse.VisitCreatePolicyRevisionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPolicyRevision operation middleware
+func (sh *strictHandler) GetPolicyRevision(ctx echo.Context, org PolicyOrg, number int) error {
+	var request GetPolicyRevisionRequestObject
+
+	request.Org = org
+	request.Number = number
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicyRevision(ctx.Request().Context(), request.(GetPolicyRevisionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicyRevision")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPolicyRevisionResponseObject); ok {
+		return validResponse.VisitGetPolicyRevisionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RollBackPolicy operation middleware
+func (sh *strictHandler) RollBackPolicy(ctx echo.Context, org PolicyOrg, params RollBackPolicyParams) error {
+	var request RollBackPolicyRequestObject
+
+	request.Org = org
+	request.Params = params
+
+	var body RollBackPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RollBackPolicy(ctx.Request().Context(), request.(RollBackPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RollBackPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RollBackPolicyResponseObject); ok {
+		return validResponse.VisitRollBackPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestPolicy operation middleware
+func (sh *strictHandler) TestPolicy(ctx echo.Context, org PolicyOrg) error {
+	var request TestPolicyRequestObject
+
+	request.Org = org
+
+	var body TestPolicyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestPolicy(ctx.Request().Context(), request.(TestPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestPolicyResponseObject); ok {
+		return validResponse.VisitTestPolicyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

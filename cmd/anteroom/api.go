@@ -36,6 +36,9 @@ func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
 	if err := s.startIdentity(listener); err != nil {
 		return err
 	}
+	if err := s.startPolicies(); err != nil {
+		return err
+	}
 	if withMedia {
 		if err := s.startMedia(ctx); err != nil {
 			return err
@@ -94,6 +97,9 @@ func (s *service) apiDeps() (api.Deps, error) {
 		deps.Meetings = meetings{s.node, s.directory}
 		deps.Surveys = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
+	}
+	if deps.Policies, err = s.policies(); err != nil {
+		return api.Deps{}, err
 	}
 	if deps.Retention, err = s.rulebook(); err != nil {
 		return api.Deps{}, err

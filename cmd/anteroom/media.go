@@ -21,7 +21,6 @@ import (
 	"github.com/anteroom/anteroom/media/protocol"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
-	"github.com/anteroom/anteroom/policy"
 )
 
 // startMedia starts what meetings run on, from the bottom up: the recorder, the sockets of media, recordings, the node.
@@ -33,10 +32,6 @@ func (s *service) startMedia(ctx context.Context) error {
 	if err := s.startRing(); err != nil {
 		return err
 	}
-	engine, err := policy.New(s.cfg.Policy, s.log.With("room", "policy"))
-	if err != nil {
-		return err
-	}
 	sockets, err := forward.New(s.cfg.Media.Forward)
 	if err != nil {
 		return err
@@ -46,7 +41,7 @@ func (s *service) startMedia(ctx context.Context) error {
 	}
 	s.app.OnStop("media sockets", func(context.Context) error { return sockets.Close() })
 	deps := media.Deps{
-		Decider: engine, Recorder: s.recorder, Sealer: sealer{s.ring}, Forward: sockets,
+		Decider: s.engine, Recorder: s.recorder, Sealer: sealer{s.ring}, Forward: sockets,
 		Authenticator: s.identity, Control: control{s.directory, s.regions, s.home.name}, Origins: origins{s.directory},
 		Links: s.identity, Tokens: s.identity, Gone: s.identity, Log: log, Registry: s.metrics,
 	}
@@ -62,7 +57,7 @@ func (s *service) startMedia(ctx context.Context) error {
 	if s.node, err = media.New(s.cfg.Media, deps); err != nil {
 		return err
 	}
-	engine.OnChange(s.node.PolicyChanged)
+	s.engine.OnChange(s.node.PolicyChanged)
 	s.app.Go("meetings", s.node.Run)
 	s.startRecovery()
 	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{Node: s.node, Session: s.sessionOf, Log: log, Registry: s.metrics})

@@ -23,6 +23,8 @@ import (
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/retention/journal"
 	"github.com/anteroom/anteroom/retention/ledger"
 	"github.com/anteroom/anteroom/sealing"
@@ -51,6 +53,8 @@ type service struct {
 	importer *ingest.Importer // nil without a labelling key
 
 	directory *registry.Registry
+	engine    *policy.Engine      // nil without the roles media and api
+	follower  *revisions.Follower // of engine
 	identity  *identity.Verifier
 	devIssuer *devissuer.Issuer // nil without development
 	recorder  *recorder.Recorder

@@ -21,6 +21,10 @@ func rooms() []Room {
 		{Path: "policy/sandbox", May: []string{"policy", "policy/author"}, Why: "it runs authors' policies in another process: it knows neither who asks nor where they are kept"},
 		{Path: "policy/exchange", May: []string{"policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
 		{Path: "policy/replay", May: []string{"policy/author", "policy/sandbox", "store"}, Why: "it decides again what was recorded: it knows where inputs are kept, and that others decide"},
+		{
+			Path: "policy/revisions", May: []string{"policy", "policy/author", "policy/sandbox", "store"},
+			Why: "what is kept of organisations' policies, and what is active; meetings know the engine only, which this room tells what to decide by",
+		},
 		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
 		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
 		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
@@ -82,7 +86,7 @@ func rooms() []Room {
 		{Path: "logs", May: with("store"), Why: "records of ended calls, made of what is stored: how they are produced is handed in"},
 		{Path: "analytics/live", May: []string{"analytics", "quality", "store"}, Why: "one poll for all who watch an organisation: how it is shown is handed in"},
 		{
-			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "policy/author", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -99,7 +103,7 @@ func rooms() []Room {
 			Path: "internal/config",
 			May: []string{
 				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "migrations",
-				"policy", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
+				"policy", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},
@@ -130,6 +134,8 @@ func thirdParties() []ThirdParty {
 	return []ThirdParty{
 		{Prefix: "github.com/pion", Rooms: []string{"media/forward", "media/measure", "media/record", "media/client", "media/load"}, Why: "media is the only room that speaks WebRTC"},
 		{Prefix: "github.com/open-policy-agent", Rooms: []string{"policy", "policy/author", "policy/exchange"}, Why: "who asks for a decision sees capabilities and reasons, not Rego"},
+
+		{Prefix: "github.com/aymanbagabas/go-udiff", Rooms: []string{"policy/revisions"}, Why: "revisions are compared where they are kept"},
 
 		{Prefix: "github.com/labstack/echo", Rooms: api, Why: httpOnly},
 		{Prefix: "github.com/oapi-codegen", Rooms: api, Why: httpOnly},

@@ -26,6 +26,8 @@ import (
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/revisions"
+	"github.com/anteroom/anteroom/policy/sandbox"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/retention/backup"
@@ -61,6 +63,10 @@ type Config struct {
 	Identity identity.Config `koanf:"identity"`
 	// Policy decides what participants may do.
 	Policy policy.Config `koanf:"policy"`
+	// Revisions are organisations' own policies: what they must be to be activated.
+	Revisions revisions.Config `koanf:"revisions"`
+	// Sandbox is how much they may use while they are checked and tried.
+	Sandbox sandbox.Config `koanf:"sandbox"`
 	// Retention is how long things are kept, and that what is due is gone.
 	Retention retention.Config `koanf:"retention"`
 	// Live is how running calls are watched.
@@ -187,6 +193,8 @@ func Default() Config {
 		Collect:       collect.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
 		Sweep:         retention.DefaultSweepConfig(),
+		Revisions:     revisions.DefaultConfig(),
+		Sandbox:       sandbox.DefaultConfig(),
 		Backup:        backup.DefaultConfig(),
 		Ledger:        ledger.DefaultConfig(),
 		Recording:     record.DefaultConfig(),
@@ -250,6 +258,8 @@ func (c Config) Validate(mode Mode) error {
 	section("collect", c.Collect.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
 	section("sweep", c.Sweep.Validate())
+	section("revisions", c.Revisions.Validate())
+	section("sandbox", c.Sandbox.Validate())
 	section("backup", c.Backup.Validate())
 	section("ledger", c.Ledger.Validate())
 	section("recording", c.Recording.Validate())

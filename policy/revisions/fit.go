@@ -1,0 +1,103 @@
+package revisions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/author"
+)
+
+// maxNamed is how many failing tests are told by name.
+const maxNamed = 5
+
+// fit refuses a content that may not decide for anybody: whose tests fail, cover too little or that takes too long.
+func (s *Service) fit(ctx context.Context, org string, c author.Content) error {
+	bar, err := s.deps.Bar(ctx, org)
+	if err != nil {
+		return err
+	}
+	tested, err := s.deps.Sandbox.Test(ctx, c, author.TestOptions{})
+	if err != nil {
+		return err //nolint:wrapcheck // the sandbox says what it did
+	}
+	if len(tested.Diagnostics) > 0 {
+		return &Refused{Diagnostics: tested.Diagnostics, Errors: []string{"The policy doesn't compile over the base policy that there is now."}}
+	}
+	why := unfit(tested, bar)
+	inputs, err := samples()
+	if err != nil {
+		return err
+	}
+	took, err := s.deps.Sandbox.Budget(ctx, c, inputs)
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // the sandbox says what it did
+	case took.Error != "":
+		why = append(why, "A decision fails: "+took.Error)
+	case took.P99 > s.cfg.Budget:
+		why = append(why, fmt.Sprintf("Decisions take too long: 99 of 100 take up to %s, and %s is the most that they may.", took.P99, s.cfg.Budget))
+	}
+	if len(why) > 0 {
+		return &Refused{Errors: why}
+	}
+	return nil
+}
+
+// unfit says what is wrong with tests.
+func unfit(t author.TestResult, bar int) []string {
+	var why, failing []string
+	for _, test := range t.Tests {
+		if test.Outcome == author.Fail || test.Outcome == author.Error {
+			failing = append(failing, fmt.Sprintf("%s (%s:%d)", test.Name, test.File, test.Line))
+		}
+	}
+	if n := len(failing); n > 0 {
+		if n > maxNamed {
+			failing = append(failing[:maxNamed], "…")
+		}
+		why = append(why, fmt.Sprintf("%d of its tests fail: %s.", n, strings.Join(failing, ", ")))
+	} else if !t.OK {
+		why = append(why, "It has no test that runs.")
+	}
+	// As it is shown: 79.96 is not called 80.0 and refused.
+	if t.Coverage.Percent < float64(bar) {
+		why = append(why, fmt.Sprintf("Its tests cover %.1f %% of its lines, and the organisation asks for %d %%.", t.Coverage.Percent, bar))
+	}
+	return why
+}
+
+// samples are inputs that any policy will be asked: who comes in what meeting, and what guests and users do there.
+func samples() ([]json.RawMessage, error) {
+	var out []json.RawMessage
+	add := func(in policy.Input) error {
+		in.Organization.Withdrawn, in.Meeting.Withdrawn, in.Meeting.OrganizerWithdrawn = []policy.Capability{}, []policy.Capability{}, []policy.Capability{}
+		text, err := json.Marshal(in)
+		out = append(out, text)
+		return err
+	}
+	for _, kind := range []string{"guest", "org_user"} {
+		in := policy.Input{
+			Organization: policy.Organization{Kind: "work", AnonymousJoin: true, LobbyBypass: policy.BypassOrgUsers},
+			Participant:  policy.Participant{Kind: kind}, Session: policy.Session{OrgUsers: 1, Participants: 2, ChatMembers: 2},
+		}
+		for _, meeting := range []string{"scheduled", "channel", "webinar"} {
+			in.Meeting.Kind = meeting
+			for _, state := range []string{"new", "waiting_for_host", "in_lobby"} {
+				in.Action, in.Capability, in.Participant.State = policy.ActionJoin, "", state
+				if err := add(in); err != nil {
+					return nil, fmt.Errorf("write sample: %w", err)
+				}
+			}
+			for _, capability := range policy.Capabilities() {
+				in.Action, in.Capability, in.Participant.State = policy.ActionUse, capability, "admitted"
+				if err := add(in); err != nil {
+					return nil, fmt.Errorf("write sample: %w", err)
+				}
+			}
+		}
+	}
+	return out, nil
+}

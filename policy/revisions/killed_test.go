@@ -1,0 +1,151 @@
+package revisions_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/policy/revisions"
+	"github.com/anteroom/anteroom/policy/sandbox"
+	"github.com/anteroom/anteroom/store"
+	"github.com/anteroom/anteroom/store/storetest"
+)
+
+// killedEnv has the store's configuration for the process that is to be killed.
+const killedEnv = "ANTEROOM_TEST_REVISIONS_STORE"
+
+// handed is what that process needs; a configuration doesn't write its password.
+type handed struct {
+	Config   store.Config
+	Password string
+}
+
+// agrees is a sandbox that has nothing against anything, so that all that the process does is write.
+type agrees struct{}
+
+func (agrees) Check(context.Context, author.Content) (author.CheckResult, error) {
+	return author.CheckResult{OK: true}, nil
+}
+
+func (agrees) Test(context.Context, author.Content, author.TestOptions) (author.TestResult, error) {
+	return author.TestResult{OK: true, Coverage: author.Coverage{Percent: 100}}, nil
+}
+
+func (agrees) Budget(context.Context, author.Content, []json.RawMessage) (sandbox.Budgeted, error) {
+	return sandbox.Budgeted{}, nil
+}
+
+func writer(s *store.Store) (*revisions.Service, error) {
+	base, err := policy.NewBase(policy.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return revisions.New(revisions.Config{}, revisions.Deps{Store: s, Sandbox: agrees{}, Base: base})
+}
+
+// writeUntilKilled makes and activates one revision after the other, if it is asked to.
+func writeUntilKilled(config string) {
+	if config == "" {
+		return
+	}
+	err := func() error {
+		var in handed
+		if err := json.Unmarshal([]byte(config), &in); err != nil {
+			return err
+		}
+		in.Config.Password = in.Password
+		s, err := store.Open(in.Config)
+		if err != nil {
+			return err
+		}
+		w, err := writer(s)
+		if err != nil {
+			return err
+		}
+		for ctx := context.Background(); ; {
+			active, err := w.Active(ctx, org)
+			if err != nil {
+				return err
+			}
+			made, err := w.Create(ctx, org, revisions.NewRevision{Content: refuses(fmt.Sprintf("r%d", time.Now().UnixNano())), Parent: active.Revision, Author: "ada"})
+			if err != nil {
+				return err
+			}
+			if _, err := w.Activate(ctx, org, revisions.Change{Revision: made.Number, IfVersion: active.Version, Author: "ada"}); err != nil {
+				return err
+			}
+		}
+	}()
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// Killed at any moment, nothing is half there: each revision has its content, and what is active is a revision.
+func TestKilledAtAnyMoment(t *testing.T) {
+	s, cfg := storetest.Reused(t)
+	text, err := json.Marshal(handed{cfg, cfg.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := writer(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version uint64
+	for round := range 8 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), killedEnv+"="+string(text))
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) { // until it has activated something, and then a moment of its own
+			if time.Now().After(deadline) {
+				t.Fatal("the process activates nothing")
+			}
+			active, err := w.Active(t.Context(), org)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if active.Version > version {
+				break
+			}
+		}
+		time.Sleep(time.Duration(round*7) * time.Millisecond)
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait()
+		version = whole(t, w, version)
+	}
+	t.Logf("%d activations", version)
+}
+
+// whole checks that everything that is named is there; the version of what is active.
+func whole(t *testing.T, w *revisions.Service, since uint64) uint64 {
+	t.Helper()
+	list, err := w.Revisions(t.Context(), org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range list {
+		if _, _, err := w.Revision(t.Context(), org, r.Number); err != nil || r.Number != len(list)-i {
+			t.Fatalf("revision %d: %v", r.Number, err)
+		}
+	}
+	active, err := w.Active(t.Context(), org)
+	if err != nil || active.Version <= since {
+		t.Fatalf("active %+v after version %d: %v", active, since, err)
+	}
+	r, _, err := w.Revision(t.Context(), org, active.Revision)
+	if err != nil || r.Digest != active.Digest || r.State != revisions.StateActive {
+		t.Fatalf("active is %+v, the revision %+v, %v", active, r, err)
+	}
+	return active.Version
+}
