@@ -120,6 +120,8 @@ func (c cells) request(op operation, row access, org string) (path string, body 
 	switch op.route.Operation.OperationID {
 	case "createImport":
 		query = append(query, "format=acs")
+	case "diffPolicies":
+		query = append(query, "from=0", "to=active")
 	case "getLogs", "getResourceLogs":
 		query = append(query, "category=CallSummary")
 	}

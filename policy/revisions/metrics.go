@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/anteroom/anteroom/policy"
 )
 
 type metrics struct {
@@ -23,6 +25,11 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 			Name: "anteroom_policy_failures_total",
 			Help: "Decisions that failed and were denied, by kind (error, undefined, timeout, not_loaded) and whether it is the organisation's own policy that fails.",
 		}, []string{"kind", "own"}),
+	}
+	for _, kind := range []policy.FailureKind{policy.FailedError, policy.FailedUndefined, policy.FailedTimeout, policy.FailedNotLoaded} {
+		for _, own := range []string{"true", "false"} {
+			m.failures.WithLabelValues(string(kind), own) // There at once, so that the first one is an increase.
+		}
 	}
 	if registry == nil {
 		return m, nil
