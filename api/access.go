@@ -146,6 +146,14 @@ func accessTable() map[string]access {
 		"listDecisions": policies,
 		"getDecision":   policies,
 
+		"createPolicyReplay": policies,
+		"listPolicyReplays":  policies,
+		"getPolicyReplay":    policies,
+		"cancelPolicyReplay": policies,
+		"listPolicyTokens":   policies,
+		"createPolicyToken":  {about: ofOrg, own: roles(admin, author)},
+		"revokePolicyToken":  {about: ofOrg, own: roles(admin, author)},
+
 		// To try a policy changes nothing. Everybody who may write one may be wrong, so admins may take it back as well.
 		"getActivePolicy":      policies,
 		"listPolicyRevisions":  policies,

@@ -4,13 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/api/openapi"
+	"github.com/anteroom/anteroom/policy/author"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -20,21 +22,6 @@ const (
 	decisionsMost = 31 * day
 )
 
-// Why is a rule that spoke against what was asked, as it stands in a policy.
-type Why struct {
-	// Rule is the id of its metadata, "" if it gives none.
-	Rule, Reason string
-	// Title, File and Line are zero where the policy isn't known any more.
-	Title, File string
-	Line        int
-}
-
-// Explainer tells of rules.
-type Explainer interface {
-	// Explain gives the rules that gave reasons, as they stand in the policy that a revision names (policy.Decision.Revision) of an organisation.
-	Explain(ctx context.Context, org, revision string, rules, reasons []string) ([]Why, error)
-}
-
 // kindOfDecision is the part of the table about the decision log.
 func kindOfDecision(code Code) kind {
 	switch code {
@@ -43,6 +30,14 @@ func kindOfDecision(code Code) kind {
 			http.StatusNotFound, "Decision not found",
 			"There is no decision of this id. Those of a call are here once it has ended, until retention hides them.",
 		}
+	case CodePolicyReplayNotFound:
+		return kind{http.StatusNotFound, "Replay not found", "There is no replay of this id."}
+	case CodeTooManyReplays:
+		return kind{http.StatusTooManyRequests, "Too many replays", "The organisation has as many replays under way as it may; wait for them, or cancel some."}
+	case CodePolicyTokenNotFound:
+		return kind{http.StatusNotFound, "Token not found", "There is no token of this id; it may have been revoked already."}
+	case CodeTooManyTokens:
+		return kind{http.StatusConflict, "Too many tokens", "The organisation has as many tokens as it may; revoke some."}
 	default:
 		return kindOfCollected(code)
 	}
@@ -159,27 +154,61 @@ func shownDecision(d *store.Decision) map[string]any {
 	}
 }
 
-// whyOf tells of the rules that spoke. Of each it tells the name at least, whatever became of the policy.
+// whyOf tells of the rules that spoke, as they stood in the policy that decided. Of each it tells the name at least, whatever became of the policy.
 func (h *handlers) whyOf(ctx context.Context, d *store.Decision) ([]openapi.DecisionWhy, error) {
-	var rules []Why
-	if h.explainer != nil && (len(d.Rules) > 0 || len(d.Reasons) > 0) {
+	var known []author.ReasonOf
+	if h.policies != nil {
 		var err error
-		if rules, err = h.explainer.Explain(ctx, callerOf(ctx).about, d.Revision, d.Rules, d.Reasons); err != nil {
-			return nil, fmt.Errorf("explain decision: %w", err)
-		}
-	} else {
-		for _, rule := range d.Rules {
-			rules = append(rules, Why{Rule: rule})
+		if known, err = h.policies.reasonsOf(ctx, callerOf(ctx).about, d.Revision); err != nil {
+			return nil, policyError(err)
 		}
 	}
-	out := make([]openapi.DecisionWhy, len(rules))
-	for i, w := range rules {
-		out[i] = openapi.DecisionWhy{Rule: w.Rule, Reason: w.Reason, Title: textOrNil(w.Title), File: textOrNil(w.File)}
-		if w.Line > 0 {
-			out[i].Line = &w.Line
+	out := []openapi.DecisionWhy{}
+	told := map[string]bool{}
+	for _, r := range known {
+		if slices.Contains(d.Reasons, r.Reason) && (r.Rule == "" || slices.Contains(d.Rules, r.Rule)) {
+			told[r.Rule] = true
+			out = append(out, openapi.DecisionWhy{Rule: r.Rule, Reason: r.Reason, Title: textOrNil(r.Title), File: textOrNil(r.File), Line: &r.Line})
+		}
+	}
+	for _, rule := range d.Rules {
+		if !told[rule] {
+			told[rule] = true
+			out = append(out, openapi.DecisionWhy{Rule: rule})
 		}
 	}
 	return out, nil
+}
+
+// maxLookedAt is how many of an organisation's revisions are looked at for the one that decided.
+const maxLookedAt = 100
+
+// reasonsOf are the rules of the policy that a decision's revision names (base@ID+ORG@ID), as far as it is known: its base must be the one there is now.
+func (p *Policies) reasonsOf(ctx context.Context, org, revision string) ([]author.ReasonOf, error) {
+	revision, _, _ = strings.Cut(revision, "#") // what agents say has the number of the activation
+	base, own, _ := strings.Cut(revision, "+"+org+"@")
+	if base != "base@"+p.Base.Revision() {
+		return nil, nil
+	}
+	if own == "" {
+		return author.ReasonsOf(p.Base, author.Content{}), nil
+	}
+	list, err := p.Revisions.Revisions(ctx, org)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it says what it did
+	}
+	for i := range list[:min(len(list), maxLookedAt)] {
+		_, content, err := p.Revisions.Revision(ctx, org, list[i].Number)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what it did
+		}
+		if r, err := content.Revision(); err == nil {
+			if id, err := r.ID(); err == nil && id == own {
+				return author.ReasonsOf(p.Base, content), nil
+			}
+		}
+	}
+	return author.ReasonsOf(p.Base, author.Content{}), nil
 }
 
 // orEmpty is a list that is no null.

@@ -14,6 +14,8 @@ import (
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/policy/exchange"
+	"github.com/anteroom/anteroom/policy/replay"
 	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/policy/sandbox"
 )
@@ -23,6 +25,11 @@ type Policies struct {
 	Revisions *revisions.Service
 	Sandbox   *sandbox.Client
 	Base      *policy.Base
+	// Replays of recorded decisions.
+	Replays *replay.Jobs
+	// Tokens of policy agents, and the key of their bundles, nil if this process has none.
+	Tokens    *exchange.Tokens
+	BundleKey *exchange.Key
 }
 
 // policyRoom is what policies are made with, or a problem where this process has none, or there is no such organisation.

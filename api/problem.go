@@ -64,6 +64,10 @@ const (
 	CodeTileNotFound            Code = "tile_not_found"
 
 	CodeDecisionNotFound       Code = "decision_not_found"
+	CodePolicyReplayNotFound   Code = "policy_replay_not_found"
+	CodeTooManyReplays         Code = "too_many_replays"
+	CodePolicyTokenNotFound    Code = "policy_token_not_found"
+	CodeTooManyTokens          Code = "too_many_tokens"
 	CodePoliciesUnavailable    Code = "policies_unavailable"
 	CodePolicyRefused          Code = "policy_refused"
 	CodePolicyKilled           Code = "policy_killed"

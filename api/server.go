@@ -92,8 +92,6 @@ type Deps struct {
 	Exports *report.Jobs
 	// Retention changes retention policies and holds. Without it that is refused, retention_unavailable.
 	Retention *retention.Rulebook
-	// Explainer tells of the rules that spoke. Without it they are told by name only.
-	Explainer Explainer
 	// Policies are what organisations' own policies are made and tried with. Without it they are refused, policies_unavailable.
 	Policies *Policies
 	// Surveys takes ratings of those who were in a call. Without it they are refused, media_unavailable.
@@ -172,8 +170,6 @@ type handlers struct {
 	store *store.Store
 	// surveys is nil where answers can't be taken.
 	surveys Surveys
-	// explainer is nil where rules are told by name only.
-	explainer Explainer
 	// policies is nil where they can be neither made nor tried.
 	policies *Policies
 }
@@ -219,7 +215,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
-		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, explainer: deps.Explainer, policies: deps.Policies,
+		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, policies: deps.Policies,
 	}
 	h.regionReaders = make(map[string]*store.Reader, len(deps.RegionStores))
 	for region, s := range deps.RegionStores {

@@ -866,6 +866,45 @@ func (e ParticipantKind) Valid() bool {
 	}
 }
 
+// Defines values for PolicyAnswerEffect.
+const (
+	PolicyAnswerEffectAllow PolicyAnswerEffect = "allow"
+	PolicyAnswerEffectDeny  PolicyAnswerEffect = "deny"
+	PolicyAnswerEffectError PolicyAnswerEffect = "error"
+	PolicyAnswerEffectLobby PolicyAnswerEffect = "lobby"
+)
+
+// Valid indicates whether the value is a known member of the PolicyAnswerEffect enum.
+func (e PolicyAnswerEffect) Valid() bool {
+	switch e {
+	case PolicyAnswerEffectAllow:
+		return true
+	case PolicyAnswerEffectDeny:
+		return true
+	case PolicyAnswerEffectError:
+		return true
+	case PolicyAnswerEffectLobby:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyBundleKeyAlgorithm.
+const (
+	ES256 PolicyBundleKeyAlgorithm = "ES256"
+)
+
+// Valid indicates whether the value is a known member of the PolicyBundleKeyAlgorithm enum.
+func (e PolicyBundleKeyAlgorithm) Valid() bool {
+	switch e {
+	case ES256:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyDiagnosticSeverity.
 const (
 	PolicyDiagnosticSeverityError   PolicyDiagnosticSeverity = "error"
@@ -878,6 +917,54 @@ func (e PolicyDiagnosticSeverity) Valid() bool {
 	case PolicyDiagnosticSeverityError:
 		return true
 	case PolicyDiagnosticSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyDifferenceFrom.
+const (
+	PolicyDifferenceFromAllow PolicyDifferenceFrom = "allow"
+	PolicyDifferenceFromDeny  PolicyDifferenceFrom = "deny"
+	PolicyDifferenceFromError PolicyDifferenceFrom = "error"
+	PolicyDifferenceFromLobby PolicyDifferenceFrom = "lobby"
+)
+
+// Valid indicates whether the value is a known member of the PolicyDifferenceFrom enum.
+func (e PolicyDifferenceFrom) Valid() bool {
+	switch e {
+	case PolicyDifferenceFromAllow:
+		return true
+	case PolicyDifferenceFromDeny:
+		return true
+	case PolicyDifferenceFromError:
+		return true
+	case PolicyDifferenceFromLobby:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyDifferenceTo.
+const (
+	PolicyDifferenceToAllow PolicyDifferenceTo = "allow"
+	PolicyDifferenceToDeny  PolicyDifferenceTo = "deny"
+	PolicyDifferenceToError PolicyDifferenceTo = "error"
+	PolicyDifferenceToLobby PolicyDifferenceTo = "lobby"
+)
+
+// Valid indicates whether the value is a known member of the PolicyDifferenceTo enum.
+func (e PolicyDifferenceTo) Valid() bool {
+	switch e {
+	case PolicyDifferenceToAllow:
+		return true
+	case PolicyDifferenceToDeny:
+		return true
+	case PolicyDifferenceToError:
+		return true
+	case PolicyDifferenceToLobby:
 		return true
 	default:
 		return false
@@ -926,6 +1013,33 @@ func (e PolicyKilledWhy) Valid() bool {
 	case Output:
 		return true
 	case Time:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyReplayState.
+const (
+	PolicyReplayStateCancelled PolicyReplayState = "cancelled"
+	PolicyReplayStateDone      PolicyReplayState = "done"
+	PolicyReplayStateFailed    PolicyReplayState = "failed"
+	PolicyReplayStateQueued    PolicyReplayState = "queued"
+	PolicyReplayStateRunning   PolicyReplayState = "running"
+)
+
+// Valid indicates whether the value is a known member of the PolicyReplayState enum.
+func (e PolicyReplayState) Valid() bool {
+	switch e {
+	case PolicyReplayStateCancelled:
+		return true
+	case PolicyReplayStateDone:
+		return true
+	case PolicyReplayStateFailed:
+		return true
+	case PolicyReplayStateQueued:
+		return true
+	case PolicyReplayStateRunning:
 		return true
 	default:
 		return false
@@ -3242,6 +3356,27 @@ type Participant struct {
 // ParticipantKind defines model for Participant.Kind.
 type ParticipantKind string
 
+// PolicyAnswer defines model for PolicyAnswer.
+type PolicyAnswer struct {
+	Effect  PolicyAnswerEffect `json:"effect"`
+	Reasons []string           `json:"reasons"`
+}
+
+// PolicyAnswerEffect defines model for PolicyAnswer.Effect.
+type PolicyAnswerEffect string
+
+// PolicyBundleKey What agents check signatures of bundles with. Null where this process has no key, and so no bundles.
+type PolicyBundleKey struct {
+	Algorithm PolicyBundleKeyAlgorithm `json:"algorithm"`
+	KeyId     string                   `json:"key_id"`
+
+	// PublicKey PEM.
+	PublicKey string `json:"public_key"`
+}
+
+// PolicyBundleKeyAlgorithm defines model for PolicyBundleKey.Algorithm.
+type PolicyBundleKeyAlgorithm string
+
 // PolicyCheck defines model for PolicyCheck.
 type PolicyCheck struct {
 	Diagnostics []PolicyDiagnostic `json:"diagnostics"`
@@ -3288,6 +3423,35 @@ type PolicyDiagnostic struct {
 
 // PolicyDiagnosticSeverity defines model for PolicyDiagnostic.Severity.
 type PolicyDiagnosticSeverity string
+
+// PolicyDifference defines model for PolicyDifference.
+type PolicyDifference struct {
+	Decisions int64 `json:"decisions"`
+	Distinct  int64 `json:"distinct"`
+	Examples  []struct {
+		After  PolicyAnswer `json:"after"`
+		Before PolicyAnswer `json:"before"`
+
+		// Count How many decisions had this input.
+		Count      int64              `json:"count"`
+		DecisionId openapi_types.UUID `json:"decision_id"`
+		Input      json.RawMessage    `json:"input"`
+	} `json:"examples"`
+	From   PolicyDifferenceFrom `json:"from"`
+	Reason string               `json:"reason"`
+
+	// Rule Of the rule that makes the difference; empty if it gives none.
+	Rule string `json:"rule"`
+
+	// To As `from` where only the reasons change.
+	To PolicyDifferenceTo `json:"to"`
+}
+
+// PolicyDifferenceFrom defines model for PolicyDifference.From.
+type PolicyDifferenceFrom string
+
+// PolicyDifferenceTo As `from` where only the reasons change.
+type PolicyDifferenceTo string
 
 // PolicyDraft defines model for PolicyDraft.
 type PolicyDraft struct {
@@ -3414,6 +3578,83 @@ type PolicyKilledWhy string
 // PolicyRanges Ranges of lines, first and last.
 type PolicyRanges = [][]int
 
+// PolicyReferenceInput Exactly one of `files`, `draft_id` and `revision`.
+type PolicyReferenceInput struct {
+	DraftId *PolicyDraftId `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+}
+
+// PolicyReplay defines model for PolicyReplay.
+type PolicyReplay struct {
+	// Error Why it failed.
+	Error *string            `json:"error"`
+	From  time.Time          `json:"from"`
+	Id    openapi_types.UUID `json:"id"`
+
+	// Progress In decisions; the total is 0 until it is known.
+	Progress struct {
+		Done  int64 `json:"done"`
+		Total int64 `json:"total"`
+	} `json:"progress"`
+	RequestedAt time.Time `json:"requested_at"`
+	RequestedBy string    `json:"requested_by"`
+
+	// Result Null unless the replay is done, and in lists.
+	Result *PolicyReplayResult `json:"result"`
+	State  PolicyReplayState   `json:"state"`
+	To     time.Time           `json:"to"`
+}
+
+// PolicyReplayState defines model for PolicyReplay.State.
+type PolicyReplayState string
+
+// PolicyReplayInput Exactly one of `files`, `draft_id` and `revision`.
+type PolicyReplayInput struct {
+	// Against Exactly one of `files`, `draft_id` and `revision`.
+	Against *PolicyReferenceInput `json:"against,omitempty"`
+	DraftId *PolicyDraftId        `json:"draft_id,omitempty"`
+
+	// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+	// policy sees as `data.organization`.
+	Files *PolicyFiles `json:"files,omitempty"`
+
+	// From Not before this instant.
+	From *time.Time `json:"from,omitempty"`
+
+	// Last Instead of `from` and `to`, so far back from now as `24h` or `7d`.
+	Last *string `json:"last,omitempty"`
+
+	// Revision 0 is the base policy alone.
+	Revision *PolicyRevisionNumber `json:"revision,omitempty"`
+
+	// To Before this instant; now unless given.
+	To *time.Time `json:"to,omitempty"`
+}
+
+// PolicyReplayResult Null unless the replay is done, and in lists.
+type PolicyReplayResult struct {
+	Changed int64 `json:"changed"`
+
+	// Decisions Those replayed.
+	Decisions int64 `json:"decisions"`
+
+	// Differences Those of most decisions first; at most 200.
+	Differences []PolicyDifference `json:"differences"`
+
+	// Distinct How many different inputs they had.
+	Distinct int64 `json:"distinct"`
+
+	// NotReplayable Decisions in none of the other numbers, by why: `no_input`, `not_an_input`.
+	NotReplayable map[string]int64 `json:"not_replayable"`
+	Same          int64            `json:"same"`
+}
+
 // PolicyRevision defines model for PolicyRevision.
 type PolicyRevision struct {
 	// ActivatedAt When it was last activated; null if it never was.
@@ -3523,6 +3764,36 @@ type PolicyTests struct {
 	// Ok The content has no mistakes, at least one test ran, and none failed.
 	Ok    bool             `json:"ok"`
 	Tests []PolicyTestCase `json:"tests"`
+}
+
+// PolicyToken defines model for PolicyToken.
+type PolicyToken struct {
+	CreatedAt time.Time          `json:"created_at"`
+	CreatedBy string             `json:"created_by"`
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	Name      string             `json:"name"`
+}
+
+// PolicyTokenInput defines model for PolicyTokenInput.
+type PolicyTokenInput struct {
+	// Days How long it is good for.
+	Days *int `json:"days,omitempty"`
+
+	// Name For people to tell it by.
+	Name string `json:"name"`
+}
+
+// PolicyTokenMade defines model for PolicyTokenMade.
+type PolicyTokenMade struct {
+	CreatedAt time.Time          `json:"created_at"`
+	CreatedBy string             `json:"created_by"`
+	ExpiresAt time.Time          `json:"expires_at"`
+	Id        openapi_types.UUID `json:"id"`
+	Name      string             `json:"name"`
+
+	// Token To be kept; nobody can be told it again.
+	Token string `json:"token"`
 }
 
 // Presence defines model for Presence.
@@ -5475,6 +5746,9 @@ type EvaluatePolicyJSONRequestBody = PolicyEvaluateInput
 // FormatPolicyJSONRequestBody defines body for FormatPolicy for application/json ContentType.
 type FormatPolicyJSONRequestBody = PolicyFormatInput
 
+// CreatePolicyReplayJSONRequestBody defines body for CreatePolicyReplay for application/json ContentType.
+type CreatePolicyReplayJSONRequestBody = PolicyReplayInput
+
 // CreatePolicyRevisionJSONRequestBody defines body for CreatePolicyRevision for application/json ContentType.
 type CreatePolicyRevisionJSONRequestBody = PolicyRevisionInput
 
@@ -5483,6 +5757,9 @@ type RollBackPolicyJSONRequestBody RollBackPolicyJSONBody
 
 // TestPolicyJSONRequestBody defines body for TestPolicy for application/json ContentType.
 type TestPolicyJSONRequestBody = PolicyTestInput
+
+// CreatePolicyTokenJSONRequestBody defines body for CreatePolicyToken for application/json ContentType.
+type CreatePolicyTokenJSONRequestBody = PolicyTokenInput
 
 // CreateResourceJSONRequestBody defines body for CreateResource for application/json ContentType.
 type CreateResourceJSONRequestBody = ResourceInput
@@ -5862,6 +6139,18 @@ type ServerInterface interface {
 	// FormatPolicy Format as opa fmt does
 	// (POST /v1/policies/{org}/format)
 	FormatPolicy(ctx echo.Context, org PolicyOrg) error
+	// CreatePolicyReplay What a policy would have changed
+	// (POST /v1/policies/{org}/replay)
+	CreatePolicyReplay(ctx echo.Context, org PolicyOrg) error
+	// ListPolicyReplays Replays, newest first, without their results
+	// (GET /v1/policies/{org}/replays)
+	ListPolicyReplays(ctx echo.Context, org PolicyOrg) error
+	// CancelPolicyReplay Cancel a replay that has not ended
+	// (DELETE /v1/policies/{org}/replays/{id})
+	CancelPolicyReplay(ctx echo.Context, org PolicyOrg, id Id) error
+	// GetPolicyReplay One replay with its result
+	// (GET /v1/policies/{org}/replays/{id})
+	GetPolicyReplay(ctx echo.Context, org PolicyOrg, id Id) error
 	// ListPolicyRevisions Revisions of the organisation's policy, newest first
 	// (GET /v1/policies/{org}/revisions)
 	ListPolicyRevisions(ctx echo.Context, org PolicyOrg, params ListPolicyRevisionsParams) error
@@ -5877,6 +6166,15 @@ type ServerInterface interface {
 	// TestPolicy Run tests, with coverage
 	// (POST /v1/policies/{org}/test)
 	TestPolicy(ctx echo.Context, org PolicyOrg) error
+	// ListPolicyTokens Tokens of the organisation's policy agents, and the key of its bundles
+	// (GET /v1/policies/{org}/tokens)
+	ListPolicyTokens(ctx echo.Context, org PolicyOrg) error
+	// CreatePolicyToken Make a token for a policy agent
+	// (POST /v1/policies/{org}/tokens)
+	CreatePolicyToken(ctx echo.Context, org PolicyOrg) error
+	// RevokePolicyToken Revoke a token
+	// (DELETE /v1/policies/{org}/tokens/{id})
+	RevokePolicyToken(ctx echo.Context, org PolicyOrg, id Id) error
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx echo.Context, params ListResourcesParams) error
@@ -8897,6 +9195,86 @@ func (w *ServerInterfaceWrapper) FormatPolicy(ctx echo.Context) error {
 	return err
 }
 
+// CreatePolicyReplay converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePolicyReplay(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePolicyReplay(ctx, org)
+	return err
+}
+
+// ListPolicyReplays converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPolicyReplays(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPolicyReplays(ctx, org)
+	return err
+}
+
+// CancelPolicyReplay converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelPolicyReplay(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelPolicyReplay(ctx, org, id)
+	return err
+}
+
+// GetPolicyReplay converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPolicyReplay(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPolicyReplay(ctx, org, id)
+	return err
+}
+
 // ListPolicyRevisions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListPolicyRevisions(ctx echo.Context) error {
 	var err error
@@ -9018,6 +9396,62 @@ func (w *ServerInterfaceWrapper) TestPolicy(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.TestPolicy(ctx, org)
+	return err
+}
+
+// ListPolicyTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) ListPolicyTokens(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListPolicyTokens(ctx, org)
+	return err
+}
+
+// CreatePolicyToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreatePolicyToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreatePolicyToken(ctx, org)
+	return err
+}
+
+// RevokePolicyToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokePolicyToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id Id
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokePolicyToken(ctx, org, id)
 	return err
 }
 
@@ -9992,6 +10426,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/logs", wrapper.GetLogs, options.OperationMiddlewares["getLogs"]...)
 	router.GET(options.BaseURL+"/v1/resources/:id/logs", wrapper.GetResourceLogs, options.OperationMiddlewares["getResourceLogs"]...)
 	router.GET(options.BaseURL+"/v1/usage", wrapper.GetUsage, options.OperationMiddlewares["getUsage"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/replay", wrapper.CreatePolicyReplay, options.OperationMiddlewares["createPolicyReplay"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/replays", wrapper.ListPolicyReplays, options.OperationMiddlewares["listPolicyReplays"]...)
+	router.DELETE(options.BaseURL+"/v1/policies/:org/replays/:id", wrapper.CancelPolicyReplay, options.OperationMiddlewares["cancelPolicyReplay"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/replays/:id", wrapper.GetPolicyReplay, options.OperationMiddlewares["getPolicyReplay"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/tokens", wrapper.ListPolicyTokens, options.OperationMiddlewares["listPolicyTokens"]...)
+	router.POST(options.BaseURL+"/v1/policies/:org/tokens", wrapper.CreatePolicyToken, options.OperationMiddlewares["createPolicyToken"]...)
+	router.DELETE(options.BaseURL+"/v1/policies/:org/tokens/:id", wrapper.RevokePolicyToken, options.OperationMiddlewares["revokePolicyToken"]...)
 	router.GET(options.BaseURL+"/v1/policies/:org/decisions", wrapper.ListDecisions, options.OperationMiddlewares["listDecisions"]...)
 	router.GET(options.BaseURL+"/v1/policies/:org/decisions/:id", wrapper.GetDecision, options.OperationMiddlewares["getDecision"]...)
 	router.GET(options.BaseURL+"/v1/exports", wrapper.ListExports, options.OperationMiddlewares["listExports"]...)
@@ -13940,6 +14381,175 @@ func (response FormatPolicydefaultApplicationProblemPlusJSONResponse) VisitForma
 	return err
 }
 
+type CreatePolicyReplayRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *CreatePolicyReplayJSONRequestBody
+}
+
+type CreatePolicyReplayResponseObject interface {
+	VisitCreatePolicyReplayResponse(w http.ResponseWriter) error
+}
+
+type CreatePolicyReplay202ResponseHeaders struct {
+	Location string
+}
+
+type CreatePolicyReplay202JSONResponse struct {
+	Body    PolicyReplay
+	Headers CreatePolicyReplay202ResponseHeaders
+}
+
+func (response CreatePolicyReplay202JSONResponse) VisitCreatePolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyReplaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePolicyReplaydefaultApplicationProblemPlusJSONResponse) VisitCreatePolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyReplaysRequestObject struct {
+	Org PolicyOrg `json:"org"`
+}
+
+type ListPolicyReplaysResponseObject interface {
+	VisitListPolicyReplaysResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyReplays200JSONResponse struct {
+	Replays []PolicyReplay `json:"replays"`
+}
+
+func (response ListPolicyReplays200JSONResponse) VisitListPolicyReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyReplaysdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyReplaysdefaultApplicationProblemPlusJSONResponse) VisitListPolicyReplaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelPolicyReplayRequestObject struct {
+	Org PolicyOrg `json:"org"`
+	Id  Id        `json:"id"`
+}
+
+type CancelPolicyReplayResponseObject interface {
+	VisitCancelPolicyReplayResponse(w http.ResponseWriter) error
+}
+
+type CancelPolicyReplay200JSONResponse PolicyReplay
+
+func (response CancelPolicyReplay200JSONResponse) VisitCancelPolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelPolicyReplaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelPolicyReplaydefaultApplicationProblemPlusJSONResponse) VisitCancelPolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyReplayRequestObject struct {
+	Org PolicyOrg `json:"org"`
+	Id  Id        `json:"id"`
+}
+
+type GetPolicyReplayResponseObject interface {
+	VisitGetPolicyReplayResponse(w http.ResponseWriter) error
+}
+
+type GetPolicyReplay200JSONResponse PolicyReplay
+
+func (response GetPolicyReplay200JSONResponse) VisitGetPolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyReplaydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicyReplaydefaultApplicationProblemPlusJSONResponse) VisitGetPolicyReplayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPolicyRevisionsRequestObject struct {
 	Org    PolicyOrg `json:"org"`
 	Params ListPolicyRevisionsParams
@@ -14150,6 +14760,123 @@ type TestPolicydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestPolicydefaultApplicationProblemPlusJSONResponse) VisitTestPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyTokensRequestObject struct {
+	Org PolicyOrg `json:"org"`
+}
+
+type ListPolicyTokensResponseObject interface {
+	VisitListPolicyTokensResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyTokens200JSONResponse struct {
+	// BundleKey What agents check signatures of bundles with. Null where this process has no key, and so no bundles.
+	BundleKey *PolicyBundleKey `json:"bundle_key"`
+	Tokens    []PolicyToken    `json:"tokens"`
+}
+
+func (response ListPolicyTokens200JSONResponse) VisitListPolicyTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyTokensdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyTokensdefaultApplicationProblemPlusJSONResponse) VisitListPolicyTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyTokenRequestObject struct {
+	Org  PolicyOrg `json:"org"`
+	Body *CreatePolicyTokenJSONRequestBody
+}
+
+type CreatePolicyTokenResponseObject interface {
+	VisitCreatePolicyTokenResponse(w http.ResponseWriter) error
+}
+
+type CreatePolicyToken201JSONResponse PolicyTokenMade
+
+func (response CreatePolicyToken201JSONResponse) VisitCreatePolicyTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePolicyTokendefaultApplicationProblemPlusJSONResponse) VisitCreatePolicyTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokePolicyTokenRequestObject struct {
+	Org PolicyOrg `json:"org"`
+	Id  Id        `json:"id"`
+}
+
+type RevokePolicyTokenResponseObject interface {
+	VisitRevokePolicyTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokePolicyToken204Response struct {
+}
+
+func (response RevokePolicyToken204Response) VisitRevokePolicyTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokePolicyTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokePolicyTokendefaultApplicationProblemPlusJSONResponse) VisitRevokePolicyTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15579,6 +16306,18 @@ type StrictServerInterface interface {
 	// FormatPolicy Format as opa fmt does
 	// (POST /v1/policies/{org}/format)
 	FormatPolicy(ctx context.Context, request FormatPolicyRequestObject) (FormatPolicyResponseObject, error)
+	// CreatePolicyReplay What a policy would have changed
+	// (POST /v1/policies/{org}/replay)
+	CreatePolicyReplay(ctx context.Context, request CreatePolicyReplayRequestObject) (CreatePolicyReplayResponseObject, error)
+	// ListPolicyReplays Replays, newest first, without their results
+	// (GET /v1/policies/{org}/replays)
+	ListPolicyReplays(ctx context.Context, request ListPolicyReplaysRequestObject) (ListPolicyReplaysResponseObject, error)
+	// CancelPolicyReplay Cancel a replay that has not ended
+	// (DELETE /v1/policies/{org}/replays/{id})
+	CancelPolicyReplay(ctx context.Context, request CancelPolicyReplayRequestObject) (CancelPolicyReplayResponseObject, error)
+	// GetPolicyReplay One replay with its result
+	// (GET /v1/policies/{org}/replays/{id})
+	GetPolicyReplay(ctx context.Context, request GetPolicyReplayRequestObject) (GetPolicyReplayResponseObject, error)
 	// ListPolicyRevisions Revisions of the organisation's policy, newest first
 	// (GET /v1/policies/{org}/revisions)
 	ListPolicyRevisions(ctx context.Context, request ListPolicyRevisionsRequestObject) (ListPolicyRevisionsResponseObject, error)
@@ -15594,6 +16333,15 @@ type StrictServerInterface interface {
 	// TestPolicy Run tests, with coverage
 	// (POST /v1/policies/{org}/test)
 	TestPolicy(ctx context.Context, request TestPolicyRequestObject) (TestPolicyResponseObject, error)
+	// ListPolicyTokens Tokens of the organisation's policy agents, and the key of its bundles
+	// (GET /v1/policies/{org}/tokens)
+	ListPolicyTokens(ctx context.Context, request ListPolicyTokensRequestObject) (ListPolicyTokensResponseObject, error)
+	// CreatePolicyToken Make a token for a policy agent
+	// (POST /v1/policies/{org}/tokens)
+	CreatePolicyToken(ctx context.Context, request CreatePolicyTokenRequestObject) (CreatePolicyTokenResponseObject, error)
+	// RevokePolicyToken Revoke a token
+	// (DELETE /v1/policies/{org}/tokens/{id})
+	RevokePolicyToken(ctx context.Context, request RevokePolicyTokenRequestObject) (RevokePolicyTokenResponseObject, error)
 	// ListResources Applications that bring guests
 	// (GET /v1/resources)
 	ListResources(ctx context.Context, request ListResourcesRequestObject) (ListResourcesResponseObject, error)
@@ -18005,6 +18753,131 @@ func (sh *strictHandler) FormatPolicy(ctx echo.Context, org PolicyOrg) error {
 	return nil
 }
 
+// CreatePolicyReplay operation middleware
+func (sh *strictHandler) CreatePolicyReplay(ctx echo.Context, org PolicyOrg) error {
+	var request CreatePolicyReplayRequestObject
+
+	request.Org = org
+
+	var body CreatePolicyReplayJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePolicyReplay(ctx.Request().Context(), request.(CreatePolicyReplayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePolicyReplay")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePolicyReplayResponseObject); ok {
+		return validResponse.VisitCreatePolicyReplayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPolicyReplays operation middleware
+func (sh *strictHandler) ListPolicyReplays(ctx echo.Context, org PolicyOrg) error {
+	var request ListPolicyReplaysRequestObject
+
+	request.Org = org
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyReplays(ctx.Request().Context(), request.(ListPolicyReplaysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyReplays")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPolicyReplaysResponseObject); ok {
+		return validResponse.VisitListPolicyReplaysResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelPolicyReplay operation middleware
+func (sh *strictHandler) CancelPolicyReplay(ctx echo.Context, org PolicyOrg, id Id) error {
+	var request CancelPolicyReplayRequestObject
+
+	request.Org = org
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelPolicyReplay(ctx.Request().Context(), request.(CancelPolicyReplayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelPolicyReplay")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelPolicyReplayResponseObject); ok {
+		return validResponse.VisitCancelPolicyReplayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPolicyReplay operation middleware
+func (sh *strictHandler) GetPolicyReplay(ctx echo.Context, org PolicyOrg, id Id) error {
+	var request GetPolicyReplayRequestObject
+
+	request.Org = org
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicyReplay(ctx.Request().Context(), request.(GetPolicyReplayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicyReplay")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPolicyReplayResponseObject); ok {
+		return validResponse.VisitGetPolicyReplayResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPolicyRevisions operation middleware
 func (sh *strictHandler) ListPolicyRevisions(ctx echo.Context, org PolicyOrg, params ListPolicyRevisionsParams) error {
 	var request ListPolicyRevisionsRequestObject
@@ -18196,6 +19069,105 @@ func (sh *strictHandler) TestPolicy(ctx echo.Context, org PolicyOrg) error {
 		return err
 	} else if validResponse, ok := response.(TestPolicyResponseObject); ok {
 		return validResponse.VisitTestPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListPolicyTokens operation middleware
+func (sh *strictHandler) ListPolicyTokens(ctx echo.Context, org PolicyOrg) error {
+	var request ListPolicyTokensRequestObject
+
+	request.Org = org
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyTokens(ctx.Request().Context(), request.(ListPolicyTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListPolicyTokensResponseObject); ok {
+		return validResponse.VisitListPolicyTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreatePolicyToken operation middleware
+func (sh *strictHandler) CreatePolicyToken(ctx echo.Context, org PolicyOrg) error {
+	var request CreatePolicyTokenRequestObject
+
+	request.Org = org
+
+	var body CreatePolicyTokenJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePolicyToken(ctx.Request().Context(), request.(CreatePolicyTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePolicyToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreatePolicyTokenResponseObject); ok {
+		return validResponse.VisitCreatePolicyTokenResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RevokePolicyToken operation middleware
+func (sh *strictHandler) RevokePolicyToken(ctx echo.Context, org PolicyOrg, id Id) error {
+	var request RevokePolicyTokenRequestObject
+
+	request.Org = org
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokePolicyToken(ctx.Request().Context(), request.(RevokePolicyTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokePolicyToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RevokePolicyTokenResponseObject); ok {
+		return validResponse.VisitRevokePolicyTokenResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -98,7 +98,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 		deps.Surveys = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}
-	if deps.Policies, err = s.policies(); err != nil {
+	if deps.Policies, err = s.policies(deps.Mounts); err != nil {
 		return api.Deps{}, err
 	}
 	if deps.Retention, err = s.rulebook(); err != nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/anteroom/anteroom/api"
 	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/exchange"
+	"github.com/anteroom/anteroom/policy/replay"
 	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/policy/sandbox"
 )
@@ -28,8 +30,8 @@ func (s *service) startPolicies() error {
 	return nil
 }
 
-// policies are what organisations' policies are made and tried with.
-func (s *service) policies() (*api.Policies, error) {
+// policies are what organisations' policies are made and tried with. Agents get mounts of their own.
+func (s *service) policies(mounts map[string]api.Mount) (*api.Policies, error) {
 	base, err := policy.NewBase(s.cfg.Policy)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,12 @@ func (s *service) policies() (*api.Policies, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &api.Policies{Revisions: service, Sandbox: children, Base: base}, nil
+	out := &api.Policies{Revisions: service, Sandbox: children, Base: base, Tokens: exchange.NewTokens(s.store)}
+	if out.Replays, err = replay.New(replay.Deps{Store: s.store, Query: replayQuery(s.cfg), Sandbox: children, Log: s.log.With("room", "replay")}); err != nil {
+		return nil, err
+	}
+	s.app.Go("replays", out.Replays.Run)
+	return out, s.serveAgents(out, mounts)
 }
 
 // coverageBar is how many percent of an organisation's policy its tests must cover, as the organisation has it.

@@ -69,7 +69,7 @@ func ownFolders(cfg config.Config) config.Config {
 	if cfg.Sealing.Dir == "" {
 		cfg.Sealing.Dir = filepath.Join(cfg.Embedded.Data, "keys")
 	}
-	return ownExports(ownLedger(cfg))
+	return ownBundleKey(ownExports(ownLedger(cfg)))
 }
 
 func (c *cli) restore(ctx context.Context, s *service, regions []*regionRuntime, embedded bool, name string, replace bool) error {

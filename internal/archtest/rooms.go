@@ -86,7 +86,7 @@ func rooms() []Room {
 		{Path: "logs", May: with("store"), Why: "records of ended calls, made of what is stored: how they are produced is handed in"},
 		{Path: "analytics/live", May: []string{"analytics", "quality", "store"}, Why: "one poll for all who watch an organisation: how it is shown is handed in"},
 		{
-			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "policy/author", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "policy/author", "policy/exchange", "policy/replay", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -103,7 +103,7 @@ func rooms() []Room {
 			Path: "internal/config",
 			May: []string{
 				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "migrations",
-				"policy", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
+				"policy", "policy/exchange", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},

@@ -26,6 +26,7 @@ import (
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
+	"github.com/anteroom/anteroom/policy/exchange"
 	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/policy/sandbox"
 	"github.com/anteroom/anteroom/quality"
@@ -65,6 +66,8 @@ type Config struct {
 	Policy policy.Config `koanf:"policy"`
 	// Revisions are organisations' own policies: what they must be to be activated.
 	Revisions revisions.Config `koanf:"revisions"`
+	// Bundles are what stock policy agents get. Under `anteroom run` their key is in the data folder.
+	Bundles exchange.Config `koanf:"bundles"`
 	// Sandbox is how much they may use while they are checked and tried.
 	Sandbox sandbox.Config `koanf:"sandbox"`
 	// Retention is how long things are kept, and that what is due is gone.
@@ -194,6 +197,7 @@ func Default() Config {
 		Sealing:       sealing.DefaultConfig(),
 		Sweep:         retention.DefaultSweepConfig(),
 		Revisions:     revisions.DefaultConfig(),
+		Bundles:       exchange.DefaultConfig(),
 		Sandbox:       sandbox.DefaultConfig(),
 		Backup:        backup.DefaultConfig(),
 		Ledger:        ledger.DefaultConfig(),
@@ -259,6 +263,7 @@ func (c Config) Validate(mode Mode) error {
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))
 	section("sweep", c.Sweep.Validate())
 	section("revisions", c.Revisions.Validate())
+	section("bundles", c.Bundles.Validate())
 	section("sandbox", c.Sandbox.Validate())
 	section("backup", c.Backup.Validate())
 	section("ledger", c.Ledger.Validate())
