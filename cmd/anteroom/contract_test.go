@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,7 @@ func newKnown(t *testing.T, r *rig) *known {
 	}
 	k.calls(s)
 	k.kept(s)
+	k.policies(s)
 	k.files(s)
 	for range 1000 {
 		k.Guests = append(k.Guests, s.app.token("sub", fields{"exp": time.Now().Add(10 * time.Minute).Unix()}))
@@ -218,6 +220,34 @@ func (k *known) kept(s *stage) {
 	k.Bodies["createRetentionPolicy"] = []string{policy}
 	k.Bodies["updateRetentionPolicy"] = []string{`{"name": "Q"}`}
 	k.Bodies["previewRetention"] = []string{`{"policy": ` + policy + `}`}
+}
+
+// policies are a revision that is active, and a draft.
+func (k *known) policies(s *stage) {
+	s.t.Helper()
+	desk := newPolicyDesk(s.house)
+	files := guestsWait("acme_lobby", "webinar")
+	number := desk.revision(files)
+	desk.activate(number, `"0"`)
+	var draft struct {
+		ID string `json:"id"`
+	}
+	s.house.rig.must(s.t, http.StatusCreated, desk.author, http.MethodPost, desk.path("/drafts"), fields{"title": "Mine", "files": files}).read(s.t, &draft)
+	k.there("/v1/policies/{org}", "org", s.house.org)
+	k.there("/v1/policies/{org}/revisions/{number}", "number", strconv.Itoa(number))
+	k.there("/v1/policies/{org}/drafts/{id}", "id", draft.ID)
+	k.Query["diffPolicies"] = []map[string]string{{"from": "0", "to": "active"}}
+	for operation, body := range map[string]fields{
+		"createPolicyRevision": {"files": files, "message": "Another"}, "createPolicyDraft": {"title": "Another", "files": fields{}},
+		"putPolicyDraft": {"title": "Mine", "files": files}, "checkPolicy": {"revision": number}, "formatPolicy": {"files": files}, "testPolicy": {"files": files},
+		"evaluatePolicy": {"revision": number, "input": fields{}}, "activatePolicy": {"revision": number}, "rollBackPolicy": {"to": 0},
+	} {
+		text, err := json.Marshal(body)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		k.Bodies[operation] = []string{string(text)}
+	}
 }
 
 // files are those that go in and out.

@@ -40,6 +40,7 @@ func (s *service) policies(mounts map[string]api.Mount) (*api.Policies, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.app.OnStop("sandbox", func(context.Context) error { children.Close(); return nil })
 	service, err := revisions.New(s.cfg.Revisions, revisions.Deps{
 		Store: s.store, Sandbox: children, Base: base, Bar: s.coverageBar, Follower: s.follower, Log: s.log.With("room", "revisions"),
 	})

@@ -12,14 +12,14 @@ const DefaultBar = 80
 
 // Config says what an activation demands. A field that is zero has its default.
 type Config struct {
-	// Budget is what 99 of 100 decisions may take at most, measured when a revision is activated. Default 20ms.
+	// Budget is what 99 of 100 decisions may take at most, measured when a revision is activated. Default 50ms.
 	Budget time.Duration `koanf:"budget"`
 	// MaxDrafts is how many drafts an organisation has at most. Default 100.
 	MaxDrafts int `koanf:"max_drafts"`
 }
 
 // DefaultConfig returns the configuration that holds unless set.
-func DefaultConfig() Config { return Config{Budget: 20 * time.Millisecond, MaxDrafts: 100} }
+func DefaultConfig() Config { return Config{Budget: 50 * time.Millisecond, MaxDrafts: 100} }
 
 func (c Config) withDefaults() Config {
 	standard := DefaultConfig()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/policy/sandbox"
 )
 
 // maxNamed is how many failing tests are told by name.
@@ -31,10 +32,10 @@ func (s *Service) fit(ctx context.Context, org string, c author.Content) error {
 	if err != nil {
 		return err
 	}
-	took, err := s.deps.Sandbox.Budget(ctx, c, inputs)
+	took, err := s.measure(ctx, c, inputs)
 	switch {
 	case err != nil:
-		return err //nolint:wrapcheck // the sandbox says what it did
+		return err
 	case took.Error != "":
 		why = append(why, "A decision fails: "+took.Error)
 	case took.P99 > s.cfg.Budget:
@@ -44,6 +45,27 @@ func (s *Service) fit(ctx context.Context, org string, c author.Content) error {
 		return &Refused{Errors: why}
 	}
 	return nil
+}
+
+// measurements is how often decisions are measured before they are called too slow.
+const measurements = 3
+
+// measure times decisions, again if they seem too slow: on a busy machine others take the processor away from any policy, and the best of several
+// measurements is the policy's own.
+func (s *Service) measure(ctx context.Context, c author.Content, inputs []json.RawMessage) (best sandbox.Budgeted, err error) {
+	for i := range measurements {
+		took, err := s.deps.Sandbox.Budget(ctx, c, inputs)
+		if err != nil {
+			return took, err //nolint:wrapcheck // the sandbox says what it did
+		}
+		if i == 0 || took.P99 < best.P99 {
+			best = took
+		}
+		if took.Error != "" || best.P99 <= s.cfg.Budget {
+			break
+		}
+	}
+	return best, nil
 }
 
 // unfit says what is wrong with tests.
