@@ -271,3 +271,11 @@ func TestOfAProcessThatEnded(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func policyCapabilities() []string {
+	var out []string
+	for _, c := range policy.Capabilities() {
+		out = append(out, string(c))
+	}
+	return out
+}
