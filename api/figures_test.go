@@ -254,6 +254,9 @@ func TestFiguresRefuse(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
+	if got := s.detail(s.get(400, callsRoute, "last=24x")); !strings.HasPrefix(got, "The parameter last must be such as 24h") {
+		t.Errorf("detail %q", got)
+	}
 	if got := s.detail(s.get(400, qualityRoute, "from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z")); !strings.Contains(got, "at most 400 days fit") || !strings.Contains(got, "2024-11-27T00:00:00Z to 2026-01-01T00:00:00Z") {
 		t.Errorf("detail %q", got)
 	}

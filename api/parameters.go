@@ -146,6 +146,8 @@ func whySchema(err *openapi3.SchemaError) string {
 		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
 	case err.SchemaField == "pattern" && s.Format == "uuid":
 		return "must be an id such as 123e4567-e89b-12d3-a456-426614174000"
+	case err.SchemaField == "pattern" && s.Example != nil:
+		return fmt.Sprintf("must be such as %v (it has to match %s)", s.Example, s.Pattern)
 	case err.SchemaField == "pattern":
 		return "must match " + s.Pattern
 	case err.SchemaField == "format" && s.Format == "date-time":

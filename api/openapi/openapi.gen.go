@@ -4609,7 +4609,7 @@ type FilterSource = Source
 // FilterState `partial`: it has ended, not all that was in it has said how it ended, and that may still come.
 type FilterState = CallState
 
-// FilterSubnet defines model for FilterSubnet.
+// FilterSubnet Example: 192.0.2.0/24
 type FilterSubnet = string
 
 // FilterTag defines model for FilterTag.
@@ -4633,7 +4633,7 @@ type Id = openapi_types.UUID
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
-// Last defines model for Last.
+// Last Example: 24h
 type Last = string
 
 // LedgerRegion defines model for LedgerRegion.
@@ -4666,7 +4666,7 @@ type SkipToken = string
 // TargetOrg defines model for TargetOrg.
 type TargetOrg = string
 
-// TimeZone defines model for TimeZone.
+// TimeZone Example: Europe/Paris
 type TimeZone = string
 
 // To defines model for To.

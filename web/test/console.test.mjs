@@ -272,7 +272,7 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
       "/calls?last=90d", "/calls?last=15m", `/calls/${complaint.call}`, `/calls/${complaint.call}?tab=issues`, `/calls/${complaint.call}?tab=timeline`, `/calls/${complaint.call}?tab=raw`,
       `/calls/${complaint.call}?tab=notices`, "/calls/nothing", "/quality?last=90d", "/live", "/compare", `/compare?by=calls&a_call=${complaint.call}&b_call=${complaint.call}`,
       "/meetings", `/meetings/${meeting.id}`, "/retention", "/retention?tab=policies", "/retention/new", "/holds", "/holds/new", "/reports", "/reports?new=retention",
-      `/reports/${body.exports[0]?.export_id}`, "/ledger", "/decisions", "/decisions?last=1h&capability=nothing", "/decisions/nothing", "/settings", "/settings?tab=users", "/settings?tab=resources", "/settings?tab=sites", "/nothing",
+      `/reports/${body.exports[0]?.export_id}`, "/ledger", "/decisions", "/decisions?last=1h&capability=nothing", "/decisions/nothing", "/settings", "/settings?tab=users", "/settings?tab=resources", "/settings?tab=sites", "/nothing", ...["reports", "meetings", "holds", "retention"].map((list) => `/${list}/11111111-1111-4111-8111-111111111111`),
     ];
     for (const [look, options] of [
       ["light", { colorScheme: "light" }],

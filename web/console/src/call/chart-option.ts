@@ -8,6 +8,8 @@ export interface Drawn {
   name: string;
   poor: boolean;
   media: string;
+  /** The stream's colour, the same in all charts. */
+  color: number;
   points: [number, number | null][];
   text: (value: number) => string;
 }
@@ -66,7 +68,7 @@ export function chartOption({ look, drawn, window, threshold, text, left, right,
           },
         }),
       },
-      ...drawn.map((d, i) => ({
+      ...drawn.map((d) => ({
         type: "line" as const,
         name: d.name,
         data: d.points,
@@ -76,7 +78,7 @@ export function chartOption({ look, drawn, window, threshold, text, left, right,
         silent: true,
         sampling: "lttb" as const,
         lineStyle: { width: d.poor ? 2 : 1.25, opacity: d.poor ? 1 : 0.65 },
-        itemStyle: { color: look.series[i % look.series.length] as string },
+        itemStyle: { color: look.series[d.color % look.series.length] as string },
         z: d.poor ? 4 : 3,
       })),
     ],

@@ -57,7 +57,8 @@ export function Charts({ call, streams, window, zoom, people, focus }: CallParts
           onChange={(value) => change({ lines: value === "poor" ? "poor" : undefined, stream: undefined }, { replace: true })}
           data={[{ value: "all", label: callTexts.allStreams }, { value: "poor", label: callTexts.poorStreams }, ...(one ? [{ value: "one", label: callTexts.oneStream }] : [])]}
         />
-        {at !== undefined && <span className="num small">{clock(new Date(at))}</span>}
+        <span className="num small charts-clock">{at !== undefined && clock(new Date(at))}</span>
+        <Names shown={shown} series={series} people={people} />
       </div>
       {series.every((s) => s.points.length === 0) ? (
         <Empty title={callTexts.noSamples}>{callTexts.noSamplesText}</Empty>
@@ -72,7 +73,7 @@ export function Charts({ call, streams, window, zoom, people, focus }: CallParts
                 <div className="chart-title">
                   <strong>{callTexts.charted[metric]}</strong>
                   {threshold && <span className="band-name">{threshold.below ? callTexts.poorUnder(text(threshold.value)) : callTexts.poorOver(text(threshold.value))}</span>}
-                  <Readout drawn={drawn} at={at} text={text} named={i === 0} />
+                  <Readout drawn={drawn} at={at} text={text} left={hover !== undefined && hover > 0.5} />
                 </div>
                 <Chart
                   height={last ? 116 : 100}
@@ -103,12 +104,12 @@ function choose(streams: readonly Stream[], one: string | undefined, poorOnly: b
 
 function drawnOf(series: readonly Series[], streams: readonly Stream[], metric: Metric, people: People, text: (value: number) => string): Drawn[] {
   const out: Drawn[] = [];
-  for (const stream of streams) {
+  for (const [color, stream] of streams.entries()) {
     const own = series.find((s) => s.stream_id === stream.stream_id);
     const points = (own?.points ?? []).map((p): [number, number | null] => [Date.parse(p.at), valueOf(p, metric)]);
     if (points.some(([, value]) => value !== null)) {
       const name = callTexts.stream(stream.media, stream.direction, people(stream.participant_id, stream.participant_label));
-      out.push({ name, poor: stream.verdict === "poor", media: stream.media, points, text });
+      out.push({ name, poor: stream.verdict === "poor", media: stream.media, color, points, text });
     }
   }
   return out;
@@ -118,32 +119,34 @@ function valueOf(p: Point, metric: Metric): number | null {
   return metric === "bitrate_bps" ? p.bitrate_bps : p[metric].avg;
 }
 
-/** Which line is whose, where the lines are few; once for all charts, which draw the same ones alike. */
-function Names({ drawn }: { drawn: readonly Drawn[] }) {
+/** Which line is whose, where the lines are few; once for all charts. */
+function Names({ shown, series, people }: { shown: readonly Stream[]; series: readonly Series[]; people: People }) {
+  if (shown.length > MAX_NAMES) return null;
   return (
     <span className="readout quiet">
-      {drawn.map((d, i) => (
-        <span key={i} className="readout-value">
+      {shown.map((s, i) => series.some((own) => own.stream_id === s.stream_id) && (
+        <span key={s.stream_id} className="readout-value">
           <span className={`swatch s${(i % 8) + 1}`} aria-hidden="true" />
-          <bdi>{d.name}</bdi>
+          <bdi>{callTexts.stream(s.media, s.direction, people(s.participant_id, s.participant_label))}</bdi>
         </span>
       ))}
     </span>
   );
 }
 
-/** The values under the cursor, the worst first. */
-function Readout({ drawn, at, text, named }: { drawn: readonly Drawn[]; at: number | undefined; text: (value: number) => string; named: boolean }) {
-  if (at === undefined) return named && drawn.length <= MAX_NAMES ? <Names drawn={drawn} /> : null;
-  const values = drawn.flatMap((d, i) => {
+/** The values under the cursor, the worst streams first; they stand over the chart, on the side where the cursor isn't, so that nothing moves. */
+function Readout({ drawn, at, text, left }: { drawn: readonly Drawn[]; at: number | undefined; text: (value: number) => string; left: boolean }) {
+  if (at === undefined) return null;
+  const values = drawn.flatMap((d) => {
     const near = nearest(d.points, at);
-    return near === null ? [] : [{ name: d.name, value: near, i }];
+    return near === null ? [] : [{ name: d.name, value: near, color: d.color }];
   });
+  if (values.length === 0) return null;
   return (
-    <span className="readout" aria-hidden="true">
-      {values.slice(0, 6).map(({ name, value, i }) => (
-        <span key={i} className="readout-value">
-          <span className={`swatch s${(i % 8) + 1}`} />
+    <span className="readout values" data-side={left ? "left" : "right"} aria-hidden="true">
+      {values.slice(0, MAX_NAMES).map(({ name, value, color }) => (
+        <span key={color} className="readout-value">
+          <span className={`swatch s${(color % 8) + 1}`} />
           <bdi>{name}</bdi> <span className="num">{text(value)}</span>
         </span>
       ))}

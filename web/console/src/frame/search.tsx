@@ -1,7 +1,7 @@
 import { Combobox, TextInput, useCombobox } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { type RefObject, useState } from "react";
+import { type RefObject, useEffect, useState } from "react";
 import { usersQuery } from "../api/organizations";
 import { mayUse, useSession } from "../api/session";
 import { type Place, useGo } from "../parts/go";
@@ -24,8 +24,13 @@ export function SearchBox({ field }: { field: RefObject<HTMLInputElement | null>
   const [text, setText] = useState("");
   const box = useCombobox({ onDropdownClose: () => box.resetSelectedOption() });
   const people = useQuery({ ...usersQuery(session.organization ?? undefined), enabled: text.trim().length > 1 && session.organization !== null });
-  if (!mayUse("calls", session.roles)) return <div className="search" />;
   const found = hits(text.trim(), people.data ?? []);
+  // People come later than what was typed: then the first of all is meant.
+  const known = people.data?.length;
+  useEffect(() => {
+    if (known !== undefined) box.selectFirstOption();
+  }, [known]);
+  if (!mayUse("calls", session.roles)) return <div className="search" />;
   const open = (id: string): void => {
     const hit = found.find((h) => h.id === id);
     if (!hit) return;

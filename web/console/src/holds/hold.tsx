@@ -8,7 +8,7 @@ import { useHas } from "../api/session";
 import { Share } from "../parts/copy";
 import { Name, Time, Why } from "../parts/facts";
 import { Go } from "../parts/go";
-import { Panel, Screen } from "../parts/screen";
+import { FetchedScreen, Panel, Screen } from "../parts/screen";
 import { Loaded, Trouble } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { keepTexts } from "../texts/keep";
@@ -22,7 +22,7 @@ export function HoldPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const hold = useQuery({ ...holdQuery(id), enabled: id !== "new" });
   if (id === "new") return <NewHold />;
-  return <Loaded query={hold}>{({ value, etag }) => <Found hold={value} etag={etag} />}</Loaded>;
+  return <FetchedScreen title={texts.one} list={{ to: "/holds" }} query={hold}>{({ value, etag }) => <Found hold={value} etag={etag} />}</FetchedScreen>;
 }
 
 function Found({ hold, etag }: { hold: Hold; etag: string }) {

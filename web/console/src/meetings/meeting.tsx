@@ -8,7 +8,7 @@ import { useHas } from "../api/session";
 import { Command, Copy, Share } from "../parts/copy";
 import { Chip, Name, Time } from "../parts/facts";
 import { Go } from "../parts/go";
-import { Panel, Screen } from "../parts/screen";
+import { FetchedScreen, Panel, Screen } from "../parts/screen";
 import { Loaded, Trouble } from "../parts/states";
 import { meetingTexts as texts } from "../texts/meetings";
 
@@ -16,7 +16,7 @@ import { meetingTexts as texts } from "../texts/meetings";
 export function MeetingPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const meeting = useQuery(meetingQuery(id));
-  return <Loaded query={meeting}>{({ value, etag }) => <Found meeting={value} etag={etag} />}</Loaded>;
+  return <FetchedScreen title={texts.one} list={{ to: "/meetings" }} query={meeting}>{({ value, etag }) => <Found meeting={value} etag={etag} />}</FetchedScreen>;
 }
 
 function Found({ meeting, etag }: { meeting: Meeting; etag: string }) {

@@ -1,6 +1,10 @@
 import { type ReactNode, useEffect } from "react";
+import { Problem } from "../api/client";
+import { commonTexts } from "../texts/common";
 import { frameTexts } from "../texts/frame";
 import { Name } from "./facts";
+import { Go, type Place } from "./go";
+import { Empty, Trouble, Waiting } from "./states";
 
 /** From so many characters on a title may not fit its line, and is cut in the middle. */
 const LONG = 40;
@@ -21,6 +25,23 @@ export function Screen({ title, question, actions, children }: { title: string; 
       </div>
       {children}
     </div>
+  );
+}
+
+/** A screen about one thing that is fetched first: its frame at once, then the thing, or that it isn't there, or what went wrong. */
+export function FetchedScreen<T>({ title, query, list, children }: {
+  /** What such a thing is called, and where all of them are. */
+  title: string;
+  list: Place;
+  query: { data: T | undefined; error: unknown; refetch: () => unknown };
+  children: (data: T) => ReactNode;
+}) {
+  if (query.data !== undefined) return <>{children(query.data)}</>;
+  const missing = query.error instanceof Problem && (query.error.status === 404 || query.error.parameter === "id");
+  return (
+    <Screen title={title}>
+      {missing ? <Empty title={commonTexts.missing} action={<Go {...list}>{commonTexts.toList}</Go>}>{commonTexts.missingText}</Empty> : query.error ? <Trouble error={query.error} retry={() => void query.refetch()} /> : <Waiting />}
+    </Screen>
   );
 }
 

@@ -14,8 +14,8 @@ import { SaveKey } from "../ledger/save-key";
 import { Command, Copy, Share } from "../parts/copy";
 import { Name, Time } from "../parts/facts";
 import { Go } from "../parts/go";
-import { Panel, Screen } from "../parts/screen";
-import { Empty, Loaded, Trouble } from "../parts/states";
+import { FetchedScreen, Panel, Screen } from "../parts/screen";
+import { Empty, Trouble } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { callTexts } from "../texts/calls";
 import { commonTexts } from "../texts/common";
@@ -31,7 +31,7 @@ type Access = NonNullable<Export["accesses"]>[number];
 export function ReportPage() {
   const { id } = useParams({ strict: false }) as { id: string };
   const report = useQuery(exportQuery(id));
-  return <Loaded query={report}>{(job) => <Found job={job} />}</Loaded>;
+  return <FetchedScreen title={texts.one} list={{ to: "/reports" }} query={report}>{(job) => <Found job={job} />}</FetchedScreen>;
 }
 
 function Found({ job }: { job: Export }) {

@@ -4,7 +4,7 @@ import { type PolicyVersion, policyHistoryQuery, policyQuery } from "../api/rete
 import { useHas } from "../api/session";
 import { Share } from "../parts/copy";
 import { Chip, Name, Time, Why } from "../parts/facts";
-import { Screen } from "../parts/screen";
+import { FetchedScreen, Screen } from "../parts/screen";
 import { Loaded } from "../parts/states";
 import { type Column, DataTable } from "../parts/table";
 import { keepTexts } from "../texts/keep";
@@ -26,7 +26,7 @@ export function PolicyPage() {
     );
   }
   return (
-    <Loaded query={policy}>
+    <FetchedScreen title={texts.one} list={{ to: "/retention", state: { tab: "policies" } }} query={policy}>
       {({ value, etag }) => (
         <Screen
           title={value.name}
@@ -43,7 +43,7 @@ export function PolicyPage() {
           <History id={id} />
         </Screen>
       )}
-    </Loaded>
+    </FetchedScreen>
   );
 }
 

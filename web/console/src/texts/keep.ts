@@ -47,6 +47,7 @@ export const keepTexts = {
   },
 
   policy: {
+    one: "Policy",
     new: "New policy",
     name: "Name",
     scope: "Whom it covers",
@@ -95,6 +96,7 @@ export const keepTexts = {
 
   holds: {
     title: "Holds",
+    one: "Hold",
     question: "What must not be deleted, and why?",
     new: "New hold",
     none: "Nothing is held",
@@ -120,6 +122,7 @@ export const keepTexts = {
 
   reports: {
     title: "Reports",
+    one: "Report",
     question: "What was kept, what is gone, and the proof of it.",
     new: "New report",
     none: "No reports yet",

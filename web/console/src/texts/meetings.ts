@@ -1,6 +1,7 @@
 /** What the screens about meetings, the organisation and its settings say. */
 export const meetingTexts = {
   title: "Meetings",
+  one: "Meeting",
   question: "Who meets when, and by which link?",
   new: "New meeting",
   none: "No meetings yet",
