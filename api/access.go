@@ -165,6 +165,7 @@ func accessTable() map[string]access {
 		"formatPolicy":         policies,
 		"testPolicy":           policies,
 		"evaluatePolicy":       policies,
+		"getPolicyReference":   policies,
 		"createPolicyRevision": {about: ofOrg, own: roles(author)},
 		"createPolicyDraft":    {about: ofOrg, own: roles(author)},
 		"putPolicyDraft":       {about: ofOrg, own: roles(author)},

@@ -147,3 +147,17 @@ func (h *handlers) inputToTry(ctx context.Context, org string, sent *json.RawMes
 	}
 	return json.RawMessage(found.Input), nil
 }
+
+// GetPolicyReference tells what a policy may use.
+func (h *handlers) GetPolicyReference(ctx context.Context, _ openapi.GetPolicyReferenceRequestObject) (openapi.GetPolicyReferenceResponseObject, error) {
+	p, _, err := h.policyRoom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := author.ReferenceOf(p.Base)
+	if err != nil {
+		return nil, err
+	}
+	var out openapi.GetPolicyReference200JSONResponse
+	return out, inForm(found, &out)
+}

@@ -3578,6 +3578,62 @@ type PolicyKilledWhy string
 // PolicyRanges Ranges of lines, first and last.
 type PolicyRanges = [][]int
 
+// PolicyReference defines model for PolicyReference.
+type PolicyReference struct {
+	Base struct {
+		// Files Texts by path: `*.rego` of package `anteroom.organization` or below, `*_test.rego` of package `anteroom.organization_test` or below, and `data.json`, which the
+		// policy sees as `data.organization`.
+		Files PolicyFiles `json:"files"`
+	} `json:"base"`
+
+	// Builtins Functions that may be called; operators are left out.
+	Builtins []struct {
+		Categories  []string `json:"categories"`
+		Description string   `json:"description"`
+		Name        string   `json:"name"`
+
+		// Signature As people read it: `count(collection: any) → n: number`.
+		Signature string `json:"signature"`
+	} `json:"builtins"`
+	Capabilities []struct {
+		Description string `json:"description"`
+
+		// Grantable An organisation's policy may give it, where the base refuses it for a role.
+		Grantable bool `json:"grantable"`
+
+		// Guests A guest who is inside an ordinary meeting has it, under the base policy alone.
+		Guests bool   `json:"guests"`
+		Name   string `json:"name"`
+
+		// Reason Why a guest doesn't have it; empty if it does.
+		Reason string `json:"reason"`
+	} `json:"capabilities"`
+
+	// Input All paths of the input.
+	Input []struct {
+		Description string `json:"description"`
+
+		// Enum The values that there are; empty if any may be.
+		Enum []string `json:"enum"`
+
+		// Path Such as `input.participant.kind`.
+		Path string `json:"path"`
+		Type string `json:"type"`
+	} `json:"input"`
+
+	// Reasons The base policy's reasons, with the rules that give them and where these stand.
+	Reasons []struct {
+		File   string `json:"file"`
+		Line   int    `json:"line"`
+		Reason string `json:"reason"`
+		Rule   string `json:"rule"`
+		Title  string `json:"title"`
+	} `json:"reasons"`
+
+	// Schema The input as JSON Schema.
+	Schema map[string]interface{} `json:"schema"`
+}
+
 // PolicyReferenceInput Exactly one of `files`, `draft_id` and `revision`.
 type PolicyReferenceInput struct {
 	DraftId *PolicyDraftId `json:"draft_id,omitempty"`
@@ -6139,6 +6195,9 @@ type ServerInterface interface {
 	// FormatPolicy Format as opa fmt does
 	// (POST /v1/policies/{org}/format)
 	FormatPolicy(ctx echo.Context, org PolicyOrg) error
+	// GetPolicyReference What a policy may use
+	// (GET /v1/policies/{org}/reference)
+	GetPolicyReference(ctx echo.Context, org PolicyOrg) error
 	// CreatePolicyReplay What a policy would have changed
 	// (POST /v1/policies/{org}/replay)
 	CreatePolicyReplay(ctx echo.Context, org PolicyOrg) error
@@ -9195,6 +9254,22 @@ func (w *ServerInterfaceWrapper) FormatPolicy(ctx echo.Context) error {
 	return err
 }
 
+// GetPolicyReference converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPolicyReference(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "org" -------------
+	var org PolicyOrg
+
+	err = runtime.BindStyledParameterWithOptions("simple", "org", ctx.Param("org"), &org, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter org: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPolicyReference(ctx, org)
+	return err
+}
+
 // CreatePolicyReplay converts echo context to params.
 func (w *ServerInterfaceWrapper) CreatePolicyReplay(ctx echo.Context) error {
 	var err error
@@ -10419,6 +10494,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/policies/:org/format", wrapper.FormatPolicy, options.OperationMiddlewares["formatPolicy"]...)
 	router.POST(options.BaseURL+"/v1/policies/:org/test", wrapper.TestPolicy, options.OperationMiddlewares["testPolicy"]...)
 	router.POST(options.BaseURL+"/v1/policies/:org/evaluate", wrapper.EvaluatePolicy, options.OperationMiddlewares["evaluatePolicy"]...)
+	router.GET(options.BaseURL+"/v1/policies/:org/reference", wrapper.GetPolicyReference, options.OperationMiddlewares["getPolicyReference"]...)
 	router.POST(options.BaseURL+"/v1/policies/:org/activate", wrapper.ActivatePolicy, options.OperationMiddlewares["activatePolicy"]...)
 	router.POST(options.BaseURL+"/v1/policies/:org/rollback", wrapper.RollBackPolicy, options.OperationMiddlewares["rollBackPolicy"]...)
 	router.GET(options.BaseURL+"/v1/policies/:org/diff", wrapper.DiffPolicies, options.OperationMiddlewares["diffPolicies"]...)
@@ -14381,6 +14457,45 @@ func (response FormatPolicydefaultApplicationProblemPlusJSONResponse) VisitForma
 	return err
 }
 
+type GetPolicyReferenceRequestObject struct {
+	Org PolicyOrg `json:"org"`
+}
+
+type GetPolicyReferenceResponseObject interface {
+	VisitGetPolicyReferenceResponse(w http.ResponseWriter) error
+}
+
+type GetPolicyReference200JSONResponse PolicyReference
+
+func (response GetPolicyReference200JSONResponse) VisitGetPolicyReferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyReferencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicyReferencedefaultApplicationProblemPlusJSONResponse) VisitGetPolicyReferenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePolicyReplayRequestObject struct {
 	Org  PolicyOrg `json:"org"`
 	Body *CreatePolicyReplayJSONRequestBody
@@ -16306,6 +16421,9 @@ type StrictServerInterface interface {
 	// FormatPolicy Format as opa fmt does
 	// (POST /v1/policies/{org}/format)
 	FormatPolicy(ctx context.Context, request FormatPolicyRequestObject) (FormatPolicyResponseObject, error)
+	// GetPolicyReference What a policy may use
+	// (GET /v1/policies/{org}/reference)
+	GetPolicyReference(ctx context.Context, request GetPolicyReferenceRequestObject) (GetPolicyReferenceResponseObject, error)
 	// CreatePolicyReplay What a policy would have changed
 	// (POST /v1/policies/{org}/replay)
 	CreatePolicyReplay(ctx context.Context, request CreatePolicyReplayRequestObject) (CreatePolicyReplayResponseObject, error)
@@ -18747,6 +18865,31 @@ func (sh *strictHandler) FormatPolicy(ctx echo.Context, org PolicyOrg) error {
 		return err
 	} else if validResponse, ok := response.(FormatPolicyResponseObject); ok {
 		return validResponse.VisitFormatPolicyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetPolicyReference operation middleware
+func (sh *strictHandler) GetPolicyReference(ctx echo.Context, org PolicyOrg) error {
+	var request GetPolicyReferenceRequestObject
+
+	request.Org = org
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicyReference(ctx.Request().Context(), request.(GetPolicyReferenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicyReference")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPolicyReferenceResponseObject); ok {
+		return validResponse.VisitGetPolicyReferenceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

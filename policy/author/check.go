@@ -48,7 +48,7 @@ func Check(_ context.Context, base *policy.Base, c Content) CheckResult {
 	}
 	slices.Sort(unformatted)
 	list = ordered(list)
-	return CheckResult{OK: !failed(list), Diagnostics: list, Unformatted: unformatted}
+	return CheckResult{OK: !failed(list), Diagnostics: append([]Diagnostic{}, list...), Unformatted: unformatted}
 }
 
 // parsed are a content's modules by path.

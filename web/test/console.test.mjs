@@ -258,7 +258,7 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     for (const [user, roles, screens] of [
       ["mia", [], ["Meetings"]],
       ["sue", ["support"], ["Calls", "Quality", "Live", "Meetings", "Settings"]],
-      ["pat", ["policy_author"], ["Meetings", "Retention", "Holds", "Decisions", "Settings"]],
+      ["pat", ["policy_author"], ["Meetings", "Retention", "Holds", "Policies", "Decisions", "Settings"]],
     ]) {
       const page = await opened(t, user, roles);
       await settled(page);

@@ -26,13 +26,14 @@ const hold = createRoute({ ...screen, path: "/holds/$id", component: lazyRouteCo
 const reports = createRoute({ ...screen, path: "/reports", component: lazyRouteComponent(() => import("./reports/reports"), "Reports") });
 const report = createRoute({ ...screen, path: "/reports/$id", component: lazyRouteComponent(() => import("./reports/report"), "ReportPage") });
 const ledger = createRoute({ ...screen, path: "/ledger", component: lazyRouteComponent(() => import("./ledger/ledger"), "Ledger") });
+const policies = createRoute({ ...screen, path: "/policies", component: lazyRouteComponent(() => import("./policies/policies"), "Policies") });
 const decisions = createRoute({ ...screen, path: "/decisions", component: lazyRouteComponent(() => import("./decisions/decisions"), "Decisions") });
 const decision = createRoute({ ...screen, path: "/decisions/$id", component: lazyRouteComponent(() => import("./decisions/decision"), "DecisionPage") });
 const settings = createRoute({ ...screen, path: "/settings", component: lazyRouteComponent(() => import("./settings/settings"), "Settings") });
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    start, calls, call, quality, live, compare, meetings, meeting, retention, policy, holds, hold, reports, report, ledger, decisions, decision, settings,
+    start, calls, call, quality, live, compare, meetings, meeting, retention, policy, holds, hold, reports, report, ledger, policies, decisions, decision, settings,
   ]),
   basepath: "/console",
   defaultPreload: "intent",

@@ -46,6 +46,7 @@ export const PARTS = {
   holds: ["admin", "auditor", "policy_author"],
   reports: ["admin", "auditor"],
   ledger: ["admin", "auditor", "operator"],
+  policies: ["admin", "auditor", "policy_author"],
   decisions: ["admin", "auditor", "policy_author"],
   settings: ["admin", "support", "auditor", "policy_author", "operator"],
 } as const satisfies Record<string, readonly Role[]>;
@@ -60,6 +61,6 @@ export function mayUse(part: Part, roles: readonly Role[]): boolean {
 export function firstPart(roles: readonly Role[]): Part | undefined {
   const order: Part[] = roles.includes("auditor") && !roles.includes("admin")
     ? ["retention", "calls"]
-    : ["calls", "retention", "meetings", "settings"];
+    : ["calls", "policies", "retention", "meetings", "settings"];
   return order.find((part) => mayUse(part, roles));
 }

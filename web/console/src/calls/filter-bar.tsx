@@ -6,7 +6,6 @@ import { useAddress } from "../frame/search-state";
 import { callTexts } from "../texts/calls";
 import { FilterChips } from "./filter-chips";
 import { type ViewScreen, Views } from "./views";
-import "../parts/filters.css";
 
 /** How long a window is, or from when until when. */
 export function windowText(filters: Filters): string {

@@ -5,6 +5,7 @@ import { FILTERS, type FilterName, type Filters } from "../api/filters";
 import { useAddress } from "../frame/search-state";
 import { metricName, valueName } from "../parts/reasons";
 import { callTexts } from "../texts/calls";
+import "../parts/filters.css";
 
 /** Values of those filters that have a closed set. */
 const CHOICES: Partial<Record<FilterName, readonly string[]>> = {

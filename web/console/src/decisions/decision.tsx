@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { type DecisionDetail, decisionQuery } from "../api/decisions";
+import { count } from "../api/figures";
 import { useHas, useOrg } from "../api/session";
 import { Copy, Share } from "../parts/copy";
 import { Name, Time } from "../parts/facts";
@@ -26,7 +27,7 @@ function Found({ decision }: { decision: DecisionDetail }) {
     <Screen
       title={`${texts.one}: ${texts.of(decision.action, decision.capability)}`}
       question={<span className="row"><EffectChip effect={decision.error === null ? decision.effect : "error"} /><Time at={decision.at} seconds /></span>}
-      actions={<><Copy text={decision.decision_id} label={commonTexts.copyId} /><Share /></>}
+      actions={<><Go to="/policies" state={{ pane: "evaluate", decision: decision.decision_id }} className="button-link">{texts.evaluate}</Go><Copy text={decision.decision_id} label={commonTexts.copyId} /><Share /></>}
     >
       {decision.error !== null && <p className="trouble" role="alert"><span><strong>{texts.failed}</strong> <code>{decision.error}</code></span></p>}
       <div className="columns">
@@ -55,8 +56,8 @@ function Why({ decision }: { decision: DecisionDetail }) {
     <ul className="why-list">
       {decision.why.map((w, i) => (
         <li key={`${w.rule}/${w.reason}/${i}`}>
-          <strong>{w.title ?? w.reason}</strong>
-          <span className="row tight small"><code className="list-code">{w.reason}</code>{w.rule !== "" && <span className="quiet">{texts.rule} {w.rule}</span>}{w.file !== null && <code className="quiet">{w.file}{w.line !== null && `:${w.line}`}</code>}</span>
+          <strong>{w.title || w.reason || `${texts.rule} ${w.rule}`}</strong>
+          <span className="row tight small">{w.reason !== "" && <code className="list-code">{w.reason}</code>}{w.rule !== "" && <span className="quiet">{texts.rule} {w.rule}</span>}{w.file !== null && <code className="quiet">{w.file}{w.line !== null && `:${w.line}`}</code>}</span>
         </li>
       ))}
     </ul>
@@ -68,7 +69,7 @@ function Facts({ decision }: { decision: DecisionDetail }) {
   return (
     <dl className="facts">
       <dt>{texts.columns.revision}</dt><dd><code>{decision.revision}</code></dd>
-      <dt>{texts.columns.evaluation_us}</dt><dd className="num">{texts.took(String(decision.evaluation_us))}</dd>
+      <dt>{texts.columns.evaluation_us}</dt><dd className="num">{texts.took(count(decision.evaluation_us))}</dd>
       <dt>{texts.columns.source}</dt><dd>{texts.sources[decision.source] ?? decision.source}</dd>
       {decision.call_id !== "" && <><dt>{texts.columns.call_id}</dt><dd>{seesCalls && decision.source === "media" ? <Go to={`/calls/${decision.call_id}`}>{decision.call_id}</Go> : <Name text={decision.call_id} />}</dd></>}
       {decision.meeting_id !== null && <><dt>{texts.meeting}</dt><dd><code>{decision.meeting_id}</code></dd></>}

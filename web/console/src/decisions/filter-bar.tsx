@@ -1,7 +1,10 @@
 import { Button, Popover, Select, TextInput } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { DECISION_FILTERS, type DecisionFilter, type DecisionFilters } from "../api/decisions";
+import { referenceQuery } from "../api/policies";
+import { useOrg } from "../api/session";
 import { dayTime } from "../api/times";
 import { useAddress } from "../frame/search-state";
 import { commonTexts } from "../texts/common";
@@ -10,10 +13,13 @@ import "../parts/filters.css";
 
 /** Values of those filters that have a closed set. */
 function useChoices(): Partial<Record<DecisionFilter, { value: string; label: string }[]>> {
+  const org = useOrg();
+  const reference = useQuery({ ...referenceQuery(org ?? ""), enabled: org !== undefined });
   return {
     effect: ["allow", "deny", "lobby"].map((value) => ({ value, label: texts.effects[value] ?? value })),
     action: ["join", "use"].map((value) => ({ value, label: texts.actions[value] ?? value })),
     error: [{ value: "true", label: texts.filters["error"] ?? "" }],
+    ...(reference.data && { capability: reference.data.capabilities.map(({ name }) => ({ value: name, label: name })) }),
   };
 }
 

@@ -44,6 +44,7 @@ function SignedIn() {
         else if (after === "g" && key === "c") go({ to: "/calls" });
         else if (after === "g" && key === "q") go({ to: "/quality" });
         else if (after === "g" && key === "r") go({ to: "/retention" });
+        else if (after === "g" && key === "p") go({ to: "/policies" });
       },
       [go],
     ),

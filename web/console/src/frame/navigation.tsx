@@ -1,4 +1,4 @@
-import { IconActivity, IconArchive, IconBook2, IconBroadcast, IconCalendarEvent, IconFileCertificate, IconGavel, IconLock, IconPhone, IconSettings } from "@tabler/icons-react";
+import { IconActivity, IconArchive, IconBook2, IconBroadcast, IconCalendarEvent, IconFileCertificate, IconGavel, IconLock, IconPhone, IconScale, IconSettings } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { runningQuery } from "../api/live";
 import { type Part, mayUse, useSession } from "../api/session";
@@ -8,7 +8,7 @@ import { frameTexts } from "../texts/frame";
 const GROUPS: { name: string; parts: Part[] }[] = [
   { name: frameTexts.groups.calls, parts: ["calls", "quality", "live", "meetings"] },
   { name: frameTexts.groups.keep, parts: ["retention", "holds", "reports", "ledger"] },
-  { name: frameTexts.groups.rules, parts: ["decisions"] },
+  { name: frameTexts.groups.rules, parts: ["policies", "decisions"] },
   { name: frameTexts.groups.rest, parts: ["settings"] },
 ];
 
@@ -21,6 +21,7 @@ const ICONS = {
   holds: IconLock,
   reports: IconFileCertificate,
   ledger: IconBook2,
+  policies: IconScale,
   decisions: IconGavel,
   settings: IconSettings,
 } as const satisfies Record<Part, unknown>;

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type RefObject, useCallback, useEffect } from "react";
 
-/** Whether a key goes into a field, or into something that is open above the page. */
+/** Whether a key goes into a field, within a shadow tree as well, or into something that is open above the page. */
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || target.closest("input, textarea, select, [role=dialog], [role=menu], [role=listbox]") !== null);
 }
@@ -9,7 +9,7 @@ function isTyping(target: EventTarget | null): boolean {
 export function usePageKeys(handle: (key: string, event: globalThis.KeyboardEvent) => void): void {
   useEffect(() => {
     const listen = (event: globalThis.KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.target)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event.composedPath()[0] ?? null)) return;
       handle(event.key, event);
     };
     document.addEventListener("keydown", listen);

@@ -5,4 +5,5 @@ export { decisionTexts } from "./decisions";
 export { frameTexts } from "./frame";
 export { keepTexts } from "./keep";
 export { meetingTexts } from "./meetings";
+export { policyTexts } from "./policies";
 export { qualityTexts } from "./quality";
