@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -114,6 +116,22 @@ func TestPolicyReplayOfACall(t *testing.T) {
 	}
 	if same := desk.replay(fields{"files": files, "against": fields{"files": files}, "last": "1h"}); same.Result == nil || same.Result.Changed != 0 || same.Result.Same == 0 {
 		t.Errorf("a policy on itself: %+v", same)
+	}
+	folder, token := t.TempDir(), filepath.Join(t.TempDir(), "token")
+	for name, text := range map[string]string{filepath.Join(folder, "guests.rego"): everyGuestWaits, token: desk.author} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"policy", "replay", folder, "--server", h.rig.url, "--org", h.org, "--token-file", token, "--last", "1h"}
+	if code, stdout, stderr := command(args...); code != 0 || !strings.Contains(stdout, "allow → lobby (rule ACME1, acme_lobby)") {
+		t.Errorf("the command: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, _ := command(append(args, "--max-changed", "0")...); code != 1 || stdout == "" {
+		t.Errorf("the command for CI: exit code %d\n%s", code, stdout)
+	}
+	if code, _, stderr := command("policy", "replay", folder, "--server", h.rig.url, "--org", "fabrikam", "--token-file", token); code != 1 || !strings.Contains(stderr, "Another organisation") {
+		t.Errorf("another organisation's: exit code %d\n%s", code, stderr)
 	}
 	// Under the new policy a decision tells the rule with its place.
 	var revision struct{ Number int }

@@ -32,7 +32,7 @@ Exit codes: 0 all is well, 1 there are findings, 2 the command line or the confi
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.policyCheckCommand(), c.policyFormatCommand(), c.policyTestCommand(), c.policyBaseCommand())
+	cmd.AddCommand(c.policyCheckCommand(), c.policyFormatCommand(), c.policyTestCommand(), c.policyBaseCommand(), c.policyReplayCommand())
 	return cmd
 }
 
