@@ -116,7 +116,10 @@ func (c *cli) author() (*sandbox.Client, error) {
 	if err := cfg.Policy.Validate(); err != nil {
 		return nil, fmt.Errorf("%w:\npolicy: %w", errConfig, err)
 	}
-	return sandbox.New(sandbox.DefaultConfig(), cfg.Policy, newLog(c.stderr, cfg.Log))
+	if err := cfg.Sandbox.Validate(); err != nil {
+		return nil, fmt.Errorf("%w:\nsandbox: %w", errConfig, err)
+	}
+	return sandbox.New(cfg.Sandbox, cfg.Policy, newLog(c.stderr, cfg.Log))
 }
 
 // readPolicy reads a folder's files that are a policy's.

@@ -21,7 +21,7 @@ func example(t *testing.T) Content {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		text, err := os.ReadFile(filepath.Join("../example/organization", entry.Name()))
+		text, err := os.ReadFile(filepath.Join("..", "example", "organization", entry.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
