@@ -67,6 +67,9 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		rows := string(query(t, r.data, "SELECT count() FROM resource_log.records FORMAT TSVRaw"))
 		return strings.TrimSpace(rows) != "0", rows
 	})
+	there := meetingsThings(h, m)
+	reports := exportsOf(h, there)
+	answers := sweptAnswers(t, r.sweep(t, h.token("ann", "admin", "auditor"), call, m.secret, there), needles)
 	inputs := r.decisionInputs(t, call)
 	canary, planted := "canary-"+rand.Text(), "planted-"+rand.Text()
 	plantInTables(t, r.data, canary)
@@ -88,6 +91,9 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		{"topic of logs", flat(r.records(t, event.LogsTopic(region))), call},
 		{"the organisation's log", r.logs(h), call},
 		{"running calls", r.must(t, http.StatusOK, h.admin, http.MethodGet, "/v1/live", nil).body, call},
+		{"answers of all routes", answers, call},
+		{"reports", reports, call},
+		{"views of dashboards", dashboardViews(t, r.data), call},
 		{"usage", r.must(t, http.StatusOK, h.admin, http.MethodGet, "/v1/usage", nil).body, `"messages":`},
 		{"topic of dead letters", flat(r.records(t, event.DeadLetterTopic(region))), canary},
 		{"policy's inputs", inputs, `"kind":"guest"`},
@@ -159,8 +165,8 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 	}
 }
 
-// ended is a meeting that was.
-type ended struct{ call string }
+// ended is a meeting that was, with the application whose guest was in it.
+type ended struct{ call, meeting, secret, resource string }
 
 // needle is something that must not be found, and what it is.
 type needle struct{ what, text string }
@@ -279,7 +285,7 @@ func fullMeeting(t *testing.T, h *house) (ended, []needle) {
 	})
 	host.do(host.StopRecording(host.soon()))
 	await(guest, protocol.TypeNotice, ofKind("recording_stopped"))
-	return ended{m.endCall(host)}, needles
+	return ended{m.endCall(host), m.id, m.secret, app.id}, needles
 }
 
 // analytics are all that the API says of a call that has ended.

@@ -104,8 +104,9 @@ def version_of(case):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    with lock:
-        seen[operation_id(case.operation)][response.status_code] += 1
+    if case.method.upper() == case.operation.method.upper():
+        with lock:
+            seen[operation_id(case.operation)][response.status_code] += 1
 
 
 @atexit.register
