@@ -69,7 +69,7 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 	})
 	there := meetingsThings(h, m)
 	reports := exportsOf(h, there)
-	answers := sweptAnswers(t, r.sweep(t, h.token("ann", "admin", "auditor"), call, m.secret, there), needles)
+	answers := sweptAnswers(t, r.sweep(t, h.token("ann", "admin", "auditor", "policy_author"), call, m.secret, there), needles)
 	inputs := r.decisionInputs(t, call)
 	canary, planted := "canary-"+rand.Text(), "planted-"+rand.Text()
 	plantInTables(t, r.data, canary)

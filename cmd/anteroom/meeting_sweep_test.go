@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -75,6 +76,7 @@ var queries = map[string][]string{
 	"listTimeline":       {"page_size=5000"},
 	"listNotices":        {"", "format=csv"},
 	"getCallRecord":      {"$expand=sessions($expand=segments),participants_v2"},
+	"diffPolicies":       {"from=0&to=active"},
 	"listDecisions":      {"call_id={call}&limit=500"},
 	"getResourceLogs":    {"category=CallSummary", "category=CallDiagnostics", "category=CallNotices"},
 	"getLogs":            {"category=CallSummary", "category=CallDiagnostics", "category=CallClientOperations", "category=CallSurvey", "category=CallRecordingSummary", "category=ChatOperational"},
@@ -158,8 +160,8 @@ func meetingsThings(h *house, m ended) things {
 	there.add("/v1/retention/holds/{id}", "id", made("/v1/retention/holds", fields{"meeting": m.meeting, "reason": "A question"}))
 	there.add("/v1/retention/policies/{id}", "id",
 		made("/v1/retention/policies", fields{"name": "P", "scope": fields{"kind": "organization"}, "action": fields{"kind": "delete", "days": 30}}))
-	there.add("/v1/policies/{org}", "org", h.org)
-	there.add("/v1/policies/{org}", "id", decisionOf(h, m.call))
+	policiesOf(h, guestsWait("acme_lobby", "webinar"), there)
+	there.add("/v1/policies/{org}/decisions", "id", decisionOf(h, m.call))
 	recordedIn(h, m.call, there)
 	there.add("/v1/calls/{call_id}/streams/{stream_id}", "stream_id", streamsOf(h, m.call)...)
 	return there
@@ -182,6 +184,32 @@ func ledgerOf(h *house, there things) {
 	}
 	there.add("/v1/ledger/{region}", "region", region)
 	there.add("/v1/ledger/{region}", "tile", "entries/"+tile, "0/"+tile)
+}
+
+// policiesOf adds an active revision of the organisation's own policy, whose number it returns, a draft, a token, and a replay that is done.
+func policiesOf(h *house, files fields, there things) (number int) {
+	h.t.Helper()
+	desk := newPolicyDesk(h)
+	number = desk.revision(files)
+	desk.activate(number, `"0"`)
+	var made struct {
+		ID    string `json:"id"`
+		State string `json:"state"`
+	}
+	there.add("/v1/policies/{org}", "org", h.org)
+	there.add("/v1/policies/{org}/revisions/{number}", "number", strconv.Itoa(number))
+	h.rig.must(h.t, http.StatusCreated, desk.author, http.MethodPost, desk.path("/drafts"), fields{"title": "Mine", "files": files}).read(h.t, &made)
+	there.add("/v1/policies/{org}/drafts/{id}", "id", made.ID)
+	h.rig.must(h.t, http.StatusAccepted, desk.author, http.MethodPost, desk.path("/replay"), fields{"revision": 0, "last": "1h"}).read(h.t, &made)
+	there.add("/v1/policies/{org}/replays/{id}", "id", made.ID)
+	eventually(h.t, "the replay is done", func() (bool, string) {
+		answer := h.rig.must(h.t, http.StatusOK, desk.author, http.MethodGet, desk.path("/replays/"+made.ID), nil)
+		answer.read(h.t, &made)
+		return made.State == "done", string(answer.body)
+	})
+	h.rig.must(h.t, http.StatusCreated, h.admin, http.MethodPost, desk.path("/tokens"), fields{"name": "Mine"}).read(h.t, &made)
+	there.add("/v1/policies/{org}/tokens/{id}", "id", made.ID)
+	return number
 }
 
 // decisionOf is one of a call's.
