@@ -21,7 +21,7 @@ import (
 func (c *cli) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
-		Short: "Check, format and test an organisation's policy in a folder",
+		Short: "Check, format and test an organisation's policy in a folder, and put it live",
 		Long: `Works on an organisation's policy in a folder: *.rego of package anteroom.organization or below it, *_test.rego of package anteroom.organization_test or
 below it, and data.json, seen as data.organization. Other files, and folders whose names begin with '.', are left alone. policy/example is such a folder, with
 its README.
@@ -33,6 +33,7 @@ Exit codes: 0 all is well, 1 there are findings, 2 the command line or the confi
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.policyCheckCommand(), c.policyFormatCommand(), c.policyTestCommand(), c.policyBaseCommand(), c.policyReplayCommand())
+	cmd.AddCommand(c.policyRemoteCommands()...)
 	return cmd
 }
 
