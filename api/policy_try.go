@@ -159,5 +159,8 @@ func (h *handlers) GetPolicyReference(ctx context.Context, _ openapi.GetPolicyRe
 		return nil, err
 	}
 	var out openapi.GetPolicyReference200JSONResponse
-	return out, inForm(found, &out)
+	if err := inForm(found, &out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
