@@ -19,7 +19,6 @@ import (
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/internal/config"
-	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/retention/report"
 )
 
@@ -110,7 +109,7 @@ func (c *cli) export(ctx context.Context, opt exportOptions) error {
 	if err != nil {
 		return err
 	}
-	token, err := c.exportToken(opt)
+	token, err := c.serverToken(opt.server, opt.tokenFile, tokenOptions{data: opt.data, org: opt.org, user: "auditor", roles: []string{string(identity.Auditor)}})
 	if err != nil {
 		return err
 	}
@@ -188,17 +187,6 @@ func parseMoment(text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is not a time such as 2026-11-01 or 2026-11-01T08:00:00Z", text)
-}
-
-// exportToken is the token of the file, or one of an auditor for the Anteroom of the data folder if that is the server; else none, and the server says so.
-func (c *cli) exportToken(opt exportOptions) (string, error) {
-	if opt.tokenFile != "" {
-		return c.importToken(importOptions{tokenFile: opt.tokenFile})
-	}
-	if running, err := embedded.RunningURL(opt.data); err != nil || running != strings.TrimSuffix(opt.server, "/") {
-		return "", nil //nolint:nilerr // another's: without a token it says what it wants
-	}
-	return devToken(tokenOptions{data: opt.data, org: opt.org, user: "auditor", roles: []string{string(identity.Auditor)}})
 }
 
 func (c *cli) reportExport(r *exported) error {

@@ -17,7 +17,6 @@ import (
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/internal/config"
-	"github.com/anteroom/anteroom/internal/embedded"
 )
 
 // importOptions are the flags of import.
@@ -107,7 +106,7 @@ func (c *cli) importFiles(ctx context.Context, format string, opt importOptions,
 	if opt.as != "guest" && opt.as != "org" {
 		return fmt.Errorf("%w: --as: %q is neither guest nor org", errConfig, opt.as)
 	}
-	if opt.token, err = c.importToken(opt); err != nil {
+	if opt.token, err = c.serverToken(opt.server, opt.tokenFile, tokenOptions{data: opt.data, roles: []string{string(identity.Operator)}}); err != nil {
 		return err
 	}
 	result := imported{Calls: []importedCall{}}
@@ -129,28 +128,6 @@ func (c *cli) importFiles(ctx context.Context, format string, opt importOptions,
 	}
 	show.stop()
 	return c.reportImport(result, fatal)
-}
-
-// importToken is the token of the file, or one for the Anteroom of the data folder if that is the server; else none, and the server says so.
-func (c *cli) importToken(opt importOptions) (string, error) {
-	if opt.tokenFile == "" {
-		url, err := embedded.RunningURL(opt.data)
-		if err != nil || url != strings.TrimSuffix(opt.server, "/") {
-			return "", nil
-		}
-		return devToken(tokenOptions{data: opt.data, roles: []string{string(identity.Operator)}})
-	}
-	file, _, err := c.open(opt.tokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %s: %w", opt.tokenFile, err)
-	}
-	defer file.Close()
-	const most = 16 << 10
-	text, err := io.ReadAll(io.LimitReader(file, most))
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %s: %w", opt.tokenFile, err)
-	}
-	return strings.TrimSpace(string(text)), nil
 }
 
 func (c *cli) reportImport(result imported, fatal error) error {

@@ -85,7 +85,7 @@ func (p *policyClient) ask(ctx context.Context, method, path string, body any, m
 	}
 	defer closed(resp)
 	if resp.StatusCode < http.StatusBadRequest {
-		if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(into); err != nil {
 			return fmt.Errorf("read the answer: %w", err)
 		}
 		return nil

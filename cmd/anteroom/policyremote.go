@@ -14,7 +14,6 @@ import (
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/internal/config"
-	"github.com/anteroom/anteroom/internal/embedded"
 )
 
 // remoteOptions say whose policy is meant, and where.
@@ -114,18 +113,8 @@ func (c *cli) policyDeskOf(o remoteOptions) (*policyClient, error) {
 		return nil, fmt.Errorf("%w: --org: %q must be 1 to 63 of a-z, 0-9, '_', '.', '-', starting with a letter or digit", errConfig, o.org)
 	}
 	client := &policyClient{base: base.JoinPath("v1/policies", o.org)}
-	switch running, err := embedded.RunningURL(o.data); {
-	case o.tokenFile != "":
-		if client.token, err = c.importToken(importOptions{tokenFile: o.tokenFile}); err != nil {
-			return nil, err
-		}
-	case err == nil && running == strings.TrimSuffix(o.server, "/"):
-		client.token, err = devToken(tokenOptions{data: o.data, org: o.org, user: "policy_author", roles: []string{string(identity.PolicyAuthor)}})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return client, nil
+	client.token, err = c.serverToken(o.server, o.tokenFile, tokenOptions{data: o.data, org: o.org, user: "policy_author", roles: []string{string(identity.PolicyAuthor)}})
+	return client, err
 }
 
 // pushed is the result of push.

@@ -1,30 +1,22 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/anteroom/anteroom/event"
-	"github.com/anteroom/anteroom/identity"
-	"github.com/anteroom/anteroom/internal/config"
-	"github.com/anteroom/anteroom/internal/embedded"
 )
 
 // policyReplayOptions are the flags of policy replay.
 type policyReplayOptions struct {
-	server, org, data, tokenFile string
-	from, to, last               string
-	changed                      int64
+	remoteOptions
+	from, to, last string
+	changed        int64
 }
 
 func (c *cli) policyReplayCommand() *cobra.Command {
@@ -48,11 +40,7 @@ With --max-changed it has findings, and exit code 1, if more decisions than that
 	flags.StringVar(&opt.from, "from", "", "decisions not before this `time`, such as 2026-11-01T08:00:00Z; instead of --last")
 	flags.StringVar(&opt.to, "to", "", "and before this `time`")
 	flags.Int64Var(&opt.changed, "max-changed", -1, "exit with 1 if more `decisions` would change")
-	flags.StringVar(&opt.server, "server", "http://127.0.0.1:8480", "`URL` of the running Anteroom")
-	flags.StringVar(&opt.org, "org", demoOrg, "`organisation` whose policy it is")
-	flags.StringVar(&opt.tokenFile, "token-file", "", "`file` with a token of a policy author of the organisation; - is standard input")
-	flags.StringVar(&opt.data, "data", config.Default().Embedded.Data, "data `folder` of an Anteroom on this machine, which needs no token then")
-	_ = cmd.MarkFlagDirname("data")
+	opt.remoteOptions.flags(cmd)
 	return cmd
 }
 
@@ -82,18 +70,11 @@ type replayTold struct {
 }
 
 func (c *cli) policyReplay(ctx context.Context, folder string, opt policyReplayOptions) error {
-	base, err := serverURL(opt.server)
-	if err != nil {
-		return err
-	}
-	if !event.ValidOrg(opt.org) {
-		return fmt.Errorf("%w: --org: %q must be 1 to 63 of a-z, 0-9, '_', '.', '-', starting with a letter or digit", errConfig, opt.org)
-	}
 	content, err := readPolicy(folder)
 	if err != nil {
 		return err
 	}
-	token, err := c.authorToken(opt)
+	desk, err := c.policyDeskOf(opt.remoteOptions)
 	if err != nil {
 		return err
 	}
@@ -103,11 +84,7 @@ func (c *cli) policyReplay(ctx context.Context, folder string, opt policyReplayO
 			asked[name] = value
 		}
 	}
-	body, err := json.Marshal(asked)
-	if err != nil {
-		return err
-	}
-	job, err := replayOn(ctx, base.JoinPath("v1", "policies", opt.org), token, body)
+	job, err := desk.replay(ctx, asked)
 	if err != nil {
 		return err
 	}
@@ -123,31 +100,20 @@ func (c *cli) policyReplay(ctx context.Context, folder string, opt policyReplayO
 	return nil
 }
 
-// authorToken is the token of --token-file or, for the Anteroom of a data folder on this machine, one of a policy author.
-func (c *cli) authorToken(opt policyReplayOptions) (string, error) {
-	if opt.tokenFile != "" {
-		return c.importToken(importOptions{tokenFile: opt.tokenFile})
-	}
-	if running, err := embedded.RunningURL(opt.data); err != nil || running != strings.TrimSuffix(opt.server, "/") {
-		return "", nil //nolint:nilerr // another's: without a token it says what it wants
-	}
-	return devToken(tokenOptions{data: opt.data, org: opt.org, user: "author", roles: []string{string(identity.PolicyAuthor)}})
-}
-
-// replayOn asks for a replay and waits for its end. If the caller doesn't wait any longer, the replay is cancelled.
-func replayOn(ctx context.Context, policies *url.URL, token string, body []byte) (replayTold, error) {
+// replay asks for a replay and waits for its end. If the caller doesn't wait any longer, the replay is cancelled.
+func (p *policyClient) replay(ctx context.Context, asked map[string]any) (replayTold, error) {
 	var job replayTold
-	if err := askPolicies(ctx, http.MethodPost, policies.JoinPath("replay"), token, body, &job); err != nil {
+	if err := p.ask(ctx, http.MethodPost, "replay", asked, "", &job); err != nil {
 		return job, err
 	}
-	at := policies.JoinPath("replays", job.ID)
+	at := "replays/" + job.ID
 	for job.State == "queued" || job.State == "running" {
 		select {
 		case <-ctx.Done():
-			return job, errors.Join(ctx.Err(), cancelReplay(ctx, at, token))
+			return job, errors.Join(ctx.Err(), p.cancelReplay(ctx, at))
 		case <-time.After(300 * time.Millisecond):
 		}
-		if err := askPolicies(ctx, http.MethodGet, at, token, nil, &job); err != nil {
+		if err := p.ask(ctx, http.MethodGet, at, nil, "", &job); err != nil {
 			return job, err
 		}
 	}
@@ -155,50 +121,11 @@ func replayOn(ctx context.Context, policies *url.URL, token string, body []byte)
 }
 
 // cancelReplay cancels a replay that nobody waits for any longer.
-func cancelReplay(ctx context.Context, at *url.URL, token string) error {
+func (p *policyClient) cancelReplay(ctx context.Context, at string) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var job replayTold
-	return askPolicies(last, http.MethodDelete, at, token, nil, &job)
-}
-
-// askPolicies asks a server and reads its answer, or its refusal.
-func askPolicies(ctx context.Context, method string, address *url.URL, token string, body []byte, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		return fmt.Errorf("no answer from %s: %w", address.Host, err)
-	}
-	defer closed(answer)
-	text := io.LimitReader(answer.Body, 64<<20)
-	if answer.StatusCode < http.StatusBadRequest {
-		if err := json.NewDecoder(text).Decode(into); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		return nil
-	}
-	var problem struct {
-		Title  string `json:"title"`
-		Detail string `json:"detail"`
-	}
-	reason := "the server answers " + answer.Status
-	if json.NewDecoder(text).Decode(&problem) == nil && problem.Title != "" {
-		reason = problem.Title + ": " + problem.Detail
-	}
-	return &askError{answer.StatusCode, fmt.Sprintf("%s: %s", address.Host, reason)}
+	return p.ask(last, http.MethodDelete, at, nil, "", &job)
 }
 
 // text says it in sentences.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,28 @@ Whoever can read the data folder can be anybody.
 	_ = cmd.MarkFlagDirname("data")
 	_ = cmd.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// serverToken is the token of a file or, where the server is the Anteroom of the data folder, a development token; else none, and the server says so.
+func (c *cli) serverToken(server, tokenFile string, own tokenOptions) (string, error) {
+	if tokenFile == "" {
+		running, err := embedded.RunningURL(own.data)
+		if err != nil || running != strings.TrimSuffix(server, "/") {
+			return "", nil
+		}
+		return devToken(own)
+	}
+	file, _, err := c.open(tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %s: %w", tokenFile, err)
+	}
+	defer file.Close()
+	const most = 16 << 10
+	text, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %s: %w", tokenFile, err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // devToken makes a token with the key in the data folder of a running instance.
