@@ -238,12 +238,8 @@ func (h *handlers) GetPolicyRevision(ctx context.Context, request openapi.GetPol
 func (h *handlers) CreatePolicyRevision(
 	ctx context.Context, request openapi.CreatePolicyRevisionRequestObject,
 ) (openapi.CreatePolicyRevisionResponseObject, error) {
-	p, org, err := h.policyRoom(ctx)
-	if err != nil {
-		return nil, err
-	}
 	in := request.Body
-	content, err := p.content(ctx, org, in.Files, in.DraftId, in.Revision)
+	p, org, content, err := h.policyAsked(ctx, in.Files, in.DraftId, in.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -268,6 +264,16 @@ func filesOf(c author.Content) *openapi.PolicyFiles {
 		files = openapi.PolicyFiles{}
 	}
 	return &files
+}
+
+// policyAsked is the room, the organisation and the content that a request is about.
+func (h *handlers) policyAsked(ctx context.Context, files *openapi.PolicyFiles, draft *uuid.UUID, revision *int) (*Policies, string, author.Content, error) {
+	p, org, err := h.policyRoom(ctx)
+	if err != nil {
+		return nil, "", author.Content{}, err
+	}
+	content, err := p.content(ctx, org, files, draft, revision)
+	return p, org, content, err
 }
 
 // content reads what exactly one of the three names.

@@ -16,11 +16,7 @@ import (
 
 // CheckPolicy finds mistakes.
 func (h *handlers) CheckPolicy(ctx context.Context, request openapi.CheckPolicyRequestObject) (openapi.CheckPolicyResponseObject, error) {
-	p, org, err := h.policyRoom(ctx)
-	if err != nil {
-		return nil, err
-	}
-	content, err := p.content(ctx, org, request.Body.Files, request.Body.DraftId, request.Body.Revision)
+	p, _, content, err := h.policyAsked(ctx, request.Body.Files, request.Body.DraftId, request.Body.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +53,8 @@ func (h *handlers) FormatPolicy(ctx context.Context, request openapi.FormatPolic
 
 // TestPolicy runs tests.
 func (h *handlers) TestPolicy(ctx context.Context, request openapi.TestPolicyRequestObject) (openapi.TestPolicyResponseObject, error) {
-	p, org, err := h.policyRoom(ctx)
-	if err != nil {
-		return nil, err
-	}
 	in := request.Body
-	content, err := p.content(ctx, org, in.Files, in.DraftId, in.Revision)
+	p, org, content, err := h.policyAsked(ctx, in.Files, in.DraftId, in.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +91,8 @@ func killedBy(err error) *openapi.PolicyKilled {
 
 // EvaluatePolicy tries a decision.
 func (h *handlers) EvaluatePolicy(ctx context.Context, request openapi.EvaluatePolicyRequestObject) (openapi.EvaluatePolicyResponseObject, error) {
-	p, org, err := h.policyRoom(ctx)
-	if err != nil {
-		return nil, err
-	}
 	in := request.Body
-	content, err := p.content(ctx, org, in.Files, in.DraftId, in.Revision)
+	p, org, content, err := h.policyAsked(ctx, in.Files, in.DraftId, in.Revision)
 	if err != nil {
 		return nil, err
 	}
