@@ -4,7 +4,7 @@ import type { Filters } from "../api/filters";
 import { dayTime } from "../api/times";
 import { useAddress } from "../frame/search-state";
 import { callTexts } from "../texts/calls";
-import { FilterChips } from "./filter-chips";
+import { CallFilterChips } from "./filter-chips";
 import { type ViewScreen, Views } from "./views";
 
 /** How long a window is, or from when until when. */
@@ -29,7 +29,7 @@ export function FilterBar({ filters, screen, children }: { filters: Filters; scr
         data={custom ? [{ value: "custom", label: windowText(filters) }, ...times] : times}
         onChange={(value) => value && value !== "custom" && change({ last: value, from: undefined, to: undefined })}
       />}
-      <FilterChips filters={filters} />
+      <CallFilterChips filters={filters} />
       <Views screen={screen} />
     </div>
   );

@@ -5,7 +5,7 @@ import { body, client } from "../api/client";
 import { type Filters, filtersOf, windowOf } from "../api/filters";
 import { type ExportInput, exportsQuery, ofCalls, ofClasses } from "../api/retention";
 import "../calls/calls.css";
-import { FilterChips, narrowing } from "../calls/filter-chips";
+import { CallFilterChips, narrowing } from "../calls/filter-chips";
 import { useAddress } from "../frame/search-state";
 import { useGo } from "../parts/go";
 import { Trouble } from "../parts/states";
@@ -105,7 +105,7 @@ export function NewReport({ kind: wanted }: { kind: string | undefined }) {
       {ofCalls(kind) && (
         <div className="stack tight" role="group" aria-label={texts.calls}>
           <strong>{texts.calls}</strong>
-          <div className="row filters"><FilterChips filters={filters} /></div>
+          <div className="row filters"><CallFilterChips filters={filters} /></div>
           {narrowing(filters).length === 0 && <p className="small quiet">{texts.callsHint}</p>}
         </div>
       )}
