@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -147,7 +148,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		answer, err := client.Metadata(ctx, &kafka.MetadataRequest{})
-		if err == nil && len(answer.Brokers) == 1 {
+		if err == nil && len(answer.Brokers) == 1 && led(answer.Topics) {
 			return nil
 		}
 		select {
@@ -158,6 +159,16 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// led tells whether each partition has a leader: a broker that was started again answers before it leads what it has.
+func led(topics []kafka.Topic) bool {
+	for _, topic := range topics {
+		if topic.Error != nil || slices.ContainsFunc(topic.Partitions, func(p kafka.Partition) bool { return p.Leader.Host == "" }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Stop ends the broker in order (SIGTERM) and waits for it.
