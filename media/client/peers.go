@@ -75,6 +75,8 @@ func newPeers(c *Client) (*peers, error) {
 		return nil, fmt.Errorf("register interceptors: %w", err)
 	}
 	settings := webrtc.SettingEngine{LoggerFactory: quiet}
+	// As the server's: pion's own 64 takes for replays what was lost and came again late.
+	settings.SetSRTPReplayProtectionWindow(512)
 	if c.opts.Settings != nil {
 		c.opts.Settings(&settings)
 	}
