@@ -13,16 +13,26 @@ const chatSegment = 24 * time.Hour
 
 // EnsureTopics creates the topics of the home region that are missing.
 func EnsureTopics(ctx context.Context, client *kafka.Client, cfg Config) error {
-	return ensure(ctx, client, cfg, cfg.Region, event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content),
-		event.LogsTopic(cfg.Region))
+	return client.EnsureTopics(ctx, Topics(cfg)...)
 }
 
 // EnsureCopiesTopics creates the topics of a further region that are missing.
 func EnsureCopiesTopics(ctx context.Context, client *kafka.Client, cfg Config, region string) error {
-	return ensure(ctx, client, cfg, region, event.CopiesTopic(region))
+	return client.EnsureTopics(ctx, CopiesTopics(cfg, region)...)
 }
 
-func ensure(ctx context.Context, client *kafka.Client, cfg Config, region string, names ...string) error {
+// Topics are those of the home region, as they are wanted.
+func Topics(cfg Config) []kafka.Topic {
+	return wanted(cfg, cfg.Region, event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content),
+		event.LogsTopic(cfg.Region))
+}
+
+// CopiesTopics are those of a further region, as they are wanted.
+func CopiesTopics(cfg Config, region string) []kafka.Topic {
+	return wanted(cfg, region, event.CopiesTopic(region))
+}
+
+func wanted(cfg Config, region string, names ...string) []kafka.Topic {
 	topic := func(name string, partitions int) kafka.Topic {
 		return kafka.Topic{Name: name, Partitions: partitions, Replication: cfg.Replication, Retention: cfg.Retention}
 	}
@@ -34,5 +44,5 @@ func ensure(ctx context.Context, client *kafka.Client, cfg Config, region string
 		}
 		topics = append(topics, t)
 	}
-	return client.EnsureTopics(ctx, topics...)
+	return topics
 }

@@ -85,7 +85,7 @@ Exit codes: 0 done, 1 failed, 2 the command line or the configuration was not un
 	}
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "configuration `file` (default: what "+config.FileEnv+" names, or none)")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as JSON")
-	root.AddCommand(c.runCommand(), c.serveCommand(), c.migrateCommand(), c.importCommand(), c.exportCommand(), c.tokenCommand(), c.loadCommand(), c.ledgerCommand(), c.verifyCommand(), c.policyCommand(), c.retentionCommand(), c.backupCommand(), c.restoreCommand(), c.checkConfigCommand(), c.versionCommand())
+	root.AddCommand(c.runCommand(), c.serveCommand(), c.migrateCommand(), c.importCommand(), c.exportCommand(), c.tokenCommand(), c.loadCommand(), c.ledgerCommand(), c.verifyCommand(), c.policyCommand(), c.retentionCommand(), c.backupCommand(), c.restoreCommand(), c.checkConfigCommand(), c.doctorCommand(), c.versionCommand())
 	return root
 }
 

@@ -98,6 +98,10 @@ func rooms() []Room {
 		{Path: "internal/webhook", May: contract, Why: "signed deliveries with retries; whoever has something to tell hands it in"},
 		{Path: "internal/kafka", May: contract, Why: "a thin leaf: connection, producer, topics"},
 		{Path: "internal/embedded", Why: "engines know nothing of what is kept in them"},
+		{
+			Path: "internal/doctor", May: []string{"directory", "directory/registry", "identity", "internal/kafka", "migrations", "retention/ledger", "sealing", "store"},
+			Why: "it judges what the rooms tell of their engines and folders; what a deployment has is handed in",
+		},
 		{Path: "internal/app", Why: "the lifecycle knows steps, not what they stop"},
 		{
 			Path: "internal/config",

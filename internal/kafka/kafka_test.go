@@ -213,3 +213,30 @@ func TestSettingsOfABroker(t *testing.T) {
 		t.Errorf("a topic that is kept for good: %+v", got[name])
 	}
 }
+
+// TestClock asks Apache Kafka what time it is, which leaves no topic behind.
+func TestClock(t *testing.T) {
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers = kafkatest.Start(t).Brokers
+	client, err := kafka.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ahead, uncertain, err := client.Clock(t.Context(), "what-time")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := ahead.Abs() - uncertain; off > time.Second { // one machine has one clock
+		t.Errorf("it is off by %v ± %v", ahead, uncertain)
+	}
+	// What is known of the cluster is remembered for some seconds: another client asks anew.
+	other, err := kafka.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if seen, err := other.Inspect(t.Context(), "what-time"); err != nil || len(seen.Topics) != 0 || seen.Brokers != 1 {
+		t.Errorf("left behind: %+v, %v", seen, err)
+	}
+}

@@ -48,6 +48,23 @@ func (s TopicSettings) Expires(written time.Time) (time.Time, bool) {
 
 // TopicSettings reads the settings of topics, as the broker has them: they may be others than those it was asked for, or were changed since.
 func (c *Client) TopicSettings(ctx context.Context, topics ...string) (map[string]TopicSettings, error) {
+	all, err := c.describe(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]TopicSettings, len(topics))
+	for name, values := range all {
+		settings, err := parseSettings(values)
+		if err != nil {
+			return nil, fmt.Errorf("read settings of %s: %w", name, err)
+		}
+		out[name] = settings
+	}
+	return out, nil
+}
+
+// describe reads what brokers tell of topics: names and values of settings, by topic. It fails if they don't tell of one.
+func (c *Client) describe(ctx context.Context, topics ...string) (map[string]map[string]string, error) {
 	resources := make([]kafkago.DescribeConfigRequestResource, len(topics))
 	for i, topic := range topics {
 		resources[i] = kafkago.DescribeConfigRequestResource{ResourceType: kafkago.ResourceTypeTopic, ResourceName: topic}
@@ -56,7 +73,7 @@ func (c *Client) TopicSettings(ctx context.Context, topics ...string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("read settings of topics: %w", err)
 	}
-	out := make(map[string]TopicSettings, len(topics))
+	out := make(map[string]map[string]string, len(topics))
 	for _, r := range resp.Resources {
 		if r.Error != nil {
 			return nil, fmt.Errorf("read settings of %s: %w", r.ResourceName, r.Error)
@@ -65,11 +82,7 @@ func (c *Client) TopicSettings(ctx context.Context, topics ...string) (map[strin
 		for _, entry := range r.ConfigEntries {
 			values[entry.ConfigName] = entry.ConfigValue
 		}
-		settings, err := parseSettings(values)
-		if err != nil {
-			return nil, fmt.Errorf("read settings of %s: %w", r.ResourceName, err)
-		}
-		out[r.ResourceName] = settings
+		out[r.ResourceName] = values
 	}
 	for _, topic := range topics {
 		if _, told := out[topic]; !told {
