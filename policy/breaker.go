@@ -56,8 +56,8 @@ type counter struct {
 	tripped bool        // guarded by mu
 }
 
-// add counts a failure and tells whether it is the one that trips the breaker.
-func (c *counter) add(b Breaker, now time.Time) bool {
+// add counts a failure and tells whether it is the one that trips the breaker, which a grave one does by itself.
+func (c *counter) add(b Breaker, now time.Time, grave bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.tripped {
@@ -65,7 +65,7 @@ func (c *counter) add(b Breaker, now time.Time) bool {
 	}
 	c.times = slices.DeleteFunc(c.times, func(at time.Time) bool { return now.Sub(at) > b.Window })
 	c.times = append(c.times, now)
-	c.tripped = len(c.times) >= b.Failures
+	c.tripped = grave || len(c.times) >= b.Failures
 	return c.tripped
 }
 
@@ -111,7 +111,7 @@ func (e *Engine) blame(ctx context.Context, org string, s *snapshot, err error, 
 	f := Failure{Org: org, Revision: s.revision, Kind: kindOfFailure(s, err), Err: err}
 	if s.hasOwn && s.refused == nil {
 		f.Own = again(e.current.Load().base) == nil
-		f.Tripped = f.Own && s.failures.add(e.breaker, time.Now())
+		f.Tripped = f.Own && s.failures.add(e.breaker, time.Now(), errors.Is(err, errHung))
 	}
 	e.mu.Lock()
 	hooks := slices.Clone(e.onFailure)
@@ -125,7 +125,7 @@ func kindOfFailure(s *snapshot, err error) FailureKind {
 	switch {
 	case s.refused != nil:
 		return FailedNotLoaded
-	case topdown.IsCancel(err):
+	case topdown.IsCancel(err), errors.Is(err, errHung):
 		return FailedTimeout
 	case errors.Is(err, errUndefined):
 		return FailedUndefined

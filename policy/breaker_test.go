@@ -75,11 +75,11 @@ func TestBreakerForgetsFailuresOutsideItsWindow(t *testing.T) {
 	var c counter
 	b, now := Breaker{Failures: 2, Window: time.Minute}, time.Now()
 	for _, at := range []time.Duration{0, 2 * time.Minute, 5 * time.Minute} {
-		if c.add(b, now.Add(at)) {
+		if c.add(b, now.Add(at), false) {
 			t.Errorf("tripped at %s", at)
 		}
 	}
-	if !c.add(b, now.Add(5*time.Minute+time.Second)) {
+	if !c.add(b, now.Add(5*time.Minute+time.Second), false) {
 		t.Error("two within the window don't trip it")
 	}
 }

@@ -51,7 +51,7 @@ func (e *Engine) decide(ctx context.Context, s *snapshot, in *Input) (Decision, 
 
 // judge is the decision and the refusals that it is made of, the most important first.
 func (e *Engine) judge(ctx context.Context, s *snapshot, in *Input) (Decision, []refusal, error) {
-	answer, err := s.eval(ctx, &s.decide, e.keys.value(in))
+	answer, err := s.ask(ctx, &e.keys, &s.decide, in)
 	if err != nil {
 		return Decision{}, nil, err
 	}
@@ -119,7 +119,7 @@ func (e *Engine) use(capability Capability, g ground, o own) (Effect, []refusal)
 func (e *Engine) grantsOf(ctx context.Context, s *snapshot, in *Input) (Grants, error) {
 	ask := *in
 	ask.Action, ask.Capability = ActionUse, ""
-	answer, err := s.eval(ctx, &s.grants, e.keys.value(&ask))
+	answer, err := s.ask(ctx, &e.keys, &s.grants, &ask)
 	if err != nil {
 		return nil, err
 	}

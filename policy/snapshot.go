@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -36,8 +37,8 @@ func ownEntries() []string { return []string{entryDeny, entryLobby, entryWithhol
 // snapshot is one compiled revision of the base policy, alone or with one organisation's. It never changes, so that evaluations share it
 // without a lock; a new revision is a new snapshot.
 type snapshot struct {
-	// decide yields the base's decision, grants the base's withhold; both the organisation's rules.
-	decide, grants rego.PreparedEvalQuery
+	// decide yields the base's decision, grants the base's withhold, own the organisation's rules.
+	decide, grants, own rego.PreparedEvalQuery
 	// revision as Decision.Revision has it.
 	revision string
 	// hasOwn: an organisation's rules are part of it, and must be part of every answer.
@@ -47,6 +48,9 @@ type snapshot struct {
 	refused error
 	// failures of the organisation's rules so far.
 	failures counter
+	// running has a place for each evaluation of the organisation's rules; hung tells that one of them will not end.
+	running chan struct{}
+	hung    atomic.Bool
 }
 
 var errUndefined = errors.New("the policy's answer is undefined")
@@ -71,20 +75,18 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	if err != nil {
 		return nil, err
 	}
-	prepare := func(entry string) (rego.PreparedEvalQuery, error) {
-		query := fmt.Sprintf("base := data.%s.%s", basePackage, entry)
-		if len(entries) > 0 {
-			// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
-			query += fmt.Sprintf(`; own := data.%s.own with input.capability as ""`, entryPackage)
-		}
-		return ask(query)
-	}
-	s := &snapshot{hasOwn: len(entries) > 0, timeout: timeout}
-	if s.decide, err = prepare("decision"); err != nil {
+	s := ownSnapshot(timeout)
+	s.hasOwn = len(entries) > 0
+	if s.decide, err = ask(fmt.Sprintf("base := data.%s.decision", basePackage)); err != nil {
 		return nil, fmt.Errorf("prepare decisions: %w", err)
 	}
-	if s.grants, err = prepare(entryWithhold); err != nil {
+	if s.grants, err = ask(fmt.Sprintf("base := data.%s.%s", basePackage, entryWithhold)); err != nil {
 		return nil, fmt.Errorf("prepare grants: %w", err)
+	}
+	if s.hasOwn {
+		if s.own, err = ask(fmt.Sprintf("own := data.%s.own", entryPackage)); err != nil {
+			return nil, fmt.Errorf("prepare the organisation's rules: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -125,16 +127,42 @@ type answer struct {
 	own  ast.Object
 }
 
-// eval answers a query. It returns an error for whatever isn't a defined answer in time, a panic of the evaluator included.
-func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, input ast.Value) (a answer, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			a, err = answer{}, fmt.Errorf("the evaluator panicked (%T)", p)
-		}
-	}()
+// ownSnapshot is one that can be asked by evalOwn, without queries yet.
+func ownSnapshot(timeout time.Duration) *snapshot {
+	return &snapshot{timeout: timeout, running: make(chan struct{}, atOnce())}
+}
+
+// ask answers a query to the base, and what the organisation's rules say of the same.
+func (s *snapshot) ask(ctx context.Context, k *keys, query *rego.PreparedEvalQuery, in *Input) (answer, error) {
 	if s.refused != nil {
 		return answer{}, s.refused
 	}
+	a, err := s.eval(ctx, query, k.value(in))
+	if err != nil || !s.hasOwn {
+		return a, err
+	}
+	// An organisation's rules can't see which capability is asked for, so that they say the same of it alone and among all.
+	general := *in
+	general.Capability = ""
+	own, err := s.evalOwn(ctx, &s.own, k.value(&general))
+	if err == nil && own.own == nil {
+		err = errUndefined
+	}
+	a.own = own.own
+	return a, err
+}
+
+// eval answers a query to shipped rules. It returns an error for whatever isn't a defined answer in time, a panic of the evaluator included.
+func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, input ast.Value, more ...rego.EvalOption) (a answer, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case *topdown.Error: // the guard's
+			a, err = answer{}, p
+		default:
+			a, err = answer{}, fmt.Errorf("the evaluator panicked (%T)", p)
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return answer{}, err
 	}
@@ -144,7 +172,8 @@ func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, inpu
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
-	results, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(cancel), rego.EvalMetrics(metrics.NoOp()))
+	more = append(more, rego.EvalParsedInput(input), rego.EvalExternalCancel(cancel), rego.EvalMetrics(metrics.NoOp()))
+	results, err := query.Eval(ctx, more...)
 	if err != nil {
 		return answer{}, err
 	}
@@ -153,7 +182,7 @@ func (s *snapshot) eval(ctx context.Context, query *rego.PreparedEvalQuery, inpu
 	}
 	a.base, _ = results[0].Bindings["base"].(ast.Value)
 	a.own, _ = results[0].Bindings["own"].(ast.Object)
-	if a.base == nil || (s.hasOwn && a.own == nil) {
+	if a.base == nil && a.own == nil {
 		return answer{}, errUndefined
 	}
 	return a, nil
