@@ -18,6 +18,7 @@ const (
 	EntryErr      = "policy_entry_error"
 	NumberErr     = "policy_number_error"
 	CapabilityErr = "policy_capability_error"
+	PeriodErr     = "policy_period_error"
 	SchemaErr     = "policy_schema_error"
 	TestErr       = "policy_test_error"
 )
@@ -34,6 +35,7 @@ func Parse(name, text string) (*ast.Module, ast.Errors) {
 	}
 	errs = append(errs, checkPackage(module, OwnPackage)...)
 	errs = append(errs, checkEntries(module)...)
+	errs = append(errs, checkShortens(module)...)
 	errs = append(errs, checkSchemas(module)...)
 	return module, append(errs, checkTerms(module, true)...)
 }
@@ -68,7 +70,8 @@ func ParseModule(name, text string) (*ast.Module, ast.Errors) {
 	}
 }
 
-// Entries are the rules that the modules have of those that an organisation's policy is asked for. It is an error if there is none.
+// Entries are the rules that the modules have of those that an organisation's policy is asked for about participants; none, if it speaks of how long
+// things are kept only. It is an error if it has nothing that is asked for.
 func Entries(modules map[string]*ast.Module) ([]string, error) {
 	found := map[string]bool{}
 	for _, module := range modules {
@@ -78,8 +81,8 @@ func Entries(modules map[string]*ast.Module) ([]string, error) {
 			}
 		}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("package %s has none of the rules that are asked: deny, lobby, withhold, grant", OwnPackage)
+	if len(found) == 0 && !Shortens(modules) {
+		return nil, fmt.Errorf("package %s has none of the rules that are asked: deny, lobby, withhold, grant, nor package %s shorten", OwnPackage, KeepPackage)
 	}
 	return slices.Sorted(maps.Keys(found)), nil
 }

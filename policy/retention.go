@@ -22,6 +22,8 @@ type RetentionInput struct {
 	Policies []RetentionPolicy `json:"policies"`
 	// Holds on the meeting, on a user who was in it, and on the resource; released ones too.
 	Holds []RetentionHold `json:"holds"`
+	// Shorten is what the organisation's own rules wish. KeptBy.Decide asks them; whoever asks it leaves this empty.
+	Shorten []shortening `json:"shorten"`
 }
 
 // RetentionPolicy is one that applies.
@@ -31,6 +33,8 @@ type RetentionPolicy struct {
 	// Action is "delete", "retain" or "retain_then_delete"; Days at least 1.
 	Action string `json:"action"`
 	Days   int    `json:"days"`
+	// Locked: what it has promised stays promised.
+	Locked bool `json:"locked"`
 	// Why are the ways that users who were in the meeting are in its scope: "organization", "adaptive", "group", "user"; at least one.
 	Why []string `json:"why"`
 }
@@ -48,7 +52,8 @@ type RetentionHold struct {
 type RetentionDecision struct {
 	// Days from sending; nil: for good.
 	Days *int `json:"days"`
-	// Rule is the id of the policy that decides, "default", or "kept" for what nothing deletes. Version is the policy's, 0 without one.
+	// Rule is the id of the policy that decides, "default", "kept" for what nothing deletes, or ShortenPrefix and the id of the organisation's own rule.
+	// Version is the policy's, 0 without one.
 	Rule    string `json:"rule"`
 	Version uint64 `json:"version"`
 	// Reason of the closed set in the Rego's metadata.
@@ -68,9 +73,11 @@ func (d *RetentionDecision) Period() *time.Duration {
 	return &period
 }
 
-// Retention decides about periods by the shipped Rego package anteroom.retention. It is safe for concurrent use and never changes.
+// Retention decides about periods by the shipped Rego package anteroom.retention, and by organisations' own rules, which can only shorten. It is safe
+// for concurrent use.
 type Retention struct {
 	snapshot *snapshot
+	keepers
 }
 
 // NewRetention compiles the package with the operator's periods.
@@ -92,7 +99,10 @@ func NewRetention(cfg Config) (*Retention, error) {
 	if s.decide, err = prepare("base := data.anteroom.retention.decision"); err != nil {
 		return nil, fmt.Errorf("retention policy: prepare decisions: %w", err)
 	}
-	r := &Retention{s}
+	r := &Retention{snapshot: s}
+	if r.meeting, err = loadBase(cfg); err != nil {
+		return nil, err
+	}
 	if _, err := r.Decide(ctx, RetentionInput{Class: "copy"}); err != nil {
 		return nil, fmt.Errorf("retention policy: try a decision: %w", err)
 	}
@@ -111,7 +121,7 @@ func (r *Retention) Revision() string { return r.snapshot.revision }
 
 var errRetentionForm = errors.New("the policy's answer has not the form of a decision about a period")
 
-// Decide answers one question. On any error nothing is decided: whoever asked goes by what was decided before, and deletes nothing that hasn't been
+// Decide answers one question by the shipped package alone. On any error nothing is decided: whoever asked goes by what was decided before, and deletes nothing that hasn't been
 // decided on.
 func (r *Retention) Decide(ctx context.Context, in RetentionInput) (RetentionDecision, error) {
 	text, err := json.Marshal(in.withoutNull())
@@ -140,6 +150,9 @@ func (in RetentionInput) withoutNull() RetentionInput {
 	}
 	if in.Holds == nil {
 		in.Holds = []RetentionHold{}
+	}
+	if in.Shorten == nil {
+		in.Shorten = []shortening{}
 	}
 	return in
 }

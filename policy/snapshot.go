@@ -20,6 +20,8 @@ const (
 	basePackage = "anteroom.meeting"
 	// OwnPackage has the rules of an organisation's policy.
 	OwnPackage = "anteroom.organization"
+	// KeepPackage has the rules of an organisation's policy on how long things are kept.
+	KeepPackage = OwnPackage + ".retention"
 	// testPackage has the tests of an organisation's policy, which are no part of what is activated.
 	testPackage = "anteroom.organization_test"
 	// entryPackage gathers what an organisation's policy has into one value; nobody writes it but entryModule.

@@ -139,6 +139,16 @@ func (b *Base) Engine(log *slog.Logger, org string, r *Revision) (*Engine, error
 	return e, nil
 }
 
+// KeptBy is what decides how long things are kept, over this base, for one organisation by a revision, or by the rules of the house alone if it is nil.
+func (b *Base) KeptBy(org string, own *Revision) (*KeptBy, error) {
+	r, err := NewRetention(b.cfg)
+	if err != nil {
+		return nil, err
+	}
+	r.meeting = b.b
+	return r.With(org, own)
+}
+
 // Refusal is one rule's no.
 type Refusal struct {
 	Reason Reason

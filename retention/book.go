@@ -24,7 +24,7 @@ type book struct {
 	org      string
 	policies []bookPolicy
 	holds    map[heldOn][]bookHold
-	engine   *policy.Retention
+	engine   *policy.KeptBy
 	user     func(id string) directory.User
 
 	// ways are users' ways into each policy's scope.
@@ -70,7 +70,7 @@ func newBook(org string, rows *registry.Registry, engine *policy.Retention) (*bo
 	if ids := append(rows.RetentionPolicies.Unreadable(org), rows.Holds.Unreadable(org)...); len(ids) > 0 {
 		return nil, fmt.Errorf("retention policies or holds can't be read: %s", strings.Join(ids, ", "))
 	}
-	return makeBook(org, rows.RetentionPolicies.Of(org), rows.Holds.Of(org), engine, userOf(rows, org))
+	return makeBook(org, rows.RetentionPolicies.Of(org), rows.Holds.Of(org), engine.Of(org), userOf(rows, org))
 }
 
 // userOf looks users of an organisation up in the snapshot. Somebody the directory has no row of is nothing but an id.
@@ -85,7 +85,7 @@ func userOf(rows *registry.Registry, org string) func(id string) directory.User 
 }
 
 func makeBook(
-	org string, policies []directory.Versioned[directory.RetentionPolicy], holds []directory.Versioned[directory.Hold], engine *policy.Retention,
+	org string, policies []directory.Versioned[directory.RetentionPolicy], holds []directory.Versioned[directory.Hold], engine *policy.KeptBy,
 	user func(id string) directory.User,
 ) (*book, error) {
 	b := &book{
@@ -199,6 +199,7 @@ func (b *book) ask(ctx context.Context, q question, holds []bookHold) (*verdict,
 		}
 		rule := policy.RetentionPolicy{
 			ID: p.Value.ID, Version: int(p.Version), Action: p.Value.Action.Kind, Days: p.Value.Action.Days, //nolint:gosec // versions count changes
+			Locked: p.Value.Locked,
 		}
 		for bit, why := range allWays() {
 			if q.ways[i]&(1<<bit) != 0 {

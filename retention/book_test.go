@@ -186,7 +186,7 @@ func TestBooksDecideByTheRules(t *testing.T) {
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := anyWorld(rt)
-		b, err := makeBook("contoso", w.policies, w.holds, engine, w.user)
+		b, err := makeBook("contoso", w.policies, w.holds, engine.Of("contoso"), w.user)
 		if err != nil {
 			rt.Fatal(err)
 		}

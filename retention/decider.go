@@ -24,7 +24,7 @@ const slack = 30 * time.Second
 // manyUsers is from how many changed users on their organisation is decided on as a whole.
 const manyUsers = 200
 
-// DeciderDeps are what a decider works with. All but LeavesOf, Metrics and Log are required.
+// DeciderDeps are what a decider works with. All but Own, LeavesOf, Metrics and Log are required.
 type DeciderDeps struct {
 	// Directory has the policies, holds and users; whoever runs it owns it.
 	Directory *registry.Registry
@@ -33,10 +33,19 @@ type DeciderDeps struct {
 	// Regions are those to decide for, by name; the home region is one of them where it is.
 	Regions map[string]*store.Store
 	Policy  *policy.Retention
+	// Own has Policy decide by organisations' own rules too. Default: the rules of the house alone.
+	Own OwnRules
 	// LeavesOf is the name of the home region where this process repairs leaves of policies and holds (RepairLeaves). Default "": another one does.
 	LeavesOf string
 	Metrics  prometheus.Registerer
 	Log      *slog.Logger
+}
+
+// OwnRules has a policy.Retention decide by the revision that each organisation has active, as *revisions.Keeping does.
+type OwnRules interface {
+	// Refresh reads what is active, and names the organisations for which that is another revision than before. It fails where that can't be told of all;
+	// those that it names are so all the same.
+	Refresh(ctx context.Context) (changed []string, err error)
 }
 
 // Decider keeps the regions' decisions about periods up to what policies, holds, users, attendance and things are. Two at once do no harm.
@@ -52,7 +61,7 @@ type Decider struct {
 	// attendedUntil is up to when new attendance was looked for, by the home region's clock. Guarded by passing, like reconciled.
 	attendedUntil time.Time
 	reconciled    time.Time
-	// known is how many versions of policies and holds the directory was last brought up to; nil before. Guarded by passing.
+	// known is how many versions of policies, holds and activations the directory and the own rules was last brought up to; nil before. Guarded by passing.
 	known *uint64
 	// attended are rows of attendance that were seen lately and may be read again. Guarded by passing.
 	attended map[store.Attended]time.Time
@@ -108,11 +117,17 @@ func NewDecider(cfg Config, deps DeciderDeps) (*Decider, error) {
 		return nil, fmt.Errorf("make decider: %w", err)
 	}
 	deps.Directory.OnChange(d.changed)
+	deps.Policy.OnFailure(d.ruleFailed)
 	return d, nil
 }
 
+// KindActivePolicy is the kind of control rows that say which revision of its own policy an organisation has active.
+const KindActivePolicy = "policy_active"
+
 // controlKinds are the kinds of control rows that decisions have to know all of.
-func controlKinds() []string { return []string{registry.KindRetentionPolicy, registry.KindHold} }
+func controlKinds() []string {
+	return []string{registry.KindRetentionPolicy, registry.KindHold, KindActivePolicy}
+}
 
 // changed notes what the directory tells of.
 func (d *Decider) changed(kind, org, id string) {
@@ -237,13 +252,14 @@ func (d *Decider) Pass(ctx context.Context, now time.Time) (int, error) {
 	d.passing.Lock()
 	defer d.passing.Unlock()
 	began := time.Now()
-	known, more, err := d.gather(ctx)
+	reconcile := began.Sub(d.reconciled) >= d.cfg.ReconcileEvery
+	known, more, err := d.gather(ctx, reconcile)
 	if err != nil {
 		d.metrics.failed("home")
 		return 0, fmt.Errorf("home region: %w", err)
 	}
 	p := &pass{Decider: d, seen: known, now: now, began: began, books: map[string]*book{}}
-	if began.Sub(d.reconciled) >= d.cfg.ReconcileEvery {
+	if reconcile {
 		more.everything = true
 		d.reconciled = began
 	}
@@ -261,8 +277,8 @@ func (d *Decider) Pass(ctx context.Context, now time.Time) (int, error) {
 	return decided, errors.Join(errs...)
 }
 
-// gather reads what has changed in the home region. Of policies and holds it knows at least as many versions as it tells.
-func (d *Decider) gather(ctx context.Context) (known uint64, more work, err error) {
+// gather reads what has changed in the home region. Of policies, holds and activations it knows at least as many versions as it tells.
+func (d *Decider) gather(ctx context.Context, reconcile bool) (known uint64, more work, err error) {
 	select {
 	case <-d.deps.Directory.Ready():
 	default:
@@ -271,9 +287,12 @@ func (d *Decider) gather(ctx context.Context) (known uint64, more work, err erro
 	if known, err = d.deps.Home.ControlVersions(ctx, controlKinds()...); err != nil {
 		return 0, work{}, err //nolint:wrapcheck // the store says what it did
 	}
-	if d.known == nil || *d.known != known {
+	if d.known == nil || *d.known != known || reconcile {
 		if err := errors.Join(d.deps.Directory.RetentionPolicies.Refresh(ctx), d.deps.Directory.Holds.Refresh(ctx)); err != nil {
 			return 0, work{}, fmt.Errorf("read policies and holds: %w", err)
+		}
+		if err := d.ownRules(ctx); err != nil {
+			return 0, work{}, err
 		}
 		d.known = &known
 	}
@@ -287,6 +306,30 @@ func (d *Decider) gather(ctx context.Context) (known uint64, more work, err erro
 		d.giveBack(taken)
 	}
 	return known, more, err
+}
+
+// ownRules has organisations' own rules be those that are active, and all be decided on again where they are others.
+func (d *Decider) ownRules(ctx context.Context) error {
+	if d.deps.Own == nil {
+		return nil
+	}
+	changed, err := d.deps.Own.Refresh(ctx)
+	d.mu.Lock()
+	for _, org := range changed {
+		d.changes.work.orgs[org] = true
+	}
+	d.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("read organisations' own rules: %w", err)
+	}
+	return nil
+}
+
+// ruleFailed is told where an organisation's own rules were left out of a decision.
+func (d *Decider) ruleFailed(f policy.Failure) {
+	d.metrics.ruleFailures.WithLabelValues(string(f.Kind)).Inc()
+	d.deps.Log.Error("an organisation's own rules on how long things are kept fail: the rules of the house decide alone, and nothing is deleted earlier",
+		slog.String("organization", f.Org), slog.String("revision", f.Revision), slog.String("kind", string(f.Kind)), slog.String("error", f.Err.Error()))
 }
 
 // users finds the meetings of changed users.

@@ -11,6 +11,7 @@ type deciderMetrics struct {
 	decisions, failures *prometheus.CounterVec
 	seconds             *prometheus.HistogramVec
 	decidedAt           *prometheus.GaugeVec
+	ruleFailures        *prometheus.CounterVec
 }
 
 func newDeciderMetrics(r prometheus.Registerer) (deciderMetrics, error) {
@@ -29,11 +30,15 @@ func newDeciderMetrics(r prometheus.Registerer) (deciderMetrics, error) {
 		decidedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "anteroom_retention_decided_timestamp_seconds", Help: "When a region's decisions were last up to date.",
 		}, byRegion),
+		ruleFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "anteroom_retention_rule_failures_total",
+			Help: "Decisions about periods that an organisation's own rules had to be left out of, by kind: error, undefined, timeout, not_loaded.",
+		}, []string{"kind"}),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.decisions, m.failures, m.seconds, m.decidedAt} {
+	for _, c := range []prometheus.Collector{m.decisions, m.failures, m.seconds, m.decidedAt, m.ruleFailures} {
 		if err := r.Register(c); err != nil {
 			return m, fmt.Errorf("register metrics: %w", err)
 		}

@@ -148,7 +148,7 @@ func (p *pass) organization(ctx context.Context, r *region, org string, meetings
 		if v.basis == d.Basis {
 			return nil
 		}
-		row := v.row(d.KeptKey, p.deps.Policy.Revision())
+		row := v.row(d.KeptKey, b.engine.Revision())
 		row.DecidedAt = p.now
 		if row.Seq, err = p.seq(ctx, d.Seq); err != nil {
 			return err

@@ -144,6 +144,11 @@ func (r *Rulebook) books(ctx context.Context, org string, d Draft, now time.Time
 	if err := errors.Join(rows.RetentionPolicies.Refresh(ctx), rows.Holds.Refresh(ctx)); err != nil {
 		return nil, nil, fmt.Errorf("read policies and holds: %w", err)
 	}
+	if r.deps.Own != nil {
+		if _, err := r.deps.Own.Refresh(ctx); err != nil {
+			return nil, nil, fmt.Errorf("read organisations' own rules: %w", err)
+		}
+	}
 	if before, err = newBook(org, rows, r.deps.Policy); err != nil {
 		return nil, nil, err
 	}
@@ -166,7 +171,7 @@ func (r *Rulebook) books(ctx context.Context, org string, d Draft, now time.Time
 		}
 		holds = append(holds, Hold{Value: h, Version: 1})
 	}
-	after, err = makeBook(org, policies, holds, r.deps.Policy, userOf(rows, org))
+	after, err = makeBook(org, policies, holds, before.engine, userOf(rows, org))
 	return before, after, err
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/anteroom/anteroom/store"
 )
 
-// RulebookDeps are what a rulebook works with. All but Resources, Silence, Query, PurgeWindow and Log are required.
+// RulebookDeps are what a rulebook works with. All but Own, Resources, Silence, Query, PurgeWindow and Log are required.
 type RulebookDeps struct {
 	Directory *registry.Registry
 	// Home is the home region's store, HomeRegion its name.
@@ -24,6 +24,8 @@ type RulebookDeps struct {
 	// Regions are all there are, by name, the home region's too.
 	Regions map[string]*store.Store
 	Policy  *policy.Retention
+	// Own has Policy decide by organisations' own rules too. Default: the rules of the house alone.
+	Own OwnRules
 	// Resources are the ids of those that no organisation has registered.
 	Resources []string
 	// Silence is after what time without a sign of life a sweeper counts as dead (SweepConfig.Silence). Default that of DefaultSweepConfig.

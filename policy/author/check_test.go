@@ -21,6 +21,10 @@ type checkCase struct {
 // checked are contents and what Check says of them, as "file:line:column code". What the stock tool says of the same files has the same place
 // and code, but for the codes that begin with policy_.
 func checked() map[string]checkCase {
+	const week = `{"days": 7, "rule": "ACME5", "reason": "acme_week"}`
+	keep := func(rules string) Content {
+		return Content{Files: map[string]string{"keep.rego": "package anteroom.organization.retention\n\n" + rules}}
+	}
 	const good = "deny contains \"x\" if input.participant.kind == \"guest\"\n"
 	module := func(text string) Content { return Content{Files: map[string]string{"own.rego": text}} }
 	tested := func(test string) Content {
@@ -64,6 +68,19 @@ func checked() map[string]checkCase {
 		"typo in a test's word":               {tested("test_x if organization.deny == {\"x\"} with input.participant as {\"kind\": \"gest\"}\n"), []string{"own_test.rego:5:73 policy_input_error"}, "never \"gest\""},
 		"typo in a test's own input":          {tested("test_x if {\n\torganization.deny\n\tinput.participant.knid == \"guest\"\n}\n"), []string{"own_test.rego:7:2 rego_type_error"}, "undefined ref"},
 		"both at once":                        {own("deny contains \"x\" if input.a\n\nlobby contains \"y\" if input.b\n"), []string{"own.rego:3:22 rego_type_error", "own.rego:5:23 rego_type_error"}, "undefined ref"},
+
+		"periods":                  {keep("shorten.copy contains " + week + " if input.kept.resource == \"x\"\n"), nil, ""},
+		"periods beside others":    {keep("shorten.copy contains " + week + " if input.kept.policies[_].days > 9\n").with(own(good).Files), nil, ""},
+		"test of periods":          {keep("shorten.copy contains " + week + "\n").with(map[string]string{"own_test.rego": testHeader + "test_x if count(organization.retention.shorten.copy) == 1 with input as {\"kept\": {\"policies\": [{\"action\": \"delete\"}]}}\n"}), nil, ""},
+		"typo in what is kept":     {keep("shorten.copy contains " + week + " if input.kept.resorce == \"x\"\n"), []string{"keep.rego:3:78 rego_type_error"}, "undefined ref: input.kept.resorce"},
+		"typo in a policy's":       {keep("shorten.copy contains " + week + " if input.kept.policies[_].daze > 9\n"), []string{"keep.rego:3:78 rego_type_error"}, "undefined ref: input.kept.policies"},
+		"typo in an action":        {keep("shorten.copy contains " + week + " if input.kept.policies[_].action == \"delte\"\n"), []string{"keep.rego:3:111 policy_input_error"}, "is never \"delte\""},
+		"typo in a test's policy":  {keep("shorten.copy contains " + week + "\n").with(map[string]string{"own_test.rego": testHeader + "test_x if organization.retention.shorten with input as {\"kept\": {\"policies\": [{\"acton\": \"delete\"}]}}\n"}), []string{"own_test.rego:5:80 policy_input_error"}, "there is no input.kept.policies[_].acton"},
+		"participants for periods": {keep("shorten.copy contains " + week + " if input.participant.invited\n"), []string{"keep.rego:3:84 policy_input_error"}, "see input.kept and nothing else"},
+		"periods for participants": {own("deny contains \"x\" if input.kept.resource == \"x\"\n"), []string{"own.rego:3:28 policy_input_error"}, "only rules of package"},
+		"no days":                  {keep("shorten.copy contains {\"days\": 0, \"rule\": \"A\", \"reason\": \"a\"}\n"), []string{"keep.rego:3:23 policy_period_error"}, "from 1 to 36500"},
+		"no class":                 {keep("shorten.notice contains " + week + "\n"), []string{"keep.rego:3:9 policy_period_error"}, "copy, thread"},
+		"shorten is a set":         {keep("shorten contains " + week + "\n"), []string{"keep.rego:3:1 policy_entry_error"}, "must add to a set"},
 
 		"number":                {own("deny contains \"x\" if input.session.participants > 100000000000000000000\n"), []string{"own.rego:3:51 policy_number_error"}, "at most 20 characters"},
 		"exponent":              {own("deny contains \"x\" if input.session.participants > 1e9\n"), []string{"own.rego:3:51 policy_number_error"}, "no exponent"},

@@ -63,7 +63,7 @@ func TestReadmeNamesAllCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, code := range []string{
-		policy.SizeErr, policy.DepthErr, policy.PackageErr, policy.EntryErr, policy.NumberErr, policy.CapabilityErr, policy.SchemaErr, policy.TestErr,
+		policy.SizeErr, policy.DepthErr, policy.PackageErr, policy.EntryErr, policy.NumberErr, policy.CapabilityErr, policy.PeriodErr, policy.SchemaErr, policy.TestErr,
 		FileErr, DataErr, LimitErr, InputErr,
 	} {
 		if !strings.Contains(string(text), "| `"+code+"` |") {

@@ -20,6 +20,8 @@ type field struct {
 	Enum        []string         `json:"enum"`
 	Description string           `json:"description"`
 	Properties  map[string]field `json:"properties"`
+	// Items are of a list.
+	Items *field `json:"items"`
 	// path is its name in Rego, such as input.participant.kind.
 	path string
 }
@@ -36,6 +38,10 @@ func (f field) named(path string) field {
 	for name, below := range f.Properties {
 		f.Properties[name] = below.named(path + "." + name)
 	}
+	if f.Items != nil {
+		items := f.Items.named(path + "[_]")
+		f.Items = &items
+	}
 	return f
 }
 
@@ -45,6 +51,10 @@ func (f field) find(ref ast.Ref) (found field, wrong string) {
 		return field{}, ""
 	}
 	for _, term := range ref[1:] {
+		if f.Items != nil {
+			f = *f.Items
+			continue
+		}
 		name, ok := term.Value.(ast.String)
 		if !ok || f.Type != "object" {
 			return field{}, ""
@@ -78,6 +88,9 @@ func checkInput(module *ast.Module, input field) ast.Errors {
 		}
 		return false
 	})
+	if !policy.IsTest(module.Package.Location.File) {
+		checkPart(module, wrong)
+	}
 	ast.WalkExprs(module, func(expr *ast.Expr) bool {
 		if expr.IsCall() && len(expr.Operands()) == 2 {
 			input.checkComparison(expr.Operator().String(), expr.Operand(0), expr.Operand(1), wrong)
@@ -86,6 +99,27 @@ func checkInput(module *ast.Module, input field) ast.Errors {
 		return false
 	})
 	return errs
+}
+
+// checkPart finds what rules ask of a part of the input that is never there for them: those on how long things are kept see input.kept and nothing else, the
+// others see everything else.
+func checkPart(module *ast.Module, wrong func(at *ast.Location, message string)) {
+	path := strings.TrimPrefix(module.Package.Path.String(), "data.")
+	keeps := path == policy.KeepPackage || strings.HasPrefix(path, policy.KeepPackage+".")
+	ast.WalkRefs(module, func(ref ast.Ref) bool {
+		if len(ref) < 2 || !ref[0].Equal(ast.InputRootDocument) {
+			return false
+		}
+		name, ok := ref[1].Value.(ast.String)
+		switch {
+		case !ok:
+		case keeps && name != "kept":
+			wrong(ref[1].Location, "rules of package "+policy.KeepPackage+" see input.kept and nothing else of the input")
+		case !keeps && name == "kept":
+			wrong(ref[1].Location, "only rules of package "+policy.KeepPackage+" see input.kept")
+		}
+		return false
+	})
 }
 
 // checkValue looks at a value that a test gives a field, as far as it is written out.
@@ -98,6 +132,10 @@ func (f field) checkValue(value *ast.Term, wrong func(at *ast.Location, message 
 			for _, part := range v[1:] {
 				f.checkValue(part, wrong)
 			}
+		}
+	case *ast.Array:
+		if f.Items != nil {
+			v.Foreach(func(of *ast.Term) { f.Items.checkValue(of, wrong) })
 		}
 	case ast.Object:
 		if f.Type != "object" {

@@ -146,6 +146,9 @@ func listed(of field) []InputField {
 		f := of.Properties[name]
 		list = append(list, InputField{f.path, f.Type, append([]string{}, f.Enum...), f.Description})
 		list = append(list, listed(f)...)
+		if f.Items != nil {
+			list = append(list, listed(*f.Items)...)
+		}
 	}
 	return list
 }

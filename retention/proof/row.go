@@ -72,7 +72,7 @@ type Row struct {
 
 // AppliedAs is the rule that decided how long a thing is kept.
 type AppliedAs struct {
-	// ID is "default", a retention policy's id, or "kept" where nothing deletes.
+	// ID is "default", a retention policy's id, "kept" where nothing deletes, or "organization:" and the id of the organisation's own rule that shortens.
 	ID string `json:"id"`
 	// Version of the policy, 0 without one.
 	Version uint64 `json:"version"`

@@ -17,13 +17,13 @@ package anteroom.retention
 # METADATA
 # title: The decision
 # description: |
-#   `days` is null for what is kept for good. `rule` is the id of the policy that decides, `default`, or `kept`. What is `held` can't be read once
-#   its days are over, and its bytes stay until the holds are released.
+#   `days` is null for what is kept for good. `rule` is the id of the policy that decides, `default`, `kept`, or `organization:` and the id of the organisation's
+#   own rule that shortens. What is `held` can't be read once its days are over, and its bytes stay until the holds are released.
 decision := {
-	"days": period.days,
-	"rule": period.rule,
-	"version": period.version,
-	"reason": period.reason,
+	"days": outcome.days,
+	"rule": outcome.rule,
+	"version": outcome.version,
+	"reason": outcome.reason,
 	"held": count(holding) > 0,
 	"holds": holding,
 	"released": released,
