@@ -30,7 +30,7 @@ type Call struct {
 	Judged []Stream
 	Rating quality.Rating
 	Score  quality.Value
-	// Withheld: the call runs, so guests are left out.
+	// Withheld: the call runs, so guests and what they may have made are left out.
 	Withheld bool
 
 	// bad are the diagnostics that went bad, by participant.
@@ -115,18 +115,26 @@ func failedOperations(marks []store.TimelineEntry) []*store.TimelineEntry {
 
 // withhold takes out of the record of a call that runs what it says of guests, and of those of whom nothing is proven. It reports whether the call runs.
 // Azure's records come after the fact; calls of all other sources say when they end.
+//
+// What an org user receives goes too: somebody made it, and no row says that this was no guest. What an org user sends is measured where it arrives, at the
+// server, and nobody else has a part in it.
 func withhold(r *store.Record) bool {
 	if r.EndedAt != nil || !goesOn(r.Source) {
 		return false
 	}
-	shown := map[uuid.UUID]bool{uuid.Nil: true}
+	shown := make(map[uuid.UUID]bool, len(r.Participants))
 	r.Participants = slices.DeleteFunc(r.Participants, func(p store.ParticipantFacts) bool {
 		shown[p.ID] = p.Identity == store.OrgUser || p.Identity == store.Service
 		return !shown[p.ID]
 	})
-	r.Streams = slices.DeleteFunc(r.Streams, func(s store.StreamFacts) bool { return !shown[s.ParticipantID] })
-	r.Marks = slices.DeleteFunc(r.Marks, func(e store.TimelineEntry) bool { return !shown[e.ParticipantID] })
+	r.Streams = slices.DeleteFunc(r.Streams, func(s store.StreamFacts) bool { return !shown[s.ParticipantID] || s.Direction != "outbound" })
+	r.Marks = slices.DeleteFunc(r.Marks, func(e store.TimelineEntry) bool { return e.ParticipantID != uuid.Nil && !shown[e.ParticipantID] })
 	return true
+}
+
+// Hidden: the call runs and no org user is in it, so it is nowhere yet: the mere row of it would be one of guests.
+func (c *Call) Hidden() bool {
+	return c.Withheld && !slices.ContainsFunc(c.Participants, func(p store.ParticipantFacts) bool { return p.Identity == store.OrgUser })
 }
 
 // goesOn tells whether a source tells of calls while they go on: our own media, and the clients whose statistics are collected.

@@ -259,7 +259,6 @@ func (p *pass) buildAtOnce(ctx context.Context, calls []store.OutdatedCall) erro
 		if records[i] == nil { // nothing speaks of it (any more)
 			continue
 		}
-		builds[i].At = records[i].FirstSeen.Truncate(time.Microsecond)
 		if rows[calls[i].CallKey], err = p.judge(records[i], &builds[i]); err != nil {
 			return err
 		}
@@ -267,20 +266,25 @@ func (p *pass) buildAtOnce(ctx context.Context, calls []store.OutdatedCall) erro
 	return p.write(ctx, builds, rows)
 }
 
-// judge makes a call's rows, one for each profile, and says in the build when to look again.
+// judge makes a call's rows, one for each profile, and says in the build where they go and when to look again. A call that is hidden has none.
 func (p *pass) judge(r *store.Record, b *store.Build) ([]store.CallSummary, error) {
 	out := make([]store.CallSummary, len(p.profiles))
 	for i, profile := range p.profiles {
 		c := Judge(profile, r)
+		var state string
+		state, b.DueAt = c.State(p.now())
+		if b.Running = c.Withheld; b.Running {
+			b.DueAt = time.UnixMicro(int64(b.Version)).Add(p.cfg.RunningEvery).UTC() //nolint:gosec // a time
+		}
+		if c.Hidden() {
+			return nil, nil
+		}
+		b.At = r.FirstSeen.Truncate(time.Microsecond)
 		row, err := c.Summary(p.sites[b.Org])
 		if err != nil {
 			return nil, err
 		}
-		row.State, b.DueAt = c.State(p.now())
-		if b.Running = c.Withheld; b.Running {
-			b.DueAt = time.UnixMicro(int64(b.Version)).Add(p.cfg.RunningEvery).UTC() //nolint:gosec // a time
-		}
-		row.At, row.Version = b.At, b.Version
+		row.At, row.Version, row.State = b.At, b.Version, state
 		out[i] = row
 	}
 	return out, nil

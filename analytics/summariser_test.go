@@ -78,9 +78,13 @@ func (r *rig) join(person byte, who store.Who) {
 	r.Participants.AddJoined(r.origin(), r.env, who, &eventpb.ParticipantJoined{ParticipantId: id(person), JoinedAtUs: noon().UnixMicro(), ClientFamily: "Chrome", ClientVersion: "140"})
 }
 
-func (r *rig) stream(person, stream byte, jitterMs float64) {
+func (r *rig) stream(person, stream byte, jitterMs float64) { r.streamed(person, stream, 1, jitterMs) }
+
+func (r *rig) sent(person, stream byte, jitterMs float64) { r.streamed(person, stream, 2, jitterMs) }
+
+func (r *rig) streamed(person, stream byte, way eventpb.Direction, jitterMs float64) {
 	r.Streams.Add(r.origin(), r.env, &eventpb.StreamEnded{
-		ParticipantId: id(person), StreamId: id(stream), Direction: 1, Media: 1, Packets: proto.Uint64(1000), JitterMsAvg: &jitterMs,
+		ParticipantId: id(person), StreamId: id(stream), Direction: way, Media: 1, Packets: proto.Uint64(1000), JitterMsAvg: &jitterMs,
 	})
 }
 
@@ -346,8 +350,9 @@ func TestRule_D3_GuestsOfARunningMeetingAreInNoSummary(t *testing.T) {
 	r.start(noon())
 	r.join(1, store.Who{Identity: store.OrgUser, UserID: "ada", DisplayName: "Ada"})
 	r.join(2, store.Who{Identity: store.Guest})
-	r.stream(1, 10, 12)
-	r.stream(2, 11, 400) // terrible
+	r.sent(1, 10, 12)
+	r.sent(2, 11, 400)   // terrible
+	r.stream(1, 12, 400) // as Ada receives it
 	r.Timeline.Add(r.origin(), r.env, store.Entry{Participant: id(2), Lane: 5, Kind: store.DiagnosticEntry, Name: "networkSendQuality", Value: "Bad"})
 	r.insert()
 	m := r.summariser(quality.DefaultConfig())
@@ -369,7 +374,7 @@ func TestRule_D3_GuestsOfARunningMeetingAreInNoSummary(t *testing.T) {
 	r.end(noon().Add(30 * time.Minute))
 	r.insert()
 	r.pass(m)
-	if diff := cmp.Diff("call-1 at 04 12:00 complete poor good 1 poor 1 people 2/2 anonymous 1 streams 2", r.rows(quality.CallDiagnostics)); diff != "" {
+	if diff := cmp.Diff("call-1 at 04 12:00 complete poor good 1 poor 2 people 2/2 anonymous 1 streams 3", r.rows(quality.CallDiagnostics)); diff != "" {
 		t.Errorf("after its end (-want +got):\n%s", diff)
 	}
 }

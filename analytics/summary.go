@@ -41,14 +41,14 @@ func (c *Call) State(now time.Time) (state string, until time.Time) {
 	if c.Withheld {
 		return "running", time.Time{}
 	}
-	if until = c.lastSeen().Add(settles); !now.Before(until) || c.whole() {
+	if until = c.LastSeen().Add(settles); !now.Before(until) || c.whole() {
 		return "complete", time.Time{}
 	}
 	return "partial", until
 }
 
-// lastSeen is when the call ended or, where that is not known, the latest instant anything of it is known.
-func (c *Call) lastSeen() time.Time {
+// LastSeen is when the call ended or, where that is not known, the latest instant at which anybody or anything that is shown came or went.
+func (c *Call) LastSeen() time.Time {
 	if c.EndedAt != nil {
 		return *c.EndedAt
 	}

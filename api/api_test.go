@@ -280,9 +280,12 @@ func (r *rows) join(person byte, who store.Who) {
 }
 
 // stream adds an inbound audio stream with this average jitter.
-func (r *rows) stream(person, stream byte, jitterMs float64) {
+func (r *rows) stream(person, stream byte, jitterMs float64) { r.streamed(person, stream, 1, jitterMs) }
+
+// streamed is stream for one that was received (1) or sent (2).
+func (r *rows) streamed(person, stream byte, way eventpb.Direction, jitterMs float64) {
 	r.Streams.Add(r.origin(), r.env, &eventpb.StreamEnded{
-		ParticipantId: id(person), StreamId: id(stream), Direction: 1, Media: 1, Ssrc: 7, Codec: "opus", Packets: proto.Uint64(1000),
+		ParticipantId: id(person), StreamId: id(stream), Direction: way, Media: 1, Ssrc: 7, Codec: "opus", Packets: proto.Uint64(1000),
 		PacketsLost: proto.Int64(-1), LossRatio: proto.Float64(0.001), JitterMsAvg: &jitterMs, StartedAtUs: r.env.ObservedAt.UnixMicro(),
 	})
 }

@@ -118,7 +118,7 @@ func (h *handlers) pageOfRecords(ctx context.Context, f store.SummaryFilter, aft
 		if record == nil {
 			continue
 		}
-		if call := analytics.Judge(profile, record); f.Participant == "" || hasParticipant(call, f.Participant) {
+		if call := analytics.Judge(profile, record); !call.Hidden() && (f.Participant == "" || hasParticipant(call, f.Participant)) {
 			page = append(page, call)
 		}
 	}
@@ -227,7 +227,11 @@ func (h *handlers) callRecord(ctx context.Context, id string) (*analytics.Call, 
 	if records[0] == nil || records[0].FirstSeen.Before(time.Now().Add(-recordAge)) {
 		return nil, &Error{Code: CodeCallNotFound, Detail: "No call of this id is known, or it began more than 30 days ago."}
 	}
-	return analytics.Judge(profile, records[0]), nil
+	c := analytics.Judge(profile, records[0])
+	if c.Hidden() {
+		return nil, &Error{Code: CodeCallNotFound}
+	}
+	return c, nil
 }
 
 // recordFacts gathers what records show besides, in the order of the calls.
@@ -243,7 +247,10 @@ func (h *handlers) recordFacts(ctx context.Context, calls ...*analytics.Call) ([
 	out := make([]graph.Facts, len(calls))
 	for i, c := range calls {
 		v, known := versions[c.CallKey]
-		if !known { // From before there were versions.
+		switch {
+		case c.Withheld: // What guests do counts in the others. Its end comes in another batch than its start, so that there will be more then.
+			v = store.CallVersion{Batches: 1, Changed: c.LastSeen()}
+		case !known: // From before there were versions.
 			v = store.CallVersion{Batches: 1, Changed: c.FirstSeen}
 		}
 		out[i] = graph.Facts{Version: int64(min(v.Batches, math.MaxInt64)), Modified: v.Changed} //nolint:gosec // clipped

@@ -250,8 +250,9 @@ func TestRule_D3_RecordsOfRunningMeetingsHaveNoGuests(t *testing.T) {
 	r.Calls.AddStarted(r.origin(), r.env, &eventpb.CallStarted{StartedAtUs: begin.UnixMicro()})
 	r.join(1, store.Who{Identity: store.OrgUser, UserID: "ada", DisplayName: "Ada"})
 	r.join(2, store.Who{Identity: store.Guest})
-	r.stream(1, 10, 12)
-	r.stream(2, 20, 34)
+	r.streamed(1, 10, 2, 12)
+	r.streamed(2, 20, 2, 34)
+	r.stream(1, 40, 500) // What Ada receives, the guest made.
 	r.insert()
 	everything := func() string {
 		var out strings.Builder
@@ -265,7 +266,16 @@ func TestRule_D3_RecordsOfRunningMeetingsHaveNoGuests(t *testing.T) {
 		return ids
 	}
 	during := everything()
-	for _, hidden := range []byte{2, 20} {
+	// How much is said of the meeting, and when last, doesn't tell of its guests either.
+	r.env.ObservedAt = begin.Add(30 * time.Second)
+	r.join(3, store.Who{Identity: store.Guest})
+	r.insert()
+	r.stream(2, 21, 34)
+	r.insert()
+	if diff := cmp.Diff(during, everything()); diff != "" {
+		t.Errorf("what guests do changes a record (-before +after):\n%s", diff)
+	}
+	for _, hidden := range []byte{2, 20, 40} {
 		if strings.Contains(during, idOf(hidden)) {
 			t.Errorf("%s is in a record: %s", idOf(hidden), during)
 		}

@@ -108,7 +108,7 @@ func (h *handlers) call(ctx context.Context, callID string, profile *openapi.Pro
 	if err != nil {
 		return nil, err
 	}
-	if c == nil {
+	if c == nil || c.Hidden() {
 		return nil, &Error{Code: CodeCallNotFound}
 	}
 	return c, nil

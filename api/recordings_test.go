@@ -15,6 +15,7 @@ import (
 
 	"github.com/anteroom/anteroom/directory"
 	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/store"
 )
 
 // oneRecording stands for a folder with one recording of contoso's: the api room can't import media. cmd/anteroom tests the real one.
@@ -137,6 +138,7 @@ func TestRecordings(t *testing.T) {
 func (r *rows) startedCall(call, meeting string) {
 	r.env.CallID = call
 	r.Calls.AddStarted(r.origin(), r.env, &eventpb.CallStarted{StartedAtUs: noon().UnixMicro(), Kind: eventpb.CallKind_CALL_KIND_MEETING, MeetingId: meeting})
+	r.join(1, store.Who{Identity: store.OrgUser})
 }
 
 func TestFilesOfRecordingsInRanges(t *testing.T) {

@@ -1,10 +1,15 @@
 package api
 
 import (
+	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/store"
@@ -88,16 +93,27 @@ func TestRule_D3_GuestsOfARunningCallAreWithheld(t *testing.T) {
 	r.Calls.AddStarted(r.origin(), r.env, &eventpb.CallStarted{StartedAtUs: noon().UnixMicro()})
 	r.join(1, store.Who{Identity: store.OrgUser, DisplayName: "Ada"})
 	r.join(2, store.Who{Identity: store.Guest})
-	r.stream(1, 10, 12)
-	r.stream(2, 20, 34)
+	r.streamed(1, 10, 2, 12)
+	r.streamed(2, 20, 2, 34)
+	r.stream(1, 40, 500) // What Ada receives, the guest made.
+	sampled := func(person, stream byte, way eventpb.Direction, second int) {
+		env := r.env
+		env.ObservedAt = noon().Add(time.Duration(second) * time.Second)
+		r.Samples.Add(r.origin(), env, &eventpb.StreamReport{ParticipantId: id(person), IntervalMs: 1000},
+			&eventpb.StreamSample{StreamId: id(stream), Direction: way, Media: 1, Packets: 1})
+	}
+	sampled(2, 20, 2, -50)
+	sampled(2, 20, 2, 70)
+	sampled(1, 40, 1, -60)
+	sampled(1, 40, 1, 60)
+	sampled(1, 10, 1, 61)                    // By the id of what she sends.
 	for _, person := range []byte{1, 2, 3} { // Of the third nothing is proven.
 		r.Timeline.Add(r.origin(), r.env, store.Entry{Participant: id(person), Kind: store.DiagnosticEntry, Name: "noNetwork", Value: "False"})
-		r.Samples.Add(r.origin(), r.env, &eventpb.StreamReport{ParticipantId: id(person), IntervalMs: 1000},
-			&eventpb.StreamSample{StreamId: id(person * 10), Direction: 1, Media: 1, Packets: 1})
+		sampled(person, person*10, 2, int(person)*10)
 	}
 	r.insert()
 	all := s.everything("running", idOf(10))
-	for _, person := range []byte{2, 3, 20, 30} {
+	for _, person := range []byte{2, 3, 20, 30, 40} {
 		if strings.Contains(all, idOf(person)) {
 			t.Errorf("%s is in an answer: %s", idOf(person), all)
 		}
@@ -107,6 +123,14 @@ func TestRule_D3_GuestsOfARunningCallAreWithheld(t *testing.T) {
 		t.Errorf("the guest counts: %v", call)
 	}
 	s.get(404, samplesRoute, "", "running", idOf(20))
+	s.get(404, samplesRoute, "", "running", idOf(40))
+	if got := read[struct{ Samples []object }](t, s.get(200, samplesRoute, "", "running", idOf(10))).Samples; len(got) != 1 {
+		t.Errorf("the samples of what she sends: %v", got)
+	}
+	zoom := read[object](t, s.get(200, zoomRoute, "", "running"))
+	if at := noon().Add(10 * time.Second); zoom["from"] != at.Format(time.RFC3339) || zoom["to"] != at.Add(time.Millisecond).Format(time.RFC3339Nano) || len(zoom["streams"].([]any)) != 1 {
+		t.Errorf("all samples: %v", zoom)
+	}
 	for _, query := range []url.Values{{"q": {idOf(2)}}, {"q": {idOf(20)}}, {"participant_label": {"Anonymous"}}, {"verdict": {"poor"}}} {
 		if got := s.list(query); got != "" {
 			t.Errorf("%v finds the call by its guest", query)
@@ -114,14 +138,47 @@ func TestRule_D3_GuestsOfARunningCallAreWithheld(t *testing.T) {
 	}
 	r.Calls.AddEnded(r.origin(), r.env, &eventpb.CallEnded{EndedAtUs: noon().UnixMicro() + 1})
 	r.insert()
-	all = s.everything("running", idOf(10), idOf(20))
-	for _, person := range []byte{1, 2, 3, 10, 20, 30} {
+	all = s.everything("running", idOf(10), idOf(20), idOf(40))
+	for _, person := range []byte{1, 2, 3, 10, 20, 30, 40} {
 		if !strings.Contains(all, idOf(person)) {
 			t.Errorf("%s is in no answer after the end", idOf(person))
 		}
 	}
 	if call := read[object](t, s.get(200, callRoute, "", "running")); call["participants"] != 3.0 || call["verdict"] != "poor" {
 		t.Errorf("after the end: %v", call)
+	}
+}
+
+// A call in which only guests are is nowhere until it has ended: neither one that a guest began, nor what another system's client measures of its own.
+func TestRule_D3_CallsOfGuestsAloneAreHidden(t *testing.T) {
+	for source, name := range map[int8]string{1: "own media", 2: "a collected client"} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, nil)
+			r := s.rows()
+			began := noon().Add(time.Duration(ago(60)) * time.Minute)
+			r.env.SourceKind, r.env.CallID, r.env.ObservedAt = source, "alone", began
+			r.Calls.AddStarted(r.origin(), r.env, &eventpb.CallStarted{StartedAtUs: began.UnixMicro()})
+			r.join(2, store.Who{Identity: store.Guest})
+			r.stream(2, 20, 34)
+			r.insert()
+			paths := []string{recordsRoute + "/alone", recordsRoute + "/alone/sessions", "/v1/calls/alone", "/v1/calls/alone/streams", "/v1/calls/alone/samples", "/v1/calls/alone/timeline"}
+			counted := func(status int) string {
+				for _, path := range paths {
+					s.send(status, "admin@contoso", http.MethodGet, "", path, nil)
+				}
+				ids, _ := s.records(recordsRoute, recordsRoute, "")
+				quality := read[struct{ Totals object }](t, s.get(200, qualityRoute, "last=1d"))
+				return fmt.Sprintf("%s|%s|%s|%v calls", s.list(url.Values{}), s.list(url.Values{"q": {"alone/" + idOf(2)}}), ids, quality.Totals["calls"])
+			}
+			if diff := cmp.Diff("|||0 calls", counted(404)); diff != "" {
+				t.Errorf("while it runs (-want +got):\n%s", diff)
+			}
+			r.Calls.AddEnded(r.origin(), r.env, &eventpb.CallEnded{EndedAtUs: began.Add(time.Minute).UnixMicro()})
+			r.insert()
+			if diff := cmp.Diff("alone|alone|alone|1 calls", counted(200)); diff != "" {
+				t.Errorf("after its end (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

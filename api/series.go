@@ -34,7 +34,7 @@ func (h *handlers) ListSamples(ctx context.Context, request openapi.ListSamplesR
 	}
 	streams := append([]uuid.UUID{request.StreamId}, j.Streams[at].Series...)
 	size := pageSize(params.PageSize)
-	f := store.SampleFilter{Call: j.CallKey, Streams: streams, From: from, To: to, Limit: size + 1}
+	f := store.SampleFilter{Call: j.CallKey, Streams: streams, Sent: j.Withheld, From: from, To: to, Limit: size + 1}
 	if place != nil {
 		if place.Tie > 2 {
 			return nil, &Error{Code: CodeInvalidPageToken, Parameter: "page_token"}

@@ -25,8 +25,12 @@ func (h *handlers) ZoomSamples(ctx context.Context, request openapi.ZoomSamplesR
 		return nil, err
 	}
 	out := openapi.ZoomSamples200JSONResponse{Streams: []openapi.ZoomStream{}}
+	f := store.ZoomFilter{Call: j.CallKey, Sent: j.Withheld}
+	for i := range j.Participants {
+		f.Participants = append(f.Participants, j.Participants[i].ID)
+	}
 	if from.IsZero() || to.IsZero() {
-		first, last, err := h.reader.Span(ctx, j.CallKey)
+		first, last, err := h.reader.Span(ctx, f)
 		if err != nil {
 			return nil, err //nolint:wrapcheck // the store says what it did
 		}
@@ -48,10 +52,7 @@ func (h *handlers) ZoomSamples(ctx context.Context, request openapi.ZoomSamplesR
 		points = *request.Params.Points
 	}
 	step := max(time.Millisecond, (to.Sub(from)/time.Duration(points) + time.Millisecond - 1).Truncate(time.Millisecond))
-	f := store.ZoomFilter{Call: j.CallKey, From: from, To: to, Step: step}
-	for i := range j.Participants {
-		f.Participants = append(f.Participants, j.Participants[i].ID)
-	}
+	f.From, f.To, f.Step = from, to, step
 	found, err := h.reader.Zoom(ctx, f)
 	if err != nil {
 		return nil, h.tooSlow(err, from, to)

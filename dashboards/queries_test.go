@@ -109,6 +109,8 @@ func TestRule_D3_GrafanaSeesNoGuestOfARunningCall(t *testing.T) {
 		"SELECT participant_id FROM analytics_participants WHERE call_id = '%s' AND label = 'Anonymous'",
 		"SELECT participant_id FROM analytics_streams WHERE call_id = '%s' AND jitter_ms > 100",
 		"SELECT participant_id FROM analytics_samples WHERE call_id = '%s' AND jitter_ms > 100",
+		"SELECT participant_id FROM analytics_streams WHERE call_id = '%s' AND direction = 'inbound'",
+		"SELECT participant_id FROM analytics_samples WHERE call_id = '%s' AND direction = 'inbound'",
 		"SELECT participant_id FROM analytics_marks WHERE call_id = '%s' AND participant_id = '02020202-0202-0202-0202-020202020202'",
 		"SELECT action FROM analytics_decisions WHERE call_id = '%s'",
 		"SELECT call_id FROM analytics_calls WHERE call_id = '%s' AND (anonymous > 0 OR poor > 0)",
@@ -342,12 +344,19 @@ func (g *grafana) call(call string, began time.Time) {
 		}
 		jitter := 5 + float64(person-1)*200
 		b.Streams.Add(g.origin(), env, &eventpb.StreamEnded{
-			ParticipantId: id(person), StreamId: id(10 + person), Direction: 1, Media: 1, Packets: proto.Uint64(1000), JitterMsAvg: &jitter,
+			ParticipantId: id(person), StreamId: id(10 + person), Direction: 2, Media: 1, Packets: proto.Uint64(1000), JitterMsAvg: &jitter,
 			LossRatio: proto.Float64(0.01), RttMsAvg: proto.Float64(40), BitrateAvg: proto.Float64(32000),
 		})
 		b.Samples.Add(g.origin(), env, &eventpb.StreamReport{ParticipantId: id(person), IntervalMs: 10000}, &eventpb.StreamSample{
-			StreamId: id(10 + person), Direction: 1, Media: 1, Packets: 500, PacketsLost: 5, JitterMs: proto.Float32(float32(jitter)),
+			StreamId: id(10 + person), Direction: 2, Media: 1, Packets: 500, PacketsLost: 5, JitterMs: proto.Float32(float32(jitter)),
 			RttMs: proto.Float32(40), BitrateBps: proto.Float32(32000),
+		})
+		// What each receives, the other made.
+		b.Streams.Add(g.origin(), env, &eventpb.StreamEnded{
+			ParticipantId: id(person), StreamId: id(20 + person), Direction: 1, Media: 1, Packets: proto.Uint64(1000), JitterMsAvg: proto.Float64(210 - jitter),
+		})
+		b.Samples.Add(g.origin(), env, &eventpb.StreamReport{ParticipantId: id(person), IntervalMs: 10000}, &eventpb.StreamSample{
+			StreamId: id(20 + person), Direction: 1, Media: 1, Packets: 500, JitterMs: proto.Float32(float32(210 - jitter)),
 		})
 		b.Timeline.Add(g.origin(), env, store.Entry{Participant: id(person), Lane: 5, Kind: store.DiagnosticEntry, Name: "networkReceiveQuality", Value: "poor", Attributes: map[string]string{"text": canary}})
 		b.Timeline.Add(g.origin(), env, store.Entry{

@@ -24,7 +24,8 @@ type LiveFilter struct {
 }
 
 // LiveRecords are the calls of own media that run, or ended lately, with what samples say of them within their windows. They have org users only:
-// a guest is in none of the rows that are read, and a call without an org user isn't here (rule D3). Streams are made of samples alone.
+// a guest is in none of the rows that are read, nor is anything that an org user received, since a guest may have made it, and a call without an org user
+// isn't here (rule D3). Streams are made of samples alone.
 func (r *Reader) LiveRecords(ctx context.Context, f LiveFilter) ([]*Record, error) {
 	keys, err := r.liveCalls(ctx, f)
 	if err != nil || len(keys) == 0 {
@@ -84,7 +85,7 @@ func (r *Reader) liveCalls(ctx context.Context, f LiveFilter) ([]CallKey, error)
 	return out, err
 }
 
-// loadLive reads what samples say of the participants that the records have, each call within its window.
+// loadLive reads what samples say of what the participants that the records have sent, each call within its window.
 func (r *Reader) loadLive(ctx context.Context, f LiveFilter, keys []CallKey, found map[CallKey]*Record) error {
 	var calls, people []string
 	var from, to []int64
@@ -105,7 +106,7 @@ func (r *Reader) loadLive(ctx context.Context, f LiveFilter, keys []CallKey, fou
 	sql := `SELECT call_id, participant_id, stream_id, way, max(media_), max(codec_), min(at), max(at), sum(packets), sum(packets_lost), sum(bytes), ` + sampledFigures() + `
 	FROM (SELECT call_id, participant_id, stream_id, toInt8(direction) AS way, observed_at AS at, max(toInt8(media)) AS media_,
 			max(toString(codec)) AS codec_, greatest(interval_ms, 1) AS weight, ` + mergedSample + `
-		FROM samples WHERE org = {org:String} AND call_id IN {calls:Array(String)} AND participant_id IN {people:Array(UUID)}
+		FROM samples WHERE org = {org:String} AND call_id IN {calls:Array(String)} AND participant_id IN {people:Array(UUID)} AND direction = 'outbound'
 			AND observed_at >= fromUnixTimestamp64Micro({earliest:Int64}, 'UTC')
 			AND observed_at BETWEEN fromUnixTimestamp64Micro(transform(call_id, {calls:Array(String)}, {from:Array(Int64)}, toInt64(0)), 'UTC')
 				AND fromUnixTimestamp64Micro(transform(call_id, {calls:Array(String)}, {to:Array(Int64)}, toInt64(0)), 'UTC')

@@ -47,6 +47,8 @@ type SampleFilter struct {
 	Call CallKey
 	// Streams are the id of the stream and of the series that show it (StreamFacts.Series).
 	Streams []uuid.UUID
+	// Sent: only what participants sent.
+	Sent bool
 	// From and To bound ObservedAt: not before From, before To; zero does not bound.
 	From, To time.Time
 	After    *SampleAt
@@ -85,6 +87,9 @@ func (r *Reader) Samples(ctx context.Context, f SampleFilter) ([]SamplePoint, er
 	bound := func(condition, parameter string, t time.Time) {
 		where = append(where, strings.ReplaceAll(condition, "?", "fromUnixTimestamp64Micro({"+parameter+":Int64}, 'UTC')"))
 		args = append(args, clickhouse.Named(parameter, micros(t)))
+	}
+	if f.Sent {
+		where = append(where, "direction = 'outbound'")
 	}
 	if !f.From.IsZero() {
 		bound("observed_at >= ?", "from", f.From)

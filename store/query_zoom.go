@@ -14,6 +14,8 @@ type ZoomFilter struct {
 	Call CallKey
 	// Participants whose streams are looked at.
 	Participants []uuid.UUID
+	// Sent: only what they sent.
+	Sent bool
 	// From and To bound the samples: not before From, before To.
 	From, To time.Time
 	// Step is the width of a point.
@@ -48,10 +50,7 @@ type ZoomStream struct {
 
 // Zoom lists the samples of all streams of a call, added up to steps.
 func (r *Reader) Zoom(ctx context.Context, f ZoomFilter) ([]ZoomStream, error) {
-	people := make([]string, len(f.Participants))
-	for i, id := range f.Participants {
-		people[i] = id.String()
-	}
+	where, args := f.where()
 	const loss = `if(way = 2, greatest(0, packets_lost) / nullIf(toFloat64(packets), 0), greatest(0, packets_lost) / nullIf(toFloat64(packets) + greatest(0, packets_lost), 0))`
 	sql := `SELECT participant_id, stream_id, way, max(media_), toInt64(intDiv(toUnixTimestamp64Milli(observed_at) - {from_ms:Int64}, {step:Int64})) AS step, count(),
 		CAST(avg(jitter_ms) AS Nullable(Float64)), CAST(max(jitter_ms) AS Nullable(Float64)),
@@ -62,17 +61,15 @@ func (r *Reader) Zoom(ctx context.Context, f ZoomFilter) ([]ZoomStream, error) {
 		CAST(sum(freeze_ms) AS Nullable(Float64)), CAST(avg(available_bitrate_bps) AS Nullable(Float64))
 	FROM (
 		SELECT participant_id, stream_id, toInt8(direction) AS way, observed_at, max(toInt8(media)) AS media_, ` + mergedSample + ` FROM samples
-		WHERE org = {org:String} AND call_id = {call:String} AND participant_id IN {people:Array(UUID)}
+		WHERE ` + where + `
 			AND observed_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AND observed_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')
 		GROUP BY participant_id, stream_id, way, observed_at
 	) GROUP BY participant_id, stream_id, way, step ORDER BY participant_id, stream_id, way, step`
 	step := max(f.Step.Milliseconds(), 1)
 	from := f.From.UnixMilli()
 	var out []ZoomStream
-	err := r.query(ctx, "read samples of a call", sql, []any{
-		clickhouse.Named("org", f.Call.Org), clickhouse.Named("call", f.Call.CallID), clickhouse.Named("people", people), clickhouse.Named("from_ms", from),
-		clickhouse.Named("to_ms", f.To.UnixMilli()), clickhouse.Named("step", step),
-	}, func(rows driver.Rows) error {
+	args = append(args, clickhouse.Named("from_ms", from), clickhouse.Named("to_ms", f.To.UnixMilli()), clickhouse.Named("step", step))
+	err := r.query(ctx, "read samples of a call", sql, args, func(rows driver.Rows) error {
 		var p ZoomPoint
 		var number int64
 		if err := rows.Scan(&p.participant, &p.stream, &p.way, &p.media, &number, &p.Samples, &p.JitterMsAvg, &p.JitterMsMax, &p.LossRatioAvg, &p.LossRatioMax, &p.RTTMsAvg,
@@ -91,17 +88,30 @@ func (r *Reader) Zoom(ctx context.Context, f ZoomFilter) ([]ZoomStream, error) {
 	return out, err
 }
 
-// Span is from when to when there are samples of a call; zero times for none.
-func (r *Reader) Span(ctx context.Context, call CallKey) (from, to time.Time, err error) {
-	err = r.query(ctx, "look when a call has samples", "SELECT min(observed_at), max(observed_at), count() > 0 FROM samples WHERE org = {org:String} AND call_id = {call:String}",
-		[]any{clickhouse.Named("org", call.Org), clickhouse.Named("call", call.CallID)}, func(rows driver.Rows) error {
-			var some bool
-			if err := rows.Scan(&from, &to, &some); err != nil || !some {
-				from, to = time.Time{}, time.Time{}
-				return err
-			}
-			from, to = from.UTC(), to.UTC()
-			return nil
-		})
+// where is the condition on samples, without times.
+func (f *ZoomFilter) where() (string, []any) {
+	people := make([]string, len(f.Participants))
+	for i, id := range f.Participants {
+		people[i] = id.String()
+	}
+	sql := "org = {org:String} AND call_id = {call:String} AND participant_id IN {people:Array(UUID)}"
+	if f.Sent {
+		sql += " AND direction = 'outbound'"
+	}
+	return sql, []any{clickhouse.Named("org", f.Call.Org), clickhouse.Named("call", f.Call.CallID), clickhouse.Named("people", people)}
+}
+
+// Span is from when to when there are samples that a filter, but for its times, is about; zero times for none.
+func (r *Reader) Span(ctx context.Context, f ZoomFilter) (from, to time.Time, err error) {
+	where, args := f.where()
+	err = r.query(ctx, "look when a call has samples", "SELECT min(observed_at), max(observed_at), count() > 0 FROM samples WHERE "+where, args, func(rows driver.Rows) error {
+		var some bool
+		if err := rows.Scan(&from, &to, &some); err != nil || !some {
+			from, to = time.Time{}, time.Time{}
+			return err
+		}
+		from, to = from.UTC(), to.UTC()
+		return nil
+	})
 	return from, to, err
 }

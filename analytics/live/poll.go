@@ -54,7 +54,7 @@ func (w *watcher) look(ctx context.Context, now time.Time) ([]*analytics.Call, e
 	}
 	shown := maps.Clone(w.ended)
 	for _, r := range records {
-		call := judge(w.profile, r)
+		call := analytics.Judge(w.profile, r)
 		shown[r.CallID] = call
 		if r.EndedAt != nil {
 			w.ended[r.CallID] = call
@@ -66,15 +66,4 @@ func (w *watcher) look(ctx context.Context, now time.Time) ([]*analytics.Call, e
 		return cmp.Or(b.FirstSeen.Compare(a.FirstSeen), cmp.Compare(a.CallID, b.CallID))
 	})
 	return out[:min(len(out), maxCalls)], nil
-}
-
-// judge judges what org users sent and received.
-func judge(p *quality.Profile, r *store.Record) *analytics.Call {
-	for i := range r.Streams {
-		if s := &r.Streams[i]; s.Direction != "outbound" {
-			s.JitterMsAvg, s.JitterMsMax, s.FrameRateAvg, s.HeightAvg, s.BitrateAvg, s.BitrateMax = nil, nil, nil, nil, nil, nil
-			s.JitterBufferMsAvg, s.JitterBufferMsMax, s.HealedRatio, s.HealedRatioMax, s.FreezeMsPerMin = nil, nil, nil, nil, nil
-		}
-	}
-	return analytics.Judge(p, r)
 }

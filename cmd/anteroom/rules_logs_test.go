@@ -110,6 +110,12 @@ func sample(t *testing.T, org, call, participant string, f figures) *eventpb.Eve
 	}}}
 }
 
+// received makes a sample one of a stream that its participant receives.
+func received(e *eventpb.Event) *eventpb.Event {
+	e.GetStreamReport().Streams[0].Direction = eventpb.Direction_DIRECTION_INBOUND
+	return e
+}
+
 // D1: after a meeting its records are in the organisation's log and topic, with guests Anonymous and without identifier, and each application's own log, in its own
 // region, has its own guest with the id that it gave it, end codes and notices, and nobody else. Nobody but the application and its organisation gets that one. What
 // is in the topic reads back as an Azure source with the same verdict.
@@ -406,6 +412,7 @@ func TestRule_D3_GuestsAreNotInTheLiveView(t *testing.T) {
 	r.produce(t,
 		sample(t, s.house.org, call, s.host.id(), figures{jitter: 5, rtt: 40, bitrate: 48_000, packetsOut: 50}),
 		sample(t, s.house.org, call, guest.id(), figures{jitter: 700, rtt: 3000, bitrate: 4_000, packetsOut: 50, loss: 40}),
+		received(sample(t, s.house.org, call, s.host.id(), figures{jitter: 700, rtt: 3000, bitrate: 4_000, packetsOut: 50, loss: 40})), // which the guest made
 		sample(t, s.house.org, lone.Joined().CallID, lone.id(), figures{jitter: 700, rtt: 3000, bitrate: 4_000, packetsOut: 50, loss: 40}),
 	)
 	f := func(v float64) *float64 { return &v }
