@@ -267,7 +267,7 @@ func (s *Server) control(doc *openapi3.T) echo.MiddlewareFunc {
 			if !ok {
 				return &Error{Code: CodeForbidden}
 			}
-			who, err := s.admit(c, row)
+			who, err := s.paced(c, op.route.Operation.OperationID, row)
 			if err != nil {
 				return err
 			}

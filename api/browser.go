@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -14,6 +15,10 @@ import (
 type Sessions interface {
 	// ReadSession proves the bearer of a cookie's value; renewed, if not "", replaces it.
 	ReadSession(ctx context.Context, session string) (p identity.Principal, renewed string, err error)
+	// EndSession ends the session of a cookie's value everywhere; a value that is good for nothing is no error.
+	EndSession(ctx context.Context, session string) error
+	// SignOutURL is where the browser signs out at the session's provider, to come back to returnTo; "" if it can't.
+	SignOutURL(ctx context.Context, session, returnTo string) string
 }
 
 // Login is the flow by which browsers sign in.
@@ -67,6 +72,9 @@ func (s *Server) baseOf(r *http.Request) (base string, secure bool) {
 	if s.cfg.PublicURL != "" {
 		return strings.TrimSuffix(s.cfg.PublicURL, "/"), strings.HasPrefix(s.cfg.PublicURL, "https://")
 	}
+	if r.TLS != nil {
+		return "https://" + r.Host, true
+	}
 	return "http://" + r.Host, false
 }
 
@@ -90,7 +98,6 @@ func (a redirect) write(w http.ResponseWriter) error {
 
 func (a redirect) VisitLoginResponse(w http.ResponseWriter) error         { return a.write(w) }
 func (a redirect) VisitLoginCallbackResponse(w http.ResponseWriter) error { return a.write(w) }
-func (a redirect) VisitLogoutResponse(w http.ResponseWriter) error        { return a.write(w) }
 
 // login makes the flow whose way back leads to the address that the browser used.
 func (h *handlers) login(who caller) (Login, error) {
@@ -136,14 +143,45 @@ func (h *handlers) LoginCallback(ctx context.Context, request openapi.LoginCallb
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the refusal is the answer
 	}
+	// Whoever signs in anew has one session: the one from before, which somebody else may have had a look at, ends.
+	if old := cookieOf(ctx, identity.SessionCookie, who.secure); old != "" && h.sessions != nil {
+		if err := h.sessions.EndSession(ctx, old); err != nil {
+			return nil, fmt.Errorf("end the session from before: %w", err)
+		}
+	}
 	return redirect{in.ReturnTo, []*http.Cookie{
 		cookie(identity.SessionCookie, in.Session, who.secure), cookie(identity.LoginCookie, "", who.secure),
 	}, http.StatusFound}, nil
 }
 
-// Logout takes the session cookie away.
-func (*handlers) Logout(ctx context.Context, _ openapi.LogoutRequestObject) (openapi.LogoutResponseObject, error) {
-	return redirect{"", []*http.Cookie{cookie(identity.SessionCookie, "", callerOf(ctx).secure)}, http.StatusNoContent}, nil
+// signedOut takes the session cookie away, and says where the browser signs out at the provider, if anywhere.
+type signedOut struct {
+	cookie *http.Cookie
+	at     string
+}
+
+func (a signedOut) VisitLogoutResponse(w http.ResponseWriter) error {
+	http.SetCookie(w, a.cookie)
+	if a.at == "" {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return openapi.Logout200JSONResponse{SignOutUrl: a.at}.VisitLogoutResponse(w) //nolint:wrapcheck // passed through
+}
+
+// Logout ends the session, so that a copy of its cookie is good for nothing, and takes the cookie away.
+func (h *handlers) Logout(ctx context.Context, _ openapi.LogoutRequestObject) (openapi.LogoutResponseObject, error) {
+	who := callerOf(ctx)
+	out := signedOut{cookie: cookie(identity.SessionCookie, "", who.secure)}
+	session := cookieOf(ctx, identity.SessionCookie, who.secure)
+	if session == "" || h.sessions == nil {
+		return out, nil
+	}
+	out.at = h.sessions.SignOutURL(ctx, session, who.base+"/")
+	if err := h.sessions.EndSession(ctx, session); err != nil {
+		return nil, fmt.Errorf("sign out: %w", err)
+	}
+	return out, nil
 }
 
 // GetSession tells who asks.

@@ -26,6 +26,13 @@ type Config struct {
 	JoinPagePerMinute int `koanf:"join_page_per_minute"`
 	// GuestCallsPerMinute is how many calls the guests of one resource may start a minute. Default 120.
 	GuestCallsPerMinute int `koanf:"guest_calls_per_minute"`
+	// RequestsPerMinute is how many requests one caller (a user, a resource; by address who is in a meeting) may make a minute. Default 6000.
+	RequestsPerMinute int `koanf:"requests_per_minute"`
+	// AttemptsPerMinute is how many sign-ins one address may begin or end a minute, together with requests whose token is refused.
+	// Default 300.
+	AttemptsPerMinute int `koanf:"attempts_per_minute"`
+	// TLS is the service's own certificate. Default: http, for loopback or a proxy in front.
+	TLS TLS `koanf:"tls"`
 	// TrustedProxies are networks ("10.0.0.0/8") whose X-Forwarded-For header is believed: by it the limits per address tell callers apart. Default
 	// none.
 	TrustedProxies []string `koanf:"trusted_proxies"`
@@ -59,6 +66,8 @@ func DefaultConfig() Config {
 
 		JoinPagePerMinute:   120,
 		GuestCallsPerMinute: 120,
+		RequestsPerMinute:   6000,
+		AttemptsPerMinute:   300,
 	}
 }
 
@@ -73,6 +82,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.GuestCallsPerMinute == 0 {
 		c.GuestCallsPerMinute = standard.GuestCallsPerMinute
+	}
+	if c.RequestsPerMinute == 0 {
+		c.RequestsPerMinute = standard.RequestsPerMinute
+	}
+	if c.AttemptsPerMinute == 0 {
+		c.AttemptsPerMinute = standard.AttemptsPerMinute
 	}
 	if c.MaxImportBytes == 0 {
 		c.MaxImportBytes = standard.MaxImportBytes
@@ -119,11 +134,15 @@ func (c Config) Validate() error {
 	for field, value := range map[string]int64{
 		"max_import_bytes": c.MaxImportBytes, "import_timeout": int64(c.ImportTimeout), "max_imports": int64(c.MaxImports),
 		"join_page_per_minute": int64(c.JoinPagePerMinute), "guest_calls_per_minute": int64(c.GuestCallsPerMinute),
+		"requests_per_minute": int64(c.RequestsPerMinute), "attempts_per_minute": int64(c.AttemptsPerMinute),
 		"stop_timeout": int64(c.StopTimeout), "query.timeout": int64(c.Query.Timeout),
 	} {
 		if value < 0 {
 			errs = append(errs, fmt.Errorf("%s: is negative", field))
 		}
+	}
+	if err := c.TLS.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.MaxImportBytes > maxImportBytes {
 		errs = append(errs, fmt.Errorf("max_import_bytes: %d is above %d (256 MiB), the most that can be read of one file", c.MaxImportBytes, maxImportBytes))

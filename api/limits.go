@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -45,14 +46,37 @@ func newLimiter(perMinute int) *limiter {
 
 // allow counts one request of an address or a name. IPv6 addresses count by their network of 64 bits, which one machine may have whole.
 func (l *limiter) allow(address netip.Addr, name string) bool {
-	key := name
-	if address.IsValid() {
-		key = address.String()
-		if prefix, err := address.Prefix(64); err == nil && address.Is6() {
-			key = prefix.String()
-		}
+	return l.of(keyOf(address, name)).Allow() && l.overall.Allow()
+}
+
+// take counts one request, and tells how long to wait instead if it is one too many. Limiters of it have no overall.
+func (l *limiter) take(address netip.Addr, name string) time.Duration {
+	reserved := l.of(keyOf(address, name)).Reserve()
+	if wait := reserved.Delay(); wait > 0 {
+		reserved.Cancel()
+		return wait
 	}
-	return l.of(key).Allow() && l.overall.Allow()
+	return 0
+}
+
+// wait tells how long to wait until take would count, and counts nothing.
+func (l *limiter) wait(address netip.Addr) time.Duration {
+	one := l.of(keyOf(address, ""))
+	if left := one.Tokens(); left < 1 {
+		return time.Duration((1 - left) / float64(l.perKey) * float64(time.Second))
+	}
+	return 0
+}
+
+// keyOf is what is counted by: the name, or the address's network.
+func keyOf(address netip.Addr, name string) string {
+	if !address.IsValid() {
+		return name
+	}
+	if prefix, err := address.Prefix(64); err == nil && address.Is6() {
+		return prefix.String()
+	}
+	return address.String()
 }
 
 // of is what is remembered of a key.

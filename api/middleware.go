@@ -46,8 +46,6 @@ func (*Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		header := c.Response().Header()
 		header.Set(echo.HeaderXRequestID, hex.EncodeToString(id[:]))
-		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		header.Set("Referrer-Policy", "no-referrer")
 		header.Set("Cache-Control", "no-store")
 		return next(c)
 	}

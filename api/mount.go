@@ -60,8 +60,6 @@ func (s *Server) serveMount(w http.ResponseWriter, r *http.Request, pattern stri
 		s.log.InfoContext(r.Context(), "request", slog.String("method", method), slog.String("route", pattern), slog.Int("status", status),
 			slog.Duration("took", time.Since(begin)))
 	}()
-	w.Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	if !s.hostAllowed(r) {
 		s.refuse(answer, r, &Error{Code: CodeHostNotAllowed})
 		return
@@ -79,7 +77,16 @@ func (s *Server) serveMount(w http.ResponseWriter, r *http.Request, pattern stri
 		}
 		r.Body = http.MaxBytesReader(answer, r.Body, maxBody)
 	}
+	// Mounts prove who asks by themselves: what they refuse counts as what the table refuses.
+	from := s.proxies.client(r)
+	if err := s.pace.mayTry(from); err != nil && r.Header.Get(echo.HeaderAuthorization) != "" {
+		s.refuse(answer, r, err)
+		return
+	}
 	mount.Handler.ServeHTTP(answer, r)
+	if answer.status == http.StatusUnauthorized && r.Header.Get(echo.HeaderAuthorization) != "" {
+		_ = s.pace.attempts.take(from, "")
+	}
 }
 
 // refuse answers with a problem where no route was found.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -201,7 +203,7 @@ func kindOfAccess(code Code) kind {
 	case CodePreconditionRequired:
 		return kind{http.StatusPreconditionRequired, "Version missing", "Say in If-Match which version is changed: the ETag of the answer to GET."}
 	case CodeTooManyRequests:
-		return kind{http.StatusTooManyRequests, "Too many requests", "Too many requests came from your address. Wait a minute and try again."}
+		return kind{http.StatusTooManyRequests, "Too many requests", "Too many requests came from you or from your address. Wait as long as Retry-After says, and try again."}
 	case CodeIdentityUnavailable:
 		return kind{http.StatusServiceUnavailable, "Identity unavailable", "This process can't find out who is asking, so it refuses. Set up identity, or ask another one."}
 	case CodeDirectoryUnavailable:
@@ -318,6 +320,8 @@ type Error struct {
 	Parameter string
 	// Detail, unless that of the code will do.
 	Detail string
+	// Wait is how long to wait before asking again, for too_many_requests; 0: a minute.
+	Wait time.Duration
 	// Line and Field of an imported file; 0 and "" for none.
 	Line  int
 	Field string
@@ -425,7 +429,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	case http.StatusServiceUnavailable:
 		header.Set(echo.HeaderRetryAfter, "5")
 	case http.StatusTooManyRequests:
-		header.Set(echo.HeaderRetryAfter, "60")
+		header.Set(echo.HeaderRetryAfter, retryAfter(known.Wait))
 	}
 	write := writeProblem
 	switch {
@@ -437,6 +441,14 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if err := write(c, p); err != nil {
 		s.log.DebugContext(ctx, "write problem", slog.String("request_id", requestID))
 	}
+}
+
+// retryAfter is the header's value: whole seconds, and never too few.
+func retryAfter(wait time.Duration) string {
+	if wait <= 0 {
+		wait = time.Minute
+	}
+	return strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
 }
 
 func writeProblem(c echo.Context, p openapi.Problem) error {

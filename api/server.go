@@ -125,6 +125,9 @@ type Server struct {
 	origins   *http.CrossOriginProtection
 	remote    bool
 	proxies   proxies
+	pace      pace
+	// certificate is nil where http is served.
+	certificate *certificate
 	// page shows a problem to a person.
 	page *template.Template
 }
@@ -144,7 +147,9 @@ type handlers struct {
 	// imports has a place for each import that may run.
 	imports chan struct{}
 
-	newLogin  func(redirectURL string) (Login, error)
+	newLogin func(redirectURL string) (Login, error)
+	// sessions is nil where browsers have none.
+	sessions  Sessions
 	joinPage  GuestSigner
 	links     Links
 	directory *registry.Registry
@@ -211,7 +216,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	h := &handlers{
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
-		newLogin: deps.Login, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
+		newLogin: deps.Login, sessions: deps.Sessions, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
@@ -239,9 +244,14 @@ func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
 		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
-		proxies: newProxies(cfg.TrustedProxies),
+		proxies: newProxies(cfg.TrustedProxies), pace: newPace(cfg),
 	}
 	var err error
+	if cfg.TLS.on() {
+		if s.certificate, err = newCertificate(cfg.TLS, deps.Logger); err != nil {
+			return nil, err
+		}
+	}
 	if s.page, err = newPage(); err != nil {
 		return nil, err
 	}
@@ -286,6 +296,7 @@ func readDocument() (*openapi3.T, map[string]any, error) {
 
 // ServeHTTP answers one request; for tests and for whoever brings a listener of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.harden(w, r)
 	if pattern, mount, ok := s.mountOf(r.URL.Path); ok {
 		s.serveMount(w, r, pattern, mount)
 		return
@@ -323,8 +334,13 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cut()
 	s.http.BaseContext = func(net.Listener) context.Context { return requests }
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(listener) }()
-	s.log.InfoContext(ctx, "API listens", slog.String("url", "http://"+listener.Addr().String()))
+	scheme, serve := "http", s.http.Serve
+	if s.certificate != nil {
+		s.http.TLSConfig = s.certificate.config()
+		scheme, serve = "https", func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	go func() { failed <- serve(listener) }()
+	s.log.InfoContext(ctx, "API listens", slog.String("url", scheme+"://"+listener.Addr().String()))
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)

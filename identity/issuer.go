@@ -48,7 +48,9 @@ type provider struct {
 	endpoint oauth2.Endpoint
 	// statesIssuer: its answers to logins say who it is (RFC 9207).
 	statesIssuer bool
-	fetched      time.Time
+	// endSession is where browsers end their session there; "" if nowhere.
+	endSession string
+	fetched    time.Time
 }
 
 func newIssuers(timeout time.Duration, now func() time.Time, log *slog.Logger) *issuers {
@@ -165,12 +167,13 @@ func (i *issuers) fetch(ctx context.Context, issuer string) (*provider, error) {
 	var metadata struct {
 		KeysURL      string `json:"jwks_uri"`
 		StatesIssuer bool   `json:"authorization_response_iss_parameter_supported"`
+		EndSession   string `json:"end_session_endpoint"`
 	}
 	if err := discovered.Claims(&metadata); err != nil {
 		return nil, errors.New("read metadata: it is not the JSON that it should be")
 	}
 	endpoint := discovered.Endpoint()
-	for name, location := range map[string]string{"jwks_uri": metadata.KeysURL, "authorization_endpoint": endpoint.AuthURL, "token_endpoint": endpoint.TokenURL} {
+	for name, location := range map[string]string{"jwks_uri": metadata.KeysURL, "authorization_endpoint": endpoint.AuthURL, "token_endpoint": endpoint.TokenURL, "end_session_endpoint": metadata.EndSession} {
 		if location == "" && name != "jwks_uri" {
 			continue // an issuer of tokens only: nobody logs in there by a browser
 		}
@@ -184,7 +187,7 @@ func (i *issuers) fetch(ctx context.Context, issuer string) (*provider, error) {
 	}
 	// The client id goes into the body; trying both styles in turn would spend a code's only use.
 	endpoint.AuthStyle = oauth2.AuthStyleInParams
-	return &provider{keys: keys, endpoint: endpoint, statesIssuer: metadata.StatesIssuer, fetched: i.now()}, nil
+	return &provider{keys: keys, endpoint: endpoint, statesIssuer: metadata.StatesIssuer, endSession: metadata.EndSession, fetched: i.now()}, nil
 }
 
 // withoutBody keeps answers of strangers, which go-oidc quotes, out of logs.

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,8 @@ func CookieName(name string, secure bool) string {
 
 // session is the content of SessionCookie.
 type session struct {
+	// ID is random, and another one with each sign-in: by it the session is ended.
+	ID      string `json:"id"`
 	Roles   []Role `json:"roles"`
 	Org     string `json:"org,omitempty"`
 	Subject string `json:"sub"`
@@ -40,7 +43,7 @@ type session struct {
 func (v *Verifier) newSession(p Principal, from trust) (string, error) {
 	now := v.now()
 	return v.signSession(session{
-		Roles: p.Roles, Org: p.Org, Subject: p.Subject, Name: p.Name, Issuer: from.issuer, Client: from.client,
+		ID: rand.Text(), Roles: p.Roles, Org: p.Org, Subject: p.Subject, Name: p.Name, Issuer: from.issuer, Client: from.client,
 		Ends: now.Add(v.cfg.SessionMax).Unix(),
 	}, now)
 }
@@ -72,6 +75,12 @@ func (v *Verifier) ReadSession(ctx context.Context, value string) (p Principal, 
 	}
 	if err != nil || from.issuer != s.Issuer || from.client != s.Client {
 		return Principal{}, "", refuse(IssuerUnknown, "the organisation's identity provider has changed; sign in again")
+	}
+	switch ended, err := v.sessionEnded(ctx, s); {
+	case err != nil:
+		return Principal{}, "", err
+	case ended:
+		return Principal{}, "", refuse(TokenExpired, "the session was signed out; sign in again")
 	}
 	// Writing a cookie with every answer would make them all uncacheable and different; a sixth of the idle time is near enough.
 	if now.Sub(time.Unix(s.Used, 0)) > v.cfg.SessionIdle/6 {

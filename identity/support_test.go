@@ -56,7 +56,26 @@ type rows struct {
 	mu        sync.Mutex
 	orgs      map[string]directory.Organization
 	resources map[string]directory.Resource
+	ended     map[string]bool
 	err       error
+}
+
+func (r *rows) SessionEnded(_ context.Context, org, subject, session string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended[org+"/"+subject+"/"+session], r.err
+}
+
+func (r *rows) EndSession(_ context.Context, org, subject, session string, _ time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended == nil {
+		r.ended = map[string]bool{}
+	}
+	if r.err == nil {
+		r.ended[org+"/"+subject+"/"+session] = true
+	}
+	return r.err
 }
 
 func (r *rows) set(change func(*rows)) {

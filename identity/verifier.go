@@ -27,6 +27,10 @@ type Directory interface {
 	OrganizationsByIssuer(ctx context.Context, issuer string) ([]directory.Organization, error)
 	Organization(ctx context.Context, id string) (o directory.Organization, found bool, err error)
 	Resource(ctx context.Context, id string) (r directory.Resource, found bool, err error)
+	// SessionEnded tells whether EndSession was called for a session of a user (org "": an operator), on whatever node; ends is when it would have ended
+	// by itself.
+	SessionEnded(ctx context.Context, org, subject, session string) (bool, error)
+	EndSession(ctx context.Context, org, subject, session string, ends time.Time) error
 }
 
 // Deps are what a Verifier works with.

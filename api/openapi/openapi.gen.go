@@ -10924,6 +10924,24 @@ type LogoutResponseObject interface {
 	VisitLogoutResponse(w http.ResponseWriter) error
 }
 
+type Logout200JSONResponse struct {
+	// SignOutUrl Where to send the browser for that (OpenID Connect RP-Initiated Logout). It comes back to the start page, if the provider has its address
+	// among the client's.
+	SignOutUrl string `json:"sign_out_url"`
+}
+
+func (response Logout200JSONResponse) VisitLogoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type Logout204Response struct {
 }
 

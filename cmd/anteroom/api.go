@@ -21,6 +21,9 @@ const checkPatience = 3 * time.Second
 
 // startHTTP binds the address, so that trouble with it is known at once, starts what stands behind it, and begins to answer.
 func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
+	if s.development && s.cfg.API.TLS.CertFile != "" {
+		return fmt.Errorf("%w: api.tls: anteroom run speaks http, to this machine only; leave it out", errConfig)
+	}
 	listener, err := api.Listen(ctx, s.cfg.API, s.remote())
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("api.listen: %s is taken by another process: stop that one, or choose another with --listen or ANTEROOM_LISTEN", s.cfg.API.Listen)
@@ -30,6 +33,9 @@ func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
 	}
 	s.app.OnStop("listener", func(context.Context) error { _ = listener.Close(); return nil }) // mostly closed by the API
 	s.url = "http://" + listener.Addr().String()
+	if s.cfg.API.TLS.CertFile != "" {
+		s.url = "https://" + listener.Addr().String()
+	}
 	if err := s.startDirectory(); err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ const (
 
 	KindRetentionPolicy = "retention_policy"
 	KindHold            = "hold"
+
+	KindSignedOut = "signed_out"
 )
 
 // retryEvery is the pause between two attempts to read everything at the start.
@@ -56,6 +58,8 @@ type Registry struct {
 
 	RetentionPolicies *Collection[directory.RetentionPolicy]
 	Holds             *Collection[directory.Hold]
+
+	SignedOut *Collection[directory.SignedOut]
 
 	log   *slog.Logger
 	bad   *prometheus.CounterVec
@@ -90,6 +94,7 @@ func New(deps Deps) (*Registry, error) {
 	r.Meetings = collect[directory.Meeting](r, deps.Store, KindMeeting)
 	r.RetentionPolicies = collect[directory.RetentionPolicy](r, deps.Store, KindRetentionPolicy)
 	r.Holds = collect[directory.Hold](r, deps.Store, KindHold)
+	r.SignedOut = collect[directory.SignedOut](r, deps.Store, KindSignedOut)
 	return r, nil
 }
 
@@ -136,7 +141,7 @@ func (r *Registry) Run(ctx context.Context) error {
 	close(r.ready)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, watch := range []func(context.Context) error{
-		r.Organizations.watch, r.Users.watch, r.Resources.watch, r.Meetings.watch, r.RetentionPolicies.watch, r.Holds.watch,
+		r.Organizations.watch, r.Users.watch, r.Resources.watch, r.Meetings.watch, r.RetentionPolicies.watch, r.Holds.watch, r.SignedOut.watch,
 	} {
 		group.Go(func() error { return watch(ctx) })
 	}
@@ -150,6 +155,9 @@ func (r *Registry) Run(ctx context.Context) error {
 func (r *Registry) load(ctx context.Context) error {
 	organizations, err := r.Organizations.List(ctx, "")
 	if err != nil {
+		return err
+	}
+	if err := r.SignedOut.read(ctx, ""); err != nil {
 		return err
 	}
 	for _, o := range organizations {

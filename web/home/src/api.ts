@@ -39,6 +39,7 @@ export async function newMeeting(title: string): Promise<Meeting> {
 export async function signOut(): Promise<void> {
   const response = await ask("/logout", { method: "POST" });
   if (!response.ok) await read(response);
+  if (response.status === 200) location.assign(((await response.json()) as { sign_out_url: string }).sign_out_url);
 }
 
 function ask(path: string, init?: RequestInit): Promise<Response> {

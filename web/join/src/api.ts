@@ -47,6 +47,7 @@ export function signInUrl(organization: string): string {
 export async function signOut(): Promise<void> {
   const response = await fetch("/logout", { method: "POST" }).catch(unreachable);
   if (!response.ok) throw await refused(response);
+  if (response.status === 200) location.assign(((await response.json()) as { sign_out_url: string }).sign_out_url);
 }
 
 function unreachable(): never {

@@ -92,7 +92,7 @@ function Me({ openKeys }: { openKeys: () => void }) {
   const queries = useQueryClient();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const [opened, setOpened] = useState(false);
-  const signOut = (): void => void body(client.POST("/logout")).finally(() => queries.setQueryData(sessionQuery.queryKey, null)).catch(() => undefined);
+  const signOut = (): void => void body(client.POST("/logout")).then((out) => out && location.assign(out.sign_out_url)).finally(() => queries.setQueryData(sessionQuery.queryKey, null)).catch(() => undefined);
   const name = session.name || session.subject;
   return (
     <Popover position="bottom-end" width={264} trapFocus opened={opened} onChange={setOpened}>
