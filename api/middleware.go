@@ -13,6 +13,11 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/anteroom/anteroom/internal/tracing"
 
 	"github.com/anteroom/anteroom/api/openapi"
 )
@@ -58,6 +63,11 @@ func (s *Server) observe(m *metrics) echo.MiddlewareFunc {
 			begin := time.Now()
 			m.running.Inc()
 			defer m.running.Dec()
+			ctx, span := tracing.Start(c.Request().Context(), s.tracer, "request", trace.WithSpanKind(trace.SpanKindServer))
+			if span.IsRecording() {
+				c.SetRequest(c.Request().WithContext(ctx))
+				defer func() { endSpan(span, c) }()
+			}
 			if err := next(c); err != nil {
 				c.Error(err)
 			}
@@ -72,6 +82,20 @@ func (s *Server) observe(m *metrics) echo.MiddlewareFunc {
 			return nil
 		}
 	}
+}
+
+// endSpan tells of a request what metrics tell: never its path, which names things.
+func endSpan(span trace.Span, c echo.Context) {
+	status := c.Response().Status
+	span.SetName(methodOf(c.Request().Method) + " " + routeOf(c))
+	span.SetAttributes(
+		attribute.String("http.request.method", methodOf(c.Request().Method)), attribute.String("http.route", routeOf(c)), attribute.Int("http.response.status_code", status),
+		attribute.String("anteroom.request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+	)
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
 }
 
 // routeOf is the pattern of the request's route; "none" for an address that has none.

@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/anteroom/anteroom/analytics/live"
 	"github.com/anteroom/anteroom/api/openapi"
@@ -47,6 +48,8 @@ type Deps struct {
 	Store *store.Store
 	// Profiles are the thresholds to judge by. Default: the published ones.
 	Profiles *quality.Profiles
+	// Tracer makes a span of each request. Default: none.
+	Tracer trace.Tracer
 	// Importer takes files in. Without one, imports are refused.
 	Importer Importer
 	// Ready makes the checks of /readyz; it is asked per request and should answer within seconds. Without it the service is always
@@ -111,10 +114,12 @@ type Resources interface {
 
 // Server is the HTTP service.
 type Server struct {
-	cfg  Config
-	log  *slog.Logger
-	echo *echo.Echo
-	http *http.Server
+	cfg Config
+	log *slog.Logger
+	// tracer is nil where nothing is traced.
+	tracer trace.Tracer
+	echo   *echo.Echo
+	http   *http.Server
 
 	auth      identity.Authenticator
 	resources Resources
@@ -242,7 +247,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // newServer makes the part that knows no routes.
 func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
-		cfg: cfg, log: deps.Logger, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
+		cfg: cfg, log: deps.Logger, tracer: deps.Tracer, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
 		proxies: newProxies(cfg.TrustedProxies), pace: newPace(cfg),
 	}

@@ -8,6 +8,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/anteroom/anteroom/event/eventpb"
+	"github.com/anteroom/anteroom/internal/tracing"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -34,6 +35,8 @@ type batch struct {
 	doubles int
 	// behind is how many records the broker had beyond this batch when it was fetched.
 	behind int64
+	// traces are those that its records are part of.
+	traces tracing.Set
 }
 
 // token is the deduplication token of the batch's inserts.
@@ -56,6 +59,7 @@ type assembler struct {
 	weight  int64
 	timer   *time.Timer
 	behind  int64
+	traces  tracing.Set
 }
 
 // run cuts batches until the input ends, and then cuts the rest.
@@ -104,6 +108,7 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 			a.timer.Reset(a.cfg.FlushInterval)
 		}
 		a.current = append(a.current, d)
+		a.traced(m)
 		a.weight += a.weigh(m)
 		a.behind = c.highWater - m.Offset - 1
 		for _, e := range d.events {
@@ -155,7 +160,9 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 		records: len(a.current),
 		weight:  a.weight,
 		behind:  a.behind,
+		traces:  a.traces,
 	}
+	a.traces = tracing.Set{}
 	if a.next > 0 && b.pending.first > a.next {
 		b.pending.first = a.next // offsets that hold no record belong to the batch after them
 	}

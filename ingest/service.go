@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -33,6 +34,8 @@ type Deps struct {
 	GuestsKept time.Duration
 	Metrics    prometheus.Registerer
 	Log        *slog.Logger
+	// Tracer makes a span of each batch that has records of a trace. Default: none.
+	Tracer trace.Tracer
 }
 
 // Service ingests one region's topics and the configured topics of other systems.

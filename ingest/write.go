@@ -81,17 +81,19 @@ func outlast(parent context.Context) (context.Context, context.CancelFunc) {
 }
 
 // storeBatch inserts a batch and what it leaves behind, as often as it takes.
-func (w *worker) storeBatch(ctx context.Context, b *batch) error {
+func (w *worker) storeBatch(ctx context.Context, b *batch) (err error) {
 	began := time.Now()
+	ctx, span := w.batchSpan(ctx, b)
+	defer func() { endSpan(span, err) }()
 	insert, end := outlast(ctx)
 	defer end()
 	again := b.replayed
-	err := w.retry(ctx, checkClickHouse, "insert", func() error {
+	err = w.retry(ctx, checkClickHouse, "insert", func() error {
 		attempt, cancel := context.WithTimeout(insert, insertTimeout)
 		defer cancel()
 		repeated := again
 		again = true
-		if err := w.deps.Store.Insert(attempt, b.rows, b.token()); err != nil {
+		if err := w.insert(attempt, b); err != nil {
 			return err
 		}
 		if repeated {

@@ -78,7 +78,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 			"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()},
 			"/console": {Handler: web.Handler()}, "/console/": {Handler: web.Handler()},
 		},
-		Remote: s.remote(), Live: s.cfg.Live,
+		Remote: s.remote(), Live: s.cfg.Live, Tracer: s.tracing.Tracer("api"),
 	}
 	deps.Resources, deps.RegionStores = s.identity, map[string]*store.Store{}
 	for _, r := range s.cfg.AllRegions() {

@@ -54,7 +54,7 @@ func (s *service) startIngest() error {
 // ingestOf makes the service that ingests for a region, and what creates its topics. At home it starts the roll-ups, too.
 func (s *service) ingestOf(r *regionRuntime) (*ingest.Service, func(context.Context) error, error) {
 	deps := ingest.Deps{
-		Kafka: r.kafka, Store: r.store, Keys: s.keys, Chat: r.keeper, GuestsKept: s.cfg.Logs.ResourceKeep, Log: s.log.With("room", "ingest", "region", r.name),
+		Kafka: r.kafka, Store: r.store, Keys: s.keys, Chat: r.keeper, GuestsKept: s.cfg.Logs.ResourceKeep, Tracer: s.tracing.Tracer("ingest"), Log: s.log.With("room", "ingest", "region", r.name),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"region": r.name}, s.metrics),
 	}
 	if !r.home {

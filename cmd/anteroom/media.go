@@ -76,7 +76,7 @@ func (s *service) startRecorder() error {
 	}
 	producer := s.kafka.NewProducer()
 	s.app.OnStop("event producer", func(context.Context) error { return producer.Close() })
-	s.recorder, err = recorder.New(s.cfg.Recorder, fmt.Sprintf("media/%.64s/%s", host, uuid.NewString()), producer, s.log.With("room", "recorder"), s.metrics)
+	s.recorder, err = recorder.New(s.cfg.Recorder, fmt.Sprintf("media/%.64s/%s", host, uuid.NewString()), producer, s.log.With("room", "recorder"), s.metrics, s.tracing.Tracer("recorder"))
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ const (
 func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 	t.Parallel()
 	to := startSink()
-	r, err := startRig(wideLimits("ANTEROOM_SIGNALLING_TRUSTED_PROXIES=127.0.0.0/8", "ANTEROOM_MEDIA_FORWARD_REPORT_INTERVAL=1s",
-		"ANTEROOM_TRANSCRIPTION_URL=ws"+strings.TrimPrefix(to.server.URL, "http")), to)
+	spans := startSpanCollector(t)
+	r, err := startRig(append(wideLimits("ANTEROOM_SIGNALLING_TRUSTED_PROXIES=127.0.0.0/8", "ANTEROOM_MEDIA_FORWARD_REPORT_INTERVAL=1s",
+		"ANTEROOM_TRANSCRIPTION_URL=ws"+strings.TrimPrefix(to.server.URL, "http")), spans.environ()...), to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +76,7 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 	plantInTables(t, r.data, canary)
 	plantInTopics(t, r.data, canary, planted)
 	topics(t, r.data) // What ingest makes of the second record has come.
+	spans.awaitPath(t, "record event", "ingest batch", "insert")
 	metrics := r.must(t, http.StatusOK, "", http.MethodGet, "/metrics", nil).body
 	region := config.Default().Ingest.Region
 	for _, place := range []struct {
@@ -98,6 +100,7 @@ func TestRule_D2_MeetingsKeepNothingOfTheirGuests(t *testing.T) {
 		{"topic of dead letters", flat(r.records(t, event.DeadLetterTopic(region))), canary},
 		{"policy's inputs", inputs, `"kind":"guest"`},
 		{"metrics", metrics, `anteroom_media_joins_total{request="join",result="refused"}`},
+		{"traces", spans.content(), "/v1/meetings/:id/end"},
 		{"log", []byte(r.stderr.String()), "route=/v1/meetings/:id/end"},
 	} {
 		if len(search(place.content, []string{place.expected})) == 0 {

@@ -30,7 +30,8 @@ import (
 // place is shown to be searched by a canary that was planted there and must be found.
 func TestRule_D2_NothingPersonalIsKept(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	in := startRun(t, data, "--no-demo")
+	spans := startSpanCollector(t)
+	in := startRun(t, data, "--no-demo", "--config", spans.config(t))
 	files := demoFiles(t)
 	files = append(files, fixtures(t)...)
 	in.importFiles(append([]string{"rtcstats"}, files...)...)
@@ -64,6 +65,12 @@ func TestRule_D2_NothingPersonalIsKept(t *testing.T) {
 	planted := "planted-" + rand.Text()
 	plantInTopics(t, data, canary, planted)
 	in.get("/v1/calls?q=" + canary)
+	spans.awaitPath(t, "POST /v1/imports", "ingest batch", "insert")
+	if content := spans.content(); len(search(content, []string{"/v1/imports"})) == 0 {
+		t.Errorf("traces: the route of imports was not found, so the search of %d bytes proves nothing", len(content))
+	} else if hits := search(content, append(needles, canary, planted)); len(hits) > 0 {
+		t.Errorf("traces hold %q", hits)
+	}
 	for name, read := range places {
 		content := read()
 		if len(search(content, []string{canary})) == 0 {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,6 +21,7 @@ import (
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/internal/recorder"
+	"github.com/anteroom/anteroom/internal/tracing"
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
@@ -40,6 +42,7 @@ type service struct {
 	log *slog.Logger
 
 	metrics *prometheus.Registry
+	tracing *tracing.Provider // traces nothing unless an endpoint is configured
 	// regions are all that are configured, by name; home is one of them, and store and kafka are its own.
 	regions map[string]*regionRuntime
 	home    *regionRuntime
@@ -98,10 +101,25 @@ func (s *service) start(ctx context.Context, roles []role, regions []string) err
 	return s.startHTTP(ctx, slices.Contains(roles, roleMedia))
 }
 
+// spansPatience bounds what is still sent of spans when the process stops.
+const spansPatience = time.Second
+
+func (s *service) sendSpans(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, spansPatience)
+	defer cancel()
+	return s.tracing.Close(ctx)
+}
+
 // connect makes the clients. None of them waits for its server.
 func (s *service) connect(regions []string) error {
 	s.metrics = prometheus.NewRegistry()
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	tracing.RouteErrors(s.log)
+	var err error
+	if s.tracing, err = tracing.New(context.Background(), s.cfg.Tracing, programVersion(), s.log.With("room", "tracing")); err != nil {
+		return err
+	}
+	s.app.OnStop("spans", s.sendSpans)
 	if err := s.connectRegions(regions); err != nil {
 		return err
 	}

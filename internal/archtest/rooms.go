@@ -50,7 +50,7 @@ func rooms() []Room {
 
 		{
 			Path: "ingest",
-			May:  with("quality", "store", "sealing", "internal/kafka", "ingest/label", "ingest/decode", "ingest/acs", "ingest/rtcstats", "ingest/webrtcstats", "ingest/webrtcinternals"),
+			May:  with("quality", "store", "sealing", "internal/kafka", "internal/tracing", "ingest/label", "ingest/decode", "ingest/acs", "ingest/rtcstats", "ingest/webrtcstats", "ingest/webrtcinternals"),
 			Why:  "data flows one way, from Kafka to ClickHouse: ingest knows no reader and no author",
 		},
 		{Path: "ingest/label", May: contract, Why: "labelling is a pure function of a record and of keys"},
@@ -86,7 +86,7 @@ func rooms() []Room {
 		{Path: "logs", May: with("store"), Why: "records of ended calls, made of what is stored: how they are produced is handed in"},
 		{Path: "analytics/live", May: []string{"analytics", "quality", "store"}, Why: "one poll for all who watch an organisation: how it is shown is handed in"},
 		{
-			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "policy", "policy/author", "policy/exchange", "policy/replay", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "internal/tracing", "policy", "policy/author", "policy/exchange", "policy/replay", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -94,9 +94,10 @@ func rooms() []Room {
 		{Path: "migrations", Why: "numbered SQL, embedded; what runs it hands in the connection"},
 		{Path: "dashboards", Why: "dashboards are files; their queries are run by tests"},
 
-		{Path: "internal/recorder", May: with("internal/kafka"), Why: "numbers media's events and hands them to Kafka; media knows it by its own interface only"},
+		{Path: "internal/recorder", May: with("internal/kafka", "internal/tracing"), Why: "numbers media's events and hands them to Kafka; media knows it by its own interface only"},
+		{Path: "internal/tracing", Why: "spans go to a collector, and traces across Kafka: each room names its own spans"},
 		{Path: "internal/webhook", May: contract, Why: "signed deliveries with retries; whoever has something to tell hands it in"},
-		{Path: "internal/kafka", May: contract, Why: "a thin leaf: connection, producer, topics"},
+		{Path: "internal/kafka", May: with("internal/tracing"), Why: "a thin leaf: connection, producer, topics"},
 		{Path: "internal/embedded", Why: "engines know nothing of what is kept in them"},
 		{
 			Path: "internal/doctor", May: []string{"directory", "directory/registry", "identity", "internal/kafka", "migrations", "retention/ledger", "sealing", "store"},
@@ -107,7 +108,7 @@ func rooms() []Room {
 			Path: "internal/config",
 			May: []string{
 				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "migrations",
-				"policy", "policy/exchange", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/webhook",
+				"policy", "policy/exchange", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/tracing", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",
 		},

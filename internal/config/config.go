@@ -20,6 +20,7 @@ import (
 	"github.com/anteroom/anteroom/internal/embedded"
 	"github.com/anteroom/anteroom/internal/kafka"
 	"github.com/anteroom/anteroom/internal/recorder"
+	"github.com/anteroom/anteroom/internal/tracing"
 	"github.com/anteroom/anteroom/internal/webhook"
 	"github.com/anteroom/anteroom/logs"
 	"github.com/anteroom/anteroom/media"
@@ -104,6 +105,8 @@ type Config struct {
 	Embedded Embedded `koanf:"embedded"`
 	// Log is what the service says about itself.
 	Log Log `koanf:"log"`
+	// Tracing sends spans of requests and events to a collector.
+	Tracing tracing.Config `koanf:"tracing"`
 }
 
 // Labelling configures the pseudonyms of foreign participants.
@@ -210,7 +213,8 @@ func Default() Config {
 			Data: "./data", Demo: true,
 			MemoryRatio: engine.MemoryRatio, MergeThreads: engine.Pool, LogDays: engine.LogDays, Regions: []string{"amer"},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:     Log{Level: "info", Format: "text"},
+		Tracing: tracing.DefaultConfig(),
 	}
 }
 
@@ -275,6 +279,7 @@ func (c Config) Validate(mode Mode) error {
 	section("exports", c.Exports.Validate())
 	section("webhooks", c.Webhooks.Validate())
 	section("log", c.Log.validate())
+	section("tracing", c.Tracing.Validate())
 	return errors.Join(errs...)
 }
 

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/anteroom/anteroom/event"
+	"github.com/anteroom/anteroom/internal/tracing"
 )
 
 // Producer writes records and waits for the acknowledgement of all in-sync replicas. It is safe for concurrent use.
@@ -88,7 +90,8 @@ func completed(messages []kafkago.Message, err error) {
 
 // Write writes the records, in their order within each partition, and returns when all are acknowledged, with the highest offset
 // of each partition. On an error the first ones of each partition may be written, and some of them twice, but none after a gap: write
-// all of them again, and let their source marks sort it out.
+// all of them again, and let their source marks sort it out. If the context has a span that is traced, records that have no header of their own about it
+// tell of it.
 func (p *Producer) Write(ctx context.Context, records ...event.Record) (Positions, error) {
 	w := &written{positions: Positions{}}
 	for len(records) > 0 {
@@ -123,8 +126,12 @@ func (p *Producer) writeChunk(ctx context.Context, w *written, records []event.R
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	messages := make([]kafkago.Message, len(records))
+	traced := tracing.Inject(trace.SpanContextFromContext(ctx))
 	for i, r := range records {
 		messages[i] = kafkago.Message{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: headers(r.Headers), WriterData: w}
+		if traced != nil && !slices.ContainsFunc(r.Headers, func(h event.Header) bool { return h.Key == tracing.Header }) {
+			messages[i].Headers = append(messages[i].Headers, kafkago.Header{Key: tracing.Header, Value: traced})
+		}
 	}
 	err := p.writer.WriteMessages(ctx, messages...)
 	if connectionLost(err) && ctx.Err() == nil {

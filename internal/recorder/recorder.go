@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/internal/tracing"
 )
 
 // Errors of Record.
@@ -32,6 +36,7 @@ type Recorder struct {
 	source   string
 	producer *kafka.Producer
 	log      *slog.Logger
+	tracer   trace.Tracer // nil: nothing is traced
 	metrics  metrics
 
 	// sequence of the last event that was numbered; the writer's own.
@@ -48,6 +53,8 @@ type Recorder struct {
 // entry is a durable event on its way.
 type entry struct {
 	event *eventpb.Event
+	// traced is the span of who waits for it, if it is traced.
+	traced trace.SpanContext
 	// done gets the outcome once; it has room for it. Nil for an event that nobody waits for.
 	done chan error
 	// given up by its sender before it was numbered: it must not be written any more. Guarded by the recorder's mu.
@@ -56,12 +63,12 @@ type entry struct {
 	taken bool
 }
 
-// New makes a recorder for a node. Its source must never have been used before: two starts of one node have two sources.
-func New(cfg Config, source string, producer *kafka.Producer, log *slog.Logger, registry prometheus.Registerer) (*Recorder, error) {
+// New makes a recorder for a node. Its source must never have been used before: two starts of one node have two sources. Without a tracer nothing is traced.
+func New(cfg Config, source string, producer *kafka.Producer, log *slog.Logger, registry prometheus.Registerer, tracer trace.Tracer) (*Recorder, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("make recorder: %w", err)
 	}
-	r := &Recorder{cfg: cfg.withDefaults(), source: source, producer: producer, log: log, wake: make(chan struct{}, 1)}
+	r := &Recorder{cfg: cfg.withDefaults(), source: source, producer: producer, log: log, tracer: tracer, wake: make(chan struct{}, 1)}
 	if err := r.metrics.register(registry, r); err != nil {
 		return nil, fmt.Errorf("make recorder: %w", err)
 	}
@@ -71,12 +78,17 @@ func New(cfg Config, source string, producer *kafka.Producer, log *slog.Logger, 
 // Record returns when Kafka has acknowledged the event. It fails with ErrFull, ErrTimeout, ErrClosed, event.ErrInvalid, or when the
 // context ends. An event that its sender gave up before it was on its way is not written. The event is copied: whoever gave up may change it and
 // try again while the writer still has the first one in its hands.
-func (r *Recorder) Record(ctx context.Context, e *eventpb.Event) error {
+func (r *Recorder) Record(ctx context.Context, e *eventpb.Event) (err error) {
+	ctx, span := tracing.Start(ctx, r.tracer, "record event", trace.WithSpanKind(trace.SpanKindProducer))
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("anteroom.event.type", event.Type(e)))
+		defer func() { endSpan(span, err) }()
+	}
 	e = proto.Clone(e).(*eventpb.Event) //nolint:forcetypeassert // a clone is of the same type
 	if err := r.complete(e); err != nil {
 		return err
 	}
-	ent := &entry{event: e, done: make(chan error, 1)}
+	ent := &entry{event: e, traced: span.SpanContext(), done: make(chan error, 1)}
 	if err := r.enqueue(ent); err != nil {
 		return err
 	}
@@ -92,6 +104,14 @@ func (r *Recorder) Record(ctx context.Context, e *eventpb.Event) error {
 		r.drop(ent)
 		return ErrTimeout
 	}
+}
+
+// endSpan tells whether it worked: by a word of ours, since errors may quote what they are about.
+func endSpan(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, "not acknowledged")
+	}
+	span.End()
 }
 
 // Offer takes an event without waiting. False: the queue is full or closed, or the event can't be encoded, and it will not be written. Samples are

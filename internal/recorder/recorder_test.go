@@ -58,7 +58,7 @@ func start(t *testing.T, cfg recorder.Config) *rig {
 		}
 	}
 	producer := r.client.NewProducer()
-	if r.rec, err = recorder.New(cfg, "media/test/"+uuid.NewString(), producer, slog.New(slog.DiscardHandler), prometheus.NewRegistry()); err != nil {
+	if r.rec, err = recorder.New(cfg, "media/test/"+uuid.NewString(), producer, slog.New(slog.DiscardHandler), prometheus.NewRegistry(), nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

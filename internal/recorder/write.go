@@ -4,8 +4,12 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/internal/kafka"
+	"github.com/anteroom/anteroom/internal/tracing"
 )
 
 // A batch is bounded so that the acknowledgement of one event never waits for a backlog of thousands of others.
@@ -47,6 +51,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 type batch struct {
 	records []event.Record
 	waiting []*entry
+	// traces are those of who waits.
+	traces tracing.Set
 }
 
 // take numbers and encodes the next batch, durable events first.
@@ -84,6 +90,10 @@ func (r *Recorder) take() batch {
 			ent.finish(err)
 			continue
 		}
+		if traced := tracing.Inject(ent.traced); traced != nil {
+			record.Headers = append(record.Headers, event.Header{Key: tracing.Header, Value: traced})
+			b.traces.Add(ent.traced)
+		}
 		b.records = append(b.records, record)
 		b.waiting = append(b.waiting, ent)
 	}
@@ -107,6 +117,8 @@ func (r *Recorder) next() uint64 {
 // write writes a batch until Kafka has acknowledged it or the recorder's time is over. The numbers stay the same, so what is written
 // twice counts once.
 func (r *Recorder) write(ctx context.Context, b batch) {
+	_, span := b.traces.Start(ctx, r.tracer, "write events", trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(b.records)), attribute.String("messaging.system", "kafka")))
+	defer span.End()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		began := time.Now()
 		_, err := r.producer.Write(ctx, b.records...)
