@@ -144,6 +144,10 @@ func (orgs) Resource(context.Context, string) (directory.Resource, bool, error) 
 	return directory.Resource{}, false, nil
 }
 
+func (orgs) SessionEnded(context.Context, string, string, string) (bool, error) { return false, nil }
+
+func (orgs) EndSession(context.Context, string, string, string, time.Time) error { return nil }
+
 // world is a service with everything that this room may import: identity, policy, meetings, media and connections.
 type world struct {
 	t        testing.TB
