@@ -86,7 +86,7 @@ func (c *Collector) take(ctx context.Context, s *session, b Batch) (Receipt, err
 	if err != nil {
 		how = howInvalid
 	}
-	if failed := c.finish(context.WithoutCancel(ctx), s, how, err == nil); failed != nil && err == nil {
+	if failed := c.finish(context.WithoutCancel(ctx), s, how); failed != nil && err == nil {
 		return receipt, &Refusal{Reason: ReasonUnavailable, Detail: "The end of the call is not known to be safe; what came before it is."}
 	}
 	return receipt, err

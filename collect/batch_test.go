@@ -79,7 +79,7 @@ func TestCollect(t *testing.T) {
 	}
 }
 
-// A client that stops sending leaves a call whose end isn't known.
+// A client that stops sending has left when it was last heard of.
 func TestBatchesThatStop(t *testing.T) {
 	r := newRig(t, nil)
 	got, err := r.collector.Collect(t.Context(), batch(begin(), 1, 0, 5))
@@ -88,8 +88,46 @@ func TestBatchesThatStop(t *testing.T) {
 	}
 	r.forward(collect.DefaultConfig().IdleTimeout + time.Second)
 	record := r.eventually(got.CallID, "the summary", func(rec *store.Record) bool { return len(rec.Streams) == 1 && !rec.Streams[0].Partial })
-	if record.EndedAt != nil {
+	if record.EndedAt == nil || record.EndReason != "broken_off" || time.Since(*record.EndedAt) < 0 {
 		t.Errorf("record %+v", record)
+	}
+}
+
+// Equal first batches at the same time, as of an impatient sender, are one session.
+func TestEqualFirstBatchesAtOnce(t *testing.T) {
+	r := newRig(t, nil)
+	const senders = 20
+	b := batch(begin(), 1, 0, 5)
+	receipts, errs := make(chan collect.Receipt, senders), make(chan error, senders)
+	for range senders {
+		go func() {
+			got, err := r.collector.Collect(t.Context(), b)
+			receipts <- got
+			errs <- err
+		}()
+	}
+	calls := map[collect.Receipt]int{}
+	for range senders {
+		calls[<-receipts]++
+		if err := <-errs; err != nil {
+			t.Errorf("refused: %v", err)
+		}
+	}
+	if len(calls) != 1 {
+		t.Errorf("they are %d sessions: %v", len(calls), calls)
+	}
+	// A token that is none is refused to all of them.
+	b.Token = "bad"
+	for range senders {
+		go func() {
+			_, err := r.collector.Collect(t.Context(), b)
+			errs <- err
+		}()
+	}
+	for range senders {
+		if err := <-errs; identity.ReasonOf(err) != identity.TokenSignature {
+			t.Errorf("a bad token: %v", err)
+		}
 	}
 }
 

@@ -67,7 +67,9 @@ type Collector struct {
 	mu       sync.Mutex
 	sessions map[tokenHash]*session // guarded by mu
 	of       map[string]int         // guarded by mu: sessions of a resource
-	stopping bool                   // guarded by mu
+	// beginning are tokens that are being looked at; the channel is closed when that is over. Guarded by mu.
+	beginning map[tokenHash]chan struct{}
+	stopping  bool // guarded by mu
 	// work are connections, batches and ends under way; raised under mu while not stopping.
 	work sync.WaitGroup
 }
@@ -89,7 +91,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	m := newMetrics(deps.Registry)
 	return &Collector{
 		cfg: cfg.withDefaults(), deps: deps, log: deps.Log, metrics: m, publisher: newPublisher(deps.Producer, deps.Log, m),
-		sessions: map[tokenHash]*session{}, of: map[string]int{},
+		sessions: map[tokenHash]*session{}, of: map[string]int{}, beginning: map[tokenHash]chan struct{}{},
 	}, nil
 }
 
@@ -125,9 +127,10 @@ type hello struct {
 // session finds the session of a token, or begins one if the token is new and good. Whoever gets one has entered: leave must follow.
 func (c *Collector) session(ctx context.Context, h hello, begin func(decode.Options, string) live) (*session, error) {
 	hash := tokenHash(sha256.Sum256([]byte(h.token)))
-	if s, err := c.known(hash, h); s != nil || err != nil {
+	if s, err := c.known(ctx, hash, h); s != nil || err != nil {
 		return s, err
 	}
+	defer c.begun(hash)
 	who, err := c.deps.Guests.Guest(ctx, h.token)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the refusal is the answer
@@ -172,10 +175,23 @@ func stopping() *Refusal {
 	return &Refusal{Reason: ReasonStopping, Detail: "The service is stopping; try again."}
 }
 
-// known is the session that a token is in use for; nil for none.
-func (c *Collector) known(hash tokenHash, h hello) (*session, error) {
+// known is the session that a token is in use for; nil for none, and then it is for the caller to begin one, or not: begun must follow. A token works once, so
+// whoever comes meanwhile with the same waits for what becomes of it.
+func (c *Collector) known(ctx context.Context, hash tokenHash, h hello) (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for c.beginning[hash] != nil {
+		over := c.beginning[hash]
+		c.mu.Unlock()
+		select {
+		case <-over:
+		case <-ctx.Done():
+		}
+		c.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return nil, err //nolint:wrapcheck // the caller's own
+		}
+	}
 	if c.stopping {
 		return nil, stopping()
 	}
@@ -184,6 +200,7 @@ func (c *Collector) known(hash tokenHash, h hello) (*session, error) {
 		if len(c.sessions) >= c.cfg.MaxSessions { // Before the token is used up.
 			return nil, full()
 		}
+		c.beginning[hash] = make(chan struct{})
 		return nil, nil //nolint:nilnil // no session, no error
 	}
 	if s.dialect != h.dialect || subtle.ConstantTimeCompare([]byte(s.id), []byte(h.id)) != 1 {
@@ -194,6 +211,14 @@ func (c *Collector) known(hash tokenHash, h hello) (*session, error) {
 	return s, nil
 }
 
+// begun lets those go on who wait for what becomes of a token.
+func (c *Collector) begun(hash tokenHash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.beginning[hash])
+	delete(c.beginning, hash)
+}
+
 // leave ends what session began.
 func (c *Collector) leave(s *session) {
 	c.mu.Lock()
@@ -202,8 +227,8 @@ func (c *Collector) leave(s *session) {
 	c.work.Done()
 }
 
-// finish forgets a session and publishes its rest. It returns at once if somebody else does.
-func (c *Collector) finish(ctx context.Context, s *session, how string, known bool) error {
+// finish forgets a session and publishes its rest, with how it ended. It returns at once if somebody else does.
+func (c *Collector) finish(ctx context.Context, s *session, how string) error {
 	c.mu.Lock()
 	if c.sessions[s.token] != s {
 		c.mu.Unlock()
@@ -216,14 +241,18 @@ func (c *Collector) finish(ctx context.Context, s *session, how string, known bo
 	c.mu.Unlock()
 	c.metrics.sessions.WithLabelValues(s.dialect).Dec()
 	c.metrics.ended.WithLabelValues(how).Inc()
-	err := s.end(ctx, c.publisher, known)
+	why := how
+	if how == howEnded { // The client said so.
+		why = ""
+	}
+	err := s.end(ctx, c.publisher, why)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		c.log.WarnContext(ctx, "the rest of a client's session was not published", slog.String("how", how), slog.Any("error", err))
 	}
 	return err
 }
 
-// How sessions end.
+// How sessions end; all but the first are recorded as the reason of the call's end.
 const (
 	howEnded    = "ended"
 	howBroken   = "broken_off"
@@ -289,7 +318,7 @@ func (c *Collector) endLater(ctx context.Context, s *session, how string) {
 	if c.stopping || c.sessions[s.token] != s {
 		return
 	}
-	c.work.Go(func() { _ = c.finish(ctx, s, how, false) }) // it says what went wrong
+	c.work.Go(func() { _ = c.finish(ctx, s, how) }) // it says what went wrong
 }
 
 // detach cuts a session's connection.
@@ -316,7 +345,7 @@ func (c *Collector) shutdown(ctx context.Context) {
 	var ends sync.WaitGroup
 	for _, s := range all {
 		c.detach(s, ReasonStopping)
-		ends.Go(func() { _ = c.finish(ctx, s, howStopping, false) }) // it says what went wrong
+		ends.Go(func() { _ = c.finish(ctx, s, howStopping) }) // it says what went wrong
 	}
 	ends.Wait()
 	idle := make(chan struct{})

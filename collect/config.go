@@ -28,6 +28,9 @@ type Config struct {
 	Hold time.Duration `koanf:"hold"`
 	// MaxDuration of a session. Default 24h.
 	MaxDuration time.Duration `koanf:"max_duration"`
+	// SilentAfter is how long nothing must have come of a call whose end nobody recorded, since the process that had its session is gone, until it counts as
+	// ended. Longer than IdleTimeout and Hold together, within which a client may come back. Default 15m.
+	SilentAfter time.Duration `koanf:"silent_after"`
 	// AcknowledgeTimeout is how long a batch waits for Kafka before its sender is told to send it again. Default 10s.
 	AcknowledgeTimeout time.Duration `koanf:"acknowledge_timeout"`
 }
@@ -39,7 +42,7 @@ const maxMessageBytes = 8 << 20
 func DefaultConfig() Config {
 	return Config{
 		MaxSessions: 10000, MaxSessionsPerResource: 2500, ConnectionsPerAddress: 20, ConnectionBurstPerAddress: 200, MaxMessageBytes: 2 << 20,
-		MessagesPerSecond: 50, MessageBurst: 2000, IdleTimeout: 5 * time.Minute, Hold: 2 * time.Minute, MaxDuration: 24 * time.Hour,
+		MessagesPerSecond: 50, MessageBurst: 2000, IdleTimeout: 5 * time.Minute, Hold: 2 * time.Minute, MaxDuration: 24 * time.Hour, SilentAfter: 15 * time.Minute,
 		AcknowledgeTimeout: 10 * time.Second,
 	}
 }
@@ -56,6 +59,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.IdleTimeout, standard.IdleTimeout)
 	fill(&c.Hold, standard.Hold)
 	fill(&c.MaxDuration, standard.MaxDuration)
+	fill(&c.SilentAfter, standard.SilentAfter)
 	fill(&c.AcknowledgeTimeout, standard.AcknowledgeTimeout)
 	return c
 }
@@ -85,9 +89,14 @@ func (c Config) Validate() error {
 	refuse("idle_timeout", c.IdleTimeout < 0)
 	refuse("hold", c.Hold < 0)
 	refuse("max_duration", c.MaxDuration < 0)
+	refuse("silent_after", c.SilentAfter < 0)
 	refuse("acknowledge_timeout", c.AcknowledgeTimeout < 0)
 	if c.MaxMessageBytes > maxMessageBytes {
 		errs = append(errs, fmt.Errorf("max_message_bytes: %d is above %d (8 MiB), the most that can be read", c.MaxMessageBytes, maxMessageBytes))
+	}
+	if with := c.withDefaults(); c.SilentAfter >= 0 && with.SilentAfter <= with.IdleTimeout+with.Hold {
+		errs = append(errs, fmt.Errorf("silent_after: %v is not longer than idle_timeout and hold together, %v: a client that may still come back would count as gone",
+			with.SilentAfter, with.IdleTimeout+with.Hold))
 	}
 	return errors.Join(errs...)
 }

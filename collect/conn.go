@@ -114,7 +114,7 @@ func (n *conn) run(ctx context.Context) {
 		_ = n.ws.Close(websocket.StatusTryAgainLater, "the session is over")
 		return
 	}
-	ended, how := false, howInvalid
+	how := howInvalid
 	func() {
 		defer close(n.done)
 		defer n.detach()
@@ -122,14 +122,14 @@ func (n *conn) run(ctx context.Context) {
 		var flushing sync.WaitGroup
 		flushCtx, stop := context.WithCancel(ctx)
 		flushing.Go(func() { n.flush(flushCtx) })
-		ended, how = n.serve(ctx)
+		how = n.serve(ctx)
 		stop()
 		flushing.Wait()
 	}()
 	after, cancelAfter := context.WithTimeout(context.WithoutCancel(ctx), n.c.cfg.AcknowledgeTimeout)
 	defer cancelAfter()
 	if how != "" {
-		_ = n.c.finish(after, n.s, how, ended) // it says what went wrong
+		_ = n.c.finish(after, n.s, how) // it says what went wrong
 		return
 	}
 	n.s.mu.Lock()
@@ -146,9 +146,9 @@ func (n *conn) contain(ctx context.Context) {
 }
 
 // serve reads until the connection is over. how says that the session is over too, and in what way; "" that it may be taken up again.
-func (n *conn) serve(ctx context.Context) (ended bool, how string) {
+func (n *conn) serve(ctx context.Context) (how string) {
 	if err := n.greet(ctx); err != nil {
-		return false, ""
+		return ""
 	}
 	for {
 		waiting, cancel := context.WithTimeout(ctx, n.c.cfg.IdleTimeout)
@@ -157,17 +157,16 @@ func (n *conn) serve(ctx context.Context) (ended bool, how string) {
 		if err != nil {
 			switch websocket.CloseStatus(err) {
 			case closeLeft, websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusNoStatusRcvd:
-				by := n.wasCut()
-				return by == "", howIfLeft(by)
+				return howIfLeft(n.wasCut())
 			}
 			if errors.Is(err, websocket.ErrMessageTooBig) { // It has told the client.
 				n.c.metrics.refused.WithLabelValues("too_large").Inc()
-				return false, howInvalid
+				return howInvalid
 			}
-			return false, ""
+			return ""
 		}
 		if n.limiter.Wait(ctx) != nil {
-			return false, ""
+			return ""
 		}
 		n.c.metrics.messages.WithLabelValues(n.s.dialect).Inc()
 		n.c.metrics.bytes.WithLabelValues(n.s.dialect).Add(float64(len(data)))
@@ -184,12 +183,12 @@ func (n *conn) serve(ctx context.Context) (ended bool, how string) {
 				code = closeFinal
 			}
 			_ = n.ws.Close(code, closeText(bad.Error()))
-			return false, howInvalid
+			return howInvalid
 		case err != nil:
 			if ctx.Err() == nil {
 				_ = n.ws.Close(websocket.StatusTryAgainLater, "not taken; come again")
 			}
-			return false, ""
+			return ""
 		}
 	}
 }

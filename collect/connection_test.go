@@ -107,7 +107,7 @@ func TestJitsiClientComesBack(t *testing.T) {
 	}
 }
 
-// Whoever breaks off and doesn't come back leaves a call whose end isn't known.
+// Whoever breaks off and doesn't come back has left when they were last heard of, and it is told so.
 func TestClientThatBreaksOff(t *testing.T) {
 	r := newRig(t, nil)
 	c, _ := r.jitsi("good-1", "session-1", false)
@@ -117,13 +117,13 @@ func TestClientThatBreaksOff(t *testing.T) {
 	r.eventually(c.call, "what was said", func(rec *store.Record) bool { return len(rec.Streams) == 1 && rec.Streams[0].Partial })
 	r.forward(collect.DefaultConfig().Hold + time.Second)
 	record := r.eventually(c.call, "the summary", func(rec *store.Record) bool { return !rec.Streams[0].Partial })
-	if record.EndedAt != nil || record.Participants[0].LeftAt != nil || *record.Streams[0].Packets != 200 {
+	if record.EndedAt == nil || record.EndReason != "broken_off" || record.Participants[0].LeftAt == nil || record.Participants[0].ResultCategory != "" || *record.Streams[0].Packets != 200 {
 		t.Errorf("record %+v", record)
 	}
 	r.await("its end", func() bool { return r.metric("anteroom_collect_ended_total", "broken_off") == 1 })
 }
 
-// The service stops: what was said is kept, and the end isn't known.
+// The service stops: what was said is kept, and why the call ended there.
 func TestStop(t *testing.T) {
 	r := newRig(t, nil)
 	c, _ := r.jitsi("good-1", "session-1", false)
@@ -134,7 +134,7 @@ func TestStop(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	record := r.eventually(c.call, "the summary", func(rec *store.Record) bool { return len(rec.Streams) == 1 && !rec.Streams[0].Partial })
-	if record.EndedAt != nil || *record.Streams[0].Packets != 200 {
+	if record.EndedAt == nil || record.EndReason != "stopping" || *record.Streams[0].Packets != 200 {
 		t.Errorf("record %+v", record)
 	}
 	if code, _ := closed(t, r.dial("/good-2?statsSessionId=x", "3.1_STANDARD")); code != websocket.StatusTryAgainLater {
@@ -217,8 +217,8 @@ func TestBadMessages(t *testing.T) {
 			t.Errorf("%s: closed with %d %q", name, code, reason)
 		}
 		record := r.eventually(ok.call, name, func(rec *store.Record) bool { return len(rec.Streams) == 1 && !rec.Streams[0].Partial })
-		if record.EndedAt != nil {
-			t.Errorf("%s: the call has an end", name)
+		if record.EndedAt == nil || record.EndReason != "invalid" {
+			t.Errorf("%s: the call has no end, or not that", name)
 		}
 	}
 	r.await("the ends", func() bool { return r.metric("anteroom_collect_ended_total", "invalid") == float64(n) })

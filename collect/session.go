@@ -22,7 +22,7 @@ const (
 // live is what a session's decoder does at the end, whatever it reads.
 type live interface {
 	Events() []*eventpb.Event
-	End(known bool) []*eventpb.Event
+	End(why string) []*eventpb.Event
 	Call() string
 	Participant() []byte
 }
@@ -74,15 +74,15 @@ func (s *session) publish(ctx context.Context, p *publisher) error {
 	return nil
 }
 
-// end takes nothing any more and publishes the rest, with the call's end if that is known.
-func (s *session) end(ctx context.Context, p *publisher, known bool) error {
+// end takes nothing any more and publishes the rest, with the call's end and why it is thought to have ended; "" where its client said so.
+func (s *session) end(ctx context.Context, p *publisher, why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
 		return s.publish(ctx, p)
 	}
 	s.over = true
-	if err := s.encode(s.live.End(known)); err != nil {
+	if err := s.encode(s.live.End(why)); err != nil {
 		return err
 	}
 	return s.publish(ctx, p)

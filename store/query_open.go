@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// OpenCall is a call of an own meeting of which nothing says that it has ended, or that somebody in it has left.
+// OpenCall is a call of which nothing says that it has ended, or that somebody in it has left.
 type OpenCall struct {
 	CallKey
 	MeetingID string
@@ -39,27 +39,61 @@ func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Tim
 		clickhouse.Named("limit", uint64(max(limit, 0))),
 	}
 	var out []OpenCall
-	at := map[CallKey]int{}
-	var keys []CallKey
 	err := r.query(ctx, "list open calls", sql, args, func(rows driver.Rows) error {
 		var c OpenCall
 		var started *time.Time
 		if err := rows.Scan(&c.Org, &c.CallID, &c.MeetingID, &started, &c.Ended); err != nil {
 			return err
 		}
-		at[c.CallKey] = len(out)
-		out, keys = append(out, c), append(keys, c.CallKey)
+		out = append(out, c)
 		return nil
 	})
-	if err != nil || len(keys) == 0 {
+	if err != nil || len(out) == 0 {
 		return nil, err
 	}
-	if err := r.lastSeen(ctx, keys, func(k CallKey, seen time.Time) { out[at[k]].LastSeen = seen }); err != nil {
+	return out, r.whoIsOpen(ctx, out, to)
+}
+
+// SilentCalls lists at most limit calls of collected clients in a region that have no end and of which nothing has come for so long, though all that was
+// produced by then is stored; the oldest first. Only calls of the last 92 days are looked at.
+func (r *Reader) SilentCalls(ctx context.Context, region string, silence time.Duration, limit int) ([]OpenCall, error) {
+	const sql = `SELECT c.org, c.call_id FROM (
+			SELECT org, call_id, min(observed_at) AS at FROM calls
+			WHERE source_kind = 'rtcstats' AND region = {region:String} AND observed_at >= now() - INTERVAL 92 DAY
+			GROUP BY org, call_id HAVING max(ended_at) IS NULL
+		) AS c INNER JOIN (
+			SELECT org, call_id, max(changed_at) AS changed FROM call_changes GROUP BY org, call_id
+		) AS h ON h.org = c.org AND h.call_id = c.call_id
+		WHERE h.changed < least(now64(6, 'UTC'), (SELECT max(watermark) FROM watermarks WHERE name = 'calls')) - toIntervalMillisecond({silence:Int64})
+		ORDER BY c.at, c.org, c.call_id LIMIT {limit:UInt64}`
+	args := []any{
+		clickhouse.Named("region", region), clickhouse.Named("silence", silence.Milliseconds()), clickhouse.Named("limit", uint64(max(limit, 0))),
+	}
+	var out []OpenCall
+	err := r.query(ctx, "list silent calls", sql, args, func(rows driver.Rows) error {
+		var c OpenCall
+		err := rows.Scan(&c.Org, &c.CallID)
+		out = append(out, c)
+		return err
+	})
+	if err != nil || len(out) == 0 {
 		return nil, err
+	}
+	return out, r.whoIsOpen(ctx, out, time.Now())
+}
+
+// whoIsOpen adds when calls were last seen, and who joined them before an instant and hasn't left.
+func (r *Reader) whoIsOpen(ctx context.Context, out []OpenCall, to time.Time) error {
+	at, keys := make(map[CallKey]int, len(out)), make([]CallKey, len(out))
+	for i := range out {
+		at[out[i].CallKey], keys[i] = i, out[i].CallKey
+	}
+	if err := r.lastSeen(ctx, keys, func(k CallKey, seen time.Time) { out[at[k]].LastSeen = seen }); err != nil {
+		return err
 	}
 	present := `SELECT org, call_id, participant_id FROM participants WHERE ` + keysIn(keys) + ` GROUP BY org, call_id, participant_id
 		HAVING max(left_at) IS NULL AND min(joined_at) < fromUnixTimestamp64Micro({to:Int64}, 'UTC') ORDER BY org, call_id, participant_id`
-	err = r.query(ctx, "list who is in open calls", present, append(keyArgs(keys), clickhouse.Named("to", micros(to))), func(rows driver.Rows) error {
+	return r.query(ctx, "list who is in open calls", present, append(keyArgs(keys), clickhouse.Named("to", micros(to))), func(rows driver.Rows) error {
 		var key CallKey
 		var id uuid.UUID
 		if err := rows.Scan(&key.Org, &key.CallID, &id); err != nil {
@@ -69,7 +103,6 @@ func (r *Reader) OpenCalls(ctx context.Context, region string, from, to time.Tim
 		out[i].Present = append(out[i].Present, id)
 		return nil
 	})
-	return out, err
 }
 
 // lastSeen tells the newest instant of which any table knows something of each call.

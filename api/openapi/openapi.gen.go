@@ -2239,10 +2239,13 @@ type AverageAndMax struct {
 
 // Call defines model for Call.
 type Call struct {
-	CallId     string     `json:"call_id"`
-	DurationMs *int64     `json:"duration_ms"`
-	EndReason  *string    `json:"end_reason"`
-	EndedAt    *time.Time `json:"ended_at"`
+	CallId     string `json:"call_id"`
+	DurationMs *int64 `json:"duration_ms"`
+
+	// EndReason Why it is known, or thought, to have ended, in the source's words; null where nothing tells. Of clients whose statistics are collected and which didn't say
+	// that it was over: broken_off, invalid, too_long, stopping or silent.
+	EndReason *string    `json:"end_reason"`
+	EndedAt   *time.Time `json:"ended_at"`
 
 	// FirstSeenAt When the call started or, where that is not known, the earliest instant anything of it is known. Calls are listed by it.
 	FirstSeenAt time.Time   `json:"first_seen_at"`

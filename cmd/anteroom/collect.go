@@ -34,6 +34,7 @@ func (s *service) startCollector() (*collect.Collector, error) {
 		return nil, err
 	}
 	s.app.Go("collector", collector.Run)
+	s.endSilent(producer)
 	return collector, nil
 }
 

@@ -63,12 +63,18 @@ func (a *application) resourceToken() string {
 // produce writes events of a made-up media node of the home region.
 func (r *rig) produce(t *testing.T, events ...*eventpb.Event) {
 	t.Helper()
+	r.produceAs(t, eventpb.SourceKind_SOURCE_KIND_MEDIA, events...)
+}
+
+// produceAs is produce for another kind of source.
+func (r *rig) produceAs(t *testing.T, kind eventpb.SourceKind, events ...*eventpb.Event) {
+	t.Helper()
 	c := client(t, r.data)
 	writer := &kafkago.Writer{Addr: kafkago.TCP(c.Brokers()...), Transport: c.API().Transport, BatchTimeout: time.Millisecond}
 	defer writer.Close()
 	source := "media/test/" + uuid.NewString()
 	for i, e := range events {
-		e.Id, e.Source, e.Sequence, e.SourceKind = event.NewID(), source, uint64(i+1), eventpb.SourceKind_SOURCE_KIND_MEDIA
+		e.Id, e.Source, e.Sequence, e.SourceKind = event.NewID(), source, uint64(i+1), kind
 		e.Region = config.Default().Ingest.Region
 		record, err := event.Encode(e)
 		if err != nil {

@@ -65,7 +65,7 @@ func TestBatches(t *testing.T) {
 			}
 			events = append(events, got...)
 		}
-		events = append(events, l.End(true)...)
+		events = append(events, l.End("")...)
 		types := map[string]int{}
 		var packets uint64
 		for i, e := range events {
@@ -139,7 +139,7 @@ func TestWrongClock(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, e := range l.End(true) {
+	for _, e := range l.End("") {
 		if d := time.UnixMicro(e.ObservedAtUs).Sub(noon()); d < -10*time.Second || d > 15*time.Second {
 			t.Errorf("%s is at %v of the call", event.Type(e), d)
 		}

@@ -149,8 +149,8 @@ func (l *Live) Events() []*eventpb.Event {
 }
 
 // End hands out the rest. known tells that the call is known to have ended.
-func (l *Live) End(known bool) []*eventpb.Event {
-	l.events = append(l.events, l.r.call.End(known)...)
+func (l *Live) End(why string) []*eventpb.Event {
+	l.events = append(l.events, l.r.call.End(why)...)
 	return l.Events()
 }
 

@@ -94,7 +94,7 @@ func TestLiveSaysWhatTheDumpSays(t *testing.T) {
 				l := rtcstats.NewLive(options(t), source, rtcstats.Jitsi, "")
 				events := feed(t, l, linesOf(data), now, settle)
 				early := len(events)
-				events = append(events, l.End(true)...)
+				events = append(events, l.End("")...)
 				if early < len(whole.Events)/3 {
 					t.Errorf("only %d of %d events came before the end", early, len(events))
 				}
@@ -135,16 +135,19 @@ func othersOf(events []*eventpb.Event) map[string]int {
 	return out
 }
 
-// A call whose client broke off has no end, and all that was known of it.
+// A call whose client broke off ends where it was heard of last, with all that was known of it and the reason.
 func TestLiveThatBreaksOff(t *testing.T) {
 	data := demo.Files()[0].Data
 	whole := mustDecode(t, data)
 	l := rtcstats.NewLive(options(t), whole.Events[0].Source, rtcstats.Jitsi, "")
 	events := feed(t, l, linesOf(data), time.UnixMicro(whole.Events[len(whole.Events)-1].ObservedAtUs), func(int) bool { return false })
-	events = append(events, l.End(false)...)
+	events = append(events, l.End("broken_off")...)
 	got := othersOf(events)
-	if got["anteroom.call.ended.v1"] != 0 || got["anteroom.participant.left.v1"] != 0 || got["anteroom.stream.ended.v1"] != 6 {
+	if got["anteroom.call.ended.v1"] != 1 || got["anteroom.participant.left.v1"] != 1 || got["anteroom.stream.ended.v1"] != 6 {
 		t.Errorf("events %v", got)
+	}
+	if end := events[len(events)-1]; end.GetCallEnded().GetReason() != "broken_off" || end.GetCallEnded().GetEndedAtUs() != whole.Events[len(whole.Events)-1].GetCallEnded().GetEndedAtUs() {
+		t.Errorf("the end is %v", end)
 	}
 	if diff := gocmp.Diff(flowsOf(whole.Events), flowsOf(events)); diff != "" {
 		t.Errorf("reports in sum (-whole +live):\n%s", diff)
@@ -155,7 +158,7 @@ func TestLiveOfTheSuccessor(t *testing.T) {
 	lines := linesOf([]byte(successorDump))
 	l := rtcstats.NewLive(options(t), "collect/test", rtcstats.Successor, "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36")
 	events := feed(t, l, lines[2:len(lines)-1], time.UnixMilli(1772359205000), func(int) bool { return false })
-	events = append(events, l.End(true)...)
+	events = append(events, l.End("")...)
 	whole := mustDecode(t, []byte(successorDump))
 	if diff := gocmp.Diff(othersOf(whole.Events), othersOf(events)); diff != "" {
 		t.Errorf("events (-whole +live):\n%s", diff)
@@ -187,7 +190,7 @@ func TestLiveNumbers(t *testing.T) {
 	if l.Received() != 9 || l.Gaps() != 6 {
 		t.Errorf("received %d, gaps %d", l.Received(), l.Gaps())
 	}
-	if got := summaries(l.End(true)); len(got) != 1 || got[0].GetPackets() != 30 {
+	if got := summaries(l.End("")); len(got) != 1 || got[0].GetPackets() != 30 {
 		t.Errorf("summaries %v", got)
 	}
 }
@@ -206,7 +209,7 @@ func TestLiveRefuses(t *testing.T) {
 		if !errors.As(err, &bad) || !strings.Contains(bad.Error(), want) {
 			t.Errorf("%s: %v, want %q", message, err, want)
 		}
-		if events := l.End(false); len(events) != 0 {
+		if events := l.End("broken_off"); len(events) != 0 {
 			t.Errorf("%s: %d events", message, len(events))
 		}
 	}
@@ -235,7 +238,7 @@ func TestLiveOfAWrongClock(t *testing.T) {
 		if _, err := l.Message(stats(begin.Add(off+time.Hour), 26), begin); err == nil || !strings.Contains(err.Error(), "ahead") {
 			t.Errorf("%s: a clock that was set is taken: %v", name, err)
 		}
-		for _, e := range l.End(true) {
+		for _, e := range l.End("") {
 			if d := time.UnixMicro(e.ObservedAtUs).Sub(want); d < -10*time.Second || d > 35*time.Second {
 				t.Errorf("%s: %s is at %v of the call", name, event.Type(e), d)
 			}

@@ -165,7 +165,7 @@ func (c *Call) Result() (*decode.Result, error) {
 		body = append(body, c.summaryOf(s))
 	}
 	slices.SortStableFunc(body, func(a, b note) int { return cmp.Compare(a.at, b.at) })
-	return &decode.Result{Calls: []string{c.id}, Events: c.number(slices.Concat(c.opening(), body, c.closing()))}, nil
+	return &decode.Result{Calls: []string{c.id}, Events: c.number(slices.Concat(c.opening(), body, c.closing("")))}, nil
 }
 
 // summaryOf makes the event of a stream's summary.
@@ -205,7 +205,7 @@ func (c *Call) opening() []note {
 	}
 }
 
-func (c *Call) closing() []note {
+func (c *Call) closing(why string) []note {
 	us := microseconds(c.end)
 	left := &eventpb.ParticipantLeft{ParticipantId: c.participant, LeftAtUs: us}
 	if c.endedUnexpectedly() {
@@ -213,7 +213,7 @@ func (c *Call) closing() []note {
 	}
 	return []note{
 		{at: c.end, payload: &eventpb.Event{Payload: &eventpb.Event_ParticipantLeft{ParticipantLeft: left}}},
-		{at: c.end, payload: &eventpb.Event{Payload: &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: us}}}},
+		{at: c.end, payload: &eventpb.Event{Payload: &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: us, Reason: why}}}},
 	}
 }
 

@@ -50,9 +50,9 @@ func (c *Call) Take() []*eventpb.Event {
 	return c.number(c.introduced(body))
 }
 
-// End hands out the rest, and the summaries of all streams. known tells that the end of the call is known; else the events say nothing of
-// one.
-func (c *Call) End(known bool) []*eventpb.Event {
+// End hands out the rest, the summaries of all streams, and the end of the call at the last instant anything of it is known. why is the reason that is
+// recorded for it; "" where the client said that it was over.
+func (c *Call) End(why string) []*eventpb.Event {
 	out := c.Take()
 	var body []note
 	for _, s := range c.order {
@@ -63,9 +63,7 @@ func (c *Call) End(known bool) []*eventpb.Event {
 		return out
 	}
 	slices.SortStableFunc(body, func(a, b note) int { return cmp.Compare(a.at, b.at) })
-	if known {
-		body = append(body, c.closing()...)
-	}
+	body = append(body, c.closing(why)...)
 	return append(out, c.number(c.introduced(body))...)
 }
 
