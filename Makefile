@@ -18,7 +18,7 @@ FUZZTIME ?= $(if $(filter true,$(CI)),5s)
 
 RECORD := internal/demo/record
 
-.PHONY: help run build test lint format generate generate-check fuzz bench torture demo-record vulncheck clean deps
+.PHONY: help run build test lint format generate generate-check fuzz bench torture demo-record vulncheck clean deps licences sbom reproducible audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,21 @@ demo-record: deps ## record the demonstration calls again (needs Chromium)
 
 vulncheck: ## look for known vulnerabilities in what is used
 	@$(TOOL) govulncheck ./...
+
+audit: ## look for known vulnerabilities in npm packages (asks the registry)
+	@scripts/audit.sh
+
+licences: ## write what Anteroom is made of to THIRD_PARTY.md
+	@go run ./internal/supply licences > THIRD_PARTY.md.new
+	@mv THIRD_PARTY.md.new THIRD_PARTY.md
+
+sbom: ## write a bill of materials (CycloneDX) to bin/anteroom.cdx.json
+	@mkdir -p bin
+	@go run ./internal/supply sbom > bin/anteroom.cdx.json
+	@echo bin/anteroom.cdx.json
+
+reproducible: ## build the binary twice, in two folders, and compare
+	@scripts/reproducible.sh
 
 clean: ## remove what was built (data folders stay)
 	@rm -rf bin

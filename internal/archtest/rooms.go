@@ -122,6 +122,7 @@ func rooms() []Room {
 		{Path: "internal/composetest", Test: true, Why: forTest},
 		{Path: "internal/kafkatest", Test: true, Why: forTest},
 		{Path: "internal/opatest", Test: true, Why: forTest},
+		{Path: "internal/supply", Test: true, Why: "it tells what the module is made of, and is no part of it"},
 		{Path: "internal/embedded/embeddedtest", Test: true, Why: forTest},
 		{Path: "store/storetest", Test: true, Why: forTest},
 		{Path: "bench", Test: true, Why: forTest},
