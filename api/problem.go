@@ -269,7 +269,7 @@ func kindOfPolicy(code Code) kind {
 	case CodePolicyKilled:
 		return kind{http.StatusUnprocessableEntity, "Policy ended", "The policy used more time or memory than it may."}
 	case CodeSandboxBusy:
-		return kind{http.StatusServiceUnavailable, "Too many policies are being tried", "As many policies as may be are being tried; try again in a moment."}
+		return kind{http.StatusServiceUnavailable, "Too busy to try policies", "The service is too busy to try the policy now; try again in a moment."}
 	case CodePolicyRevisionNotFound:
 		return kind{http.StatusNotFound, "Revision not found", "The organisation's policy has no revision of this number."}
 	case CodePolicyDraftNotFound:

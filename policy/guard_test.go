@@ -91,6 +91,16 @@ func TestWhatNobodyTriedIsEnded(t *testing.T) {
 	}
 }
 
+// Rules on periods too: what they do to themselves leaves them out.
+func TestRunawayRulesOnPeriodsAreLeftOut(t *testing.T) {
+	k := activated(t, Config{Timeout: time.Minute}, doubled("x", 30)+doubled("y", 30)+
+		"shorten.copy contains {\"days\": 7, \"rule\": \"ACME5\", \"reason\": \"acme_week\"} if {\n\tinput.kept.resource == \"r\"\n\tx30 == y30\n}\n")
+	d, failure, err := k.Try(t.Context(), RetentionInput{Class: "copy", Resource: "r"})
+	if err != nil || failure == nil || !strings.Contains(failure.Error(), "too much memory") || strings.HasPrefix(d.Rule, ShortenPrefix) {
+		t.Errorf("decided %+v, %v, %v", d, failure, err)
+	}
+}
+
 // TestEvaluationsOfOnePolicyAtOnce: whatever many ask, one organisation's policy runs a few times at once, and all are answered.
 func TestEvaluationsOfOnePolicyAtOnce(t *testing.T) {
 	e := engine(t, Config{Timeout: time.Minute})

@@ -93,7 +93,8 @@ func (r *Retention) keeperOf(own Revision) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.rules = &snapshot{timeout: r.snapshot.timeout, revision: id}
+	k.rules = ownSnapshot(r.snapshot.timeout)
+	k.rules.revision = id
 	if k.rules.decide, err = prepare("base := data." + KeepPackage + "." + shortenEntry); err != nil {
 		return nil, fmt.Errorf("prepare rules on periods: %w", err)
 	}
@@ -182,7 +183,7 @@ func (k *KeptBy) wishes(ctx context.Context, in RetentionInput) ([]shortening, e
 	if err != nil {
 		return nil, err
 	}
-	answer, err := k.own.rules.eval(ctx, &k.own.rules.decide, input)
+	answer, err := k.own.rules.evalOwn(ctx, &k.own.rules.decide, input)
 	if err != nil {
 		return nil, err
 	}

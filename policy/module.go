@@ -186,6 +186,9 @@ func checkTerms(module *ast.Module, own bool) ast.Errors {
 			}
 			if own && value.HasPrefix(ast.Ref{ast.DefaultRootDocument, ast.InternedTerm("anteroom"), ast.InternedTerm("organization_test")}) {
 				errs = append(errs, finding(TestErr, term.Location, "tests are no part of the policy; what both need belongs into a module"))
+			} else if own && tooWide(value) {
+				errs = append(errs, finding(PackageErr, term.Location,
+					"a policy names what it needs of data: data.organization, data.anteroom.organization, data.anteroom.meeting or what that has in its data"))
 			}
 		}
 		return false
@@ -197,6 +200,25 @@ func checkTerms(module *ast.Module, own bool) ast.Errors {
 		}
 	}
 	return errs
+}
+
+// tooWide tells a reference that could be to what merges the policy with the base, here or in an agent's bundle, and so to itself.
+func tooWide(ref ast.Ref) bool {
+	if !ref[0].Equal(ast.DefaultRootDocument) {
+		return false
+	}
+	if len(ref) < 2 {
+		return true
+	}
+	root, named := ref[1].Value.(ast.String)
+	if !named || root != "anteroom" {
+		return !named
+	}
+	if len(ref) < 3 {
+		return true
+	}
+	name, _ := ref[2].Value.(ast.String)
+	return name != "meeting" && name != "organization"
 }
 
 func entryForm(entry string) string {

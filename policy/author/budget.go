@@ -16,13 +16,20 @@ const (
 	budgetTime      = 2 * time.Second
 )
 
+// Loaded is a content as the service has it once it is active. It never changes.
+type Loaded struct {
+	engine *policy.Engine
+}
+
+// Load makes a content ready to decide; one without files is the base alone. What can't be activated is an error.
+func Load(base *policy.Base, c Content) (*Loaded, error) {
+	engine, err := engineOf(base, c)
+	return &Loaded{engine}, err
+}
+
 // Budget measures how long decisions on the inputs take: the median and the 99th percentile, of evaluations alone. Without inputs it takes those
 // that every policy meets: guests and users who join, and each capability. It is an error if a decision fails.
-func Budget(ctx context.Context, base *policy.Base, c Content, inputs []json.RawMessage) (p50, p99 time.Duration, err error) {
-	engine, err := engineOf(base, c)
-	if err != nil {
-		return 0, 0, err
-	}
+func (l *Loaded) Budget(ctx context.Context, inputs []json.RawMessage) (p50, p99 time.Duration, err error) {
 	asked := standardInputs()
 	if len(inputs) > 0 {
 		asked = nil
@@ -42,7 +49,7 @@ func Budget(ctx context.Context, base *policy.Base, c Content, inputs []json.Raw
 				return 0, 0, err
 			}
 			started := time.Now()
-			if _, _, err := engine.Try(ctx, organization, in); err != nil {
+			if _, _, err := l.engine.Try(ctx, organization, in); err != nil {
 				return 0, 0, fmt.Errorf("the policy failed: %w", err)
 			}
 			took = append(took, time.Since(started))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/policy/author"
@@ -33,18 +34,34 @@ func (s *Service) fit(ctx context.Context, org string, c author.Content) error {
 		return err
 	}
 	took, err := s.measure(ctx, c, inputs)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case took.Error != "":
-		why = append(why, "A decision fails: "+took.Error)
-	case took.P99 > s.cfg.Budget:
-		why = append(why, fmt.Sprintf("Decisions take too long: 99 of 100 take up to %s, and %s is the most that they may.", took.P99, s.cfg.Budget))
 	}
+	why = append(why, s.cfg.tooMuch(took)...)
 	if len(why) > 0 {
 		return &Refused{Errors: why}
 	}
 	return nil
+}
+
+// maxLiveBytes is how much memory a policy that is active may take, in every process.
+const maxLiveBytes = 128 << 20
+
+// tooMuch says what of a policy's costs no process that decides by it should bear.
+func (c Config) tooMuch(took sandbox.Budgeted) (why []string) {
+	if took.Error != "" {
+		return []string{"A decision fails: " + took.Error}
+	}
+	if took.P99 > c.Budget {
+		why = append(why, fmt.Sprintf("Decisions take too long: 99 of 100 take up to %s, and %s is the most that they may.", took.P99, c.Budget))
+	}
+	if took.Load > c.LoadBudget {
+		why = append(why, fmt.Sprintf("It takes too long to load: %s of processor time, and %s is the most that it may.", took.Load.Round(time.Millisecond), c.LoadBudget))
+	}
+	if took.LiveBytes > maxLiveBytes {
+		why = append(why, fmt.Sprintf("It takes too much memory: %d MiB, and %d MiB is the most that it may.", took.LiveBytes>>20, maxLiveBytes>>20))
+	}
+	return why
 }
 
 // measurements is how often decisions are measured before they are called too slow.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"syscall"
@@ -129,12 +130,7 @@ func (r request) answer(ctx context.Context, base *policy.Base) (any, error) {
 	case opEvaluate:
 		return author.Evaluate(ctx, base, r.Content, r.Evaluate), nil
 	case opBudget:
-		var b Budgeted
-		var err error
-		if b.P50, b.P99, err = author.Budget(ctx, base, r.Content, r.Inputs); err != nil {
-			b = Budgeted{Error: err.Error()}
-		}
-		return b, nil
+		return budget(ctx, base, r.Content, r.Inputs), nil
 	case opReplay:
 		var answer replayed
 		var err error
@@ -144,6 +140,30 @@ func (r request) answer(ctx context.Context, base *policy.Base) (any, error) {
 		return answer, nil
 	}
 	return nil, fmt.Errorf("unknown operation %q", r.Op)
+}
+
+// budget measures what a content takes of the process that it decides in.
+func budget(ctx context.Context, base *policy.Base, c author.Content, inputs []json.RawMessage) Budgeted {
+	var b Budgeted
+	before, began := liveMemory(), cpuTime()
+	loaded, err := author.Load(base, c)
+	if err != nil {
+		return Budgeted{Error: err.Error()}
+	}
+	b.Load = cpuTime() - began
+	b.LiveBytes = max(liveMemory()-before, 0)
+	if b.P50, b.P99, err = loaded.Budget(ctx, inputs); err != nil {
+		return Budgeted{Error: err.Error()}
+	}
+	return b
+}
+
+// liveMemory is what is in use, bytes.
+func liveMemory() int64 {
+	runtime.GC()
+	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(used)
+	return int64(used[0].Value.Uint64()) //nolint:gosec // no machine has so much
 }
 
 // lines are what the parent says.

@@ -14,8 +14,8 @@ import (
 	"github.com/anteroom/anteroom/policy/author"
 )
 
-// ErrBusy: as many as may be are running and waiting.
-var ErrBusy = errors.New("too many policies are being tried at once; try again in a moment")
+// ErrBusy: as many as may be are running and waiting, or the machine has no time for what runs. It says nothing of the policy.
+var ErrBusy = errors.New("the service is too busy to try the policy now; try again in a moment")
 
 // Why a child was ended.
 const (
@@ -96,11 +96,14 @@ func (c *Client) Evaluate(ctx context.Context, content author.Content, ask autho
 type Budgeted struct {
 	P50 time.Duration `json:"p50"`
 	P99 time.Duration `json:"p99"`
+	// Load is the processor time, and LiveBytes the memory, that it takes to have the content ready to decide.
+	Load      time.Duration `json:"load"`
+	LiveBytes int64         `json:"live_bytes"`
 	// Error says why a decision failed; there are no times then.
 	Error string `json:"error"`
 }
 
-// Budget is author.Budget in a child, with errors as Check has them.
+// Budget is author.Loaded.Budget in a child, with errors as Check has them.
 func (c *Client) Budget(ctx context.Context, content author.Content, inputs []json.RawMessage) (Budgeted, error) {
 	return run[Budgeted](ctx, c, request{Op: opBudget, Content: content, Inputs: inputs})
 }

@@ -23,7 +23,8 @@ type Limits struct {
 	MemoryMB int `koanf:"memory_mb"`
 	// CPU is the processor time of all its threads. Default 10s.
 	CPU time.Duration `koanf:"cpu"`
-	// Wall is the time from its start to its answer. Default 10s.
+	// Wall is the time from its start to its answer. Whoever passes it without having used CPU was kept waiting by a busy machine, and is asked to try
+	// again. Default 1m.
 	Wall time.Duration `koanf:"wall"`
 	// OutputMB is how long its answer may be, in MiB. Default 16.
 	OutputMB int `koanf:"output_mb"`
@@ -31,7 +32,7 @@ type Limits struct {
 
 // DefaultConfig returns the configuration that holds unless set.
 func DefaultConfig() Config {
-	return Config{Children: 2, Queue: 16, Limits: Limits{MemoryMB: 512, CPU: 10 * time.Second, Wall: 10 * time.Second, OutputMB: 16}}
+	return Config{Children: 2, Queue: 16, Limits: Limits{MemoryMB: 512, CPU: 10 * time.Second, Wall: time.Minute, OutputMB: 16}}
 }
 
 func (c Config) withDefaults() Config {

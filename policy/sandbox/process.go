@@ -176,8 +176,11 @@ func (p *process) why(ctx context.Context, err error) error {
 	switch {
 	case killed == WhyMemory, state.ExitCode() == exitMemory, p.outOfMemory():
 		return &Killed{WhyMemory, fmt.Sprintf("the policy used more than %d MiB of memory and was ended", p.limits.MemoryMB)}
-	case killed == WhyTime, state.ExitCode() == exitTime, state.UserTime()+state.SystemTime() >= p.limits.CPU:
-		return &Killed{WhyTime, fmt.Sprintf("the policy took longer than %s and was ended", min(p.limits.Wall, p.limits.CPU))}
+	case state.ExitCode() == exitTime, state.UserTime()+state.SystemTime() >= p.limits.CPU:
+		return &Killed{WhyTime, fmt.Sprintf("the policy took longer than %s of processor time and was ended", p.limits.CPU)}
+	case killed == WhyTime: // A policy never waits: it was not given the time.
+		p.log.WarnContext(ctx, "policy sandbox was given too little time", slog.Duration("used", state.UserTime()+state.SystemTime()), slog.Duration("within", p.limits.Wall))
+		return ErrBusy
 	}
 	p.log.ErrorContext(ctx, "policy sandbox crashed", slog.String("state", state.String()), slog.String("said", oneLine(p.stderr.String())))
 	return &Killed{WhyCrash, "the policy made the evaluator crash"}
