@@ -47,7 +47,7 @@ func defaultOptions() options {
 	return options{
 		Rows: 3_000_000, Rounds: 3, JSON: true, Latency: 20 * time.Second, Limit: 7 * time.Minute,
 		Tables: kafkaTable{Consumers: 4, BlockSize: 524_288, FlushInterval: 7500 * time.Millisecond},
-		Media:  mediaOptions{Anteroom: "bin/anteroom", Rounds: 5, Duration: 10 * time.Second, Bitrate: 1_000_000, OnePort: true},
+		Media:  mediaOptions{Anteroom: "bin/anteroom", Rounds: 5, Duration: 10 * time.Second, Bitrate: 1_000_000, OnePort: true, LiveKit: "bench/livekit"},
 		Sweep:  retentionOptions{Due: 1_000_000, Live: 10_000_000, Idle: 10},
 		Calls:  analyticsOptions{Samples: 100_000_000, Times: 40},
 	}
@@ -86,6 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.DurationVar(&o.Media.Duration, "media-duration", o.Media.Duration, "how long each turn of the media comparison is measured")
 	flags.IntVar(&o.Media.Bitrate, "media-bitrate", o.Media.Bitrate, "bits per second of each publisher's video in the media comparison")
 	flags.BoolVar(&o.Media.OnePort, "media-one-port", o.Media.OnePort, "let the relay have all media on one UDP socket, as Anteroom does; else one per connection")
+	flags.StringVar(&o.Media.LiveKit, "media-livekit", o.Media.LiveKit, `folder of the module that puts the same load on LiveKit's server; "" leaves it out`)
 	flags.IntVar(&o.Sweep.Due, "due", o.Sweep.Due, "copies that fall due at once in the measurement of the sweep; 0 for none")
 	flags.IntVar(&o.Sweep.Live, "live", o.Sweep.Live, "copies that are kept besides in the measurement of the sweep")
 	flags.IntVar(&o.Sweep.Idle, "idle", o.Sweep.Idle, "idle sweeps in the measurement of the sweep")

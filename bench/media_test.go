@@ -47,10 +47,12 @@ func TestMediaResult_TellsTheRatioOfEachRound(t *testing.T) {
 	l := mediaLoad{1, 40}
 	r := &mediaResult{loads: []mediaLoad{l}, rounds: map[mediaLoad]map[string][]load.Result{l: {
 		mediaAnteroom: {result(11), result(30), result(12)}, mediaRelay: {result(10), result(20), result(10)},
+		mediaLiveKit: {result(25), result(40), result(30)},
 	}}}
 	for _, want := range []string{
 		"| 1 × 40 | Anteroom | 12.00 | 11.00–30.00 | 83333 | 1.20 | 1.10–1.50 | 5000 | 30 of 3000 | 0.5–0.5 |",
 		"| 1 × 40 | pion relay | 10.00 | 10.00–20.00 | 100000 | 1 |  | 5000 | 30 of 3000 | 0.5–0.5 |",
+		"| 1 × 40 | LiveKit | 30.00 | 25.00–40.00 | 33333 | 2.50 | 2.00–3.00 | 5000 | 30 of 3000 | 0.5–0.5 |",
 	} {
 		if !strings.Contains(r.markdown(), want) {
 			t.Errorf("the table lacks the line\n%s\n%s", want, r.markdown())
