@@ -185,6 +185,8 @@ func thirdParties() []ThirdParty {
 		{Prefix: "go.yaml.in/yaml", Rooms: []string{"internal/config"}, Why: "configuration is read once; rooms get structs"},
 		{Prefix: "golang.org/x/sys", Rooms: []string{"internal/embedded"}, Why: "system calls are the engines'"},
 
+		{Prefix: "golang.org/x/net", Rooms: []string{"media/forward"}, Why: "many packets in one system call"},
+
 		{Prefix: "github.com/google/uuid", Any: true, Why: "a value type"},
 		{Prefix: "github.com/prometheus/client_golang", Any: true, Why: "each room owns its metrics"},
 		{Prefix: "go.opentelemetry.io", Any: true, Why: "each room owns its spans"},

@@ -51,18 +51,19 @@ func listen(ctx context.Context, cfg Config) (_ *sockets, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("listen for media (UDP): %w", err)
 		}
-		s.closer = append(s.closer, packets.Close)
 		conn, ok := packets.(*net.UDPConn)
 		if !ok {
-			return nil, fmt.Errorf("listen for media (UDP): a %T", packets)
+			return nil, errors.Join(fmt.Errorf("listen for media (UDP): a %T", packets), packets.Close())
 		}
+		batches := newBatchConn(conn)
+		s.closer = append(s.closer, batches.Close)
 		// What the system doesn't allow it cuts to its own limit; smaller buffers work, they lose packets sooner.
 		_ = conn.SetReadBuffer(cfg.SocketBuffer)
 		_ = conn.SetWriteBuffer(cfg.SocketBuffer)
 		if local, ok := conn.LocalAddr().(*net.UDPAddr); ok {
 			udpPort = local.Port
 		}
-		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: log, UDPConn: conn}))
+		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: log, UDPConn: batches}))
 		if tcpPort == noPort {
 			continue
 		}
