@@ -266,6 +266,63 @@ func TestWatchTellsEachChange(t *testing.T) {
 	}
 }
 
+// Watchers share their looks at the versions, and nothing else: each is told of its kind, whoever watches others, comes later, leaves or is slow.
+func TestWatchersAreToldOfTheirOwnKind(t *testing.T) {
+	s := storetest.New(t)
+	watch := func(kind string) (told chan string, stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		told, ended := make(chan string), make(chan error, 1)
+		go func() {
+			ended <- s.Watch(ctx, kind, func(row store.Control) error {
+				select {
+				case told <- row.Kind + " " + string(row.Value):
+				case <-ctx.Done():
+				}
+				return nil
+			})
+		}()
+		return told, func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("watch ended with %v", err)
+			}
+		}
+	}
+	put := func(kind, value string, version uint64) {
+		t.Helper()
+		r := row("p", value)
+		r.Kind = kind
+		if _, err := s.Put(t.Context(), r, version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(told chan string, what string) {
+		t.Helper()
+		if got := <-told; got != what {
+			t.Fatalf("told %s, want %s", got, what)
+		}
+	}
+	slow, stopSlow := watch("slow")
+	put("slow", `1`, 0)
+	first, stopFirst := watch("first")
+	put("first", `1`, 0)
+	want(first, "first 1")
+	second, stopSecond := watch("second")
+	put("second", `1`, 0)
+	want(second, "second 1")
+	stopFirst()
+	put("second", `2`, 1)
+	want(second, "second 2")
+	want(slow, "slow 1")
+	stopSlow()
+	stopSecond()
+	again, stopAgain := watch("first")
+	want(again, "first 1")
+	put("first", `2`, 1)
+	want(again, "first 2")
+	stopAgain()
+}
+
 // What became of keys that chat is sealed to is forgotten after a month, and nothing else is.
 func TestControlForgetsOldKeysOnly(t *testing.T) {
 	s := storetest.New(t)

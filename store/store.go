@@ -19,6 +19,8 @@ type Store struct {
 
 	mu       sync.Mutex
 	replicas map[string]*Store // guarded by mu: nodes spoken to one by one, by address
+
+	looks looks
 }
 
 // Open checks the configuration and makes the pool. It does not wait for the server, nor ask whether there is one: that is

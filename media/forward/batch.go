@@ -77,7 +77,9 @@ func newBatchConn(conn *net.UDPConn) *batchConn {
 }
 
 // ReadFromAddrPort reads a packet.
-func (c *batchConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) { return c.ReadFromUDPAddrPort(b) } //nolint:wrapcheck // pion's to judge
+func (c *batchConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return c.ReadFromUDPAddrPort(b)
+} //nolint:wrapcheck // pion's to judge
 
 // WriteTo is WriteToAddrPort.
 func (c *batchConn) WriteTo(b []byte, addr net.Addr) (int, error) {
