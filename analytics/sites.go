@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -109,8 +110,12 @@ func csvError(err error, line int) error {
 // check gives the network as it is always written.
 func (s *Site) check() (string, error) {
 	for name, text := range map[string]string{"site": s.Site, "building": s.Building} {
-		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxSiteName || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return "", fmt.Errorf("the %s must be text of at most %d characters", name, maxSiteName)
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxSiteName || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return "", fmt.Errorf("the %s must be text of at most %d characters, none of them invisible", name, maxSiteName)
+		}
+		// The table is handed out as it was taken, and opened with what it was written with.
+		if strings.IndexAny(text, "=+-@") == 0 {
+			return "", fmt.Errorf("the %s must not begin with %q: a spreadsheet would take it for a formula", name, text[:1])
 		}
 	}
 	if s.Site == "" {

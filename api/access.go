@@ -14,6 +14,7 @@ import (
 
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/apitoken"
 )
 
 // ResourceTokenHeader carries the token of a resource itself.
@@ -182,6 +183,11 @@ func accessTable() map[string]access {
 		"approveExport": evidence,
 		"getExportFile": evidence,
 
+		// Tokens of the organisation's scripts; who bears one can't make or end any.
+		"listTokens":  {about: ofQuery, own: roles(admin, auditor)},
+		"createToken": {about: ofQuery, own: roles(admin)},
+		"revokeToken": {about: ofQuery, own: roles(admin)},
+
 		"createOrganization": {any: roles(operator)},
 		"listOrganizations":  {own: readers, any: roles(operator)},
 		"getOrganization":    {about: ofPath, own: readers, any: roles(operator)},
@@ -272,7 +278,7 @@ func (s *Server) control(doc *openapi3.T) echo.MiddlewareFunc {
 				return err
 			}
 			who.base, who.secure = s.baseOf(c.Request())
-			who.again = s.stillMay(c, row)
+			who.again = s.stillMay(c, op.route.Operation.OperationID, row)
 			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, who)))
 			return next(c)
 		}
@@ -280,7 +286,7 @@ func (s *Server) control(doc *openapi3.T) echo.MiddlewareFunc {
 }
 
 // admit proves who asks and holds that against one row.
-func (s *Server) admit(c echo.Context, row access) (caller, error) {
+func (s *Server) admit(c echo.Context, operation string, row access) (caller, error) {
 	request := c.Request()
 	if row.public || (row.loopback && fromThisMachine(request)) {
 		return caller{}, nil
@@ -294,7 +300,7 @@ func (s *Server) admit(c echo.Context, row access) (caller, error) {
 	if token := request.Header.Get(ResourceTokenHeader); row.resource && token != "" {
 		return s.admitResource(c, token)
 	}
-	p, err := s.principal(c, row.guest)
+	p, err := s.principal(c, operation, row.guest)
 	if err != nil {
 		return caller{}, err
 	}
@@ -376,7 +382,7 @@ func (s *Server) about(c echo.Context, t target, p identity.Principal) (string, 
 }
 
 // principal proves who asks: by a bearer token or, for users, by the session cookie.
-func (s *Server) principal(c echo.Context, guest bool) (identity.Principal, error) {
+func (s *Server) principal(c echo.Context, operation string, guest bool) (identity.Principal, error) {
 	if s.auth == nil {
 		return identity.Principal{}, &Error{Code: CodeIdentityUnavailable}
 	}
@@ -386,6 +392,9 @@ func (s *Server) principal(c echo.Context, guest bool) (identity.Principal, erro
 		token, err := bearer(header)
 		if err != nil {
 			return identity.Principal{}, err
+		}
+		if apitoken.Is(token) && !guest {
+			return s.bearerToken(request, token, operation)
 		}
 		if guest {
 			return s.auth.Guest(ctx, token) //nolint:wrapcheck // the refusal is the answer

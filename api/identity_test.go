@@ -19,6 +19,7 @@ import (
 	"github.com/anteroom/anteroom/directory"
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/apitoken"
 	"github.com/anteroom/anteroom/identity/devissuer"
 	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/retention"
@@ -39,6 +40,8 @@ type people struct {
 	// book changes retention policies and holds; sql speaks to the directory's database.
 	book *retention.Rulebook
 	sql  *storetest.SQL
+	// store has the directory's rows.
+	store *store.Store
 	// clinic is a resource of contoso, which signs its guests' tokens with clinicKey.
 	clinic    directory.Resource
 	clinicKey ed25519.PrivateKey
@@ -52,7 +55,7 @@ func newPeople(t *testing.T, s *store.Store) *people {
 			t.Fatal(err)
 		}
 	}
-	p := &people{t: t}
+	p := &people{t: t, store: s}
 	var err error
 	p.rows, err = registry.New(registry.Deps{Store: s})
 	must(err)
@@ -112,6 +115,7 @@ func runUntilEnd(t *testing.T, run func(context.Context) error) {
 
 // give hands the people to the service.
 func (p *people) give(d *Deps) {
+	d.Tokens = apitoken.New(p.store, nil)
 	d.Auth, d.Sessions, d.JoinPage, d.Links, d.Directory, d.Retention = p.verifier, p.verifier, p.verifier, p.verifier, p.rows, p.book
 	d.Login = func(redirectURL string) (Login, error) { return p.verifier.Login(redirectURL) }
 }

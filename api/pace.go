@@ -72,7 +72,7 @@ func (s *Server) paced(c echo.Context, operation string, row access) (caller, er
 			return caller{}, err
 		}
 	}
-	who, err := s.admit(c, row)
+	who, err := s.admit(c, operation, row)
 	if err != nil {
 		if kindOf(asError(err).Code).status == http.StatusUnauthorized && c.Request().Header.Get(echo.HeaderAuthorization)+c.Request().Header.Get(ResourceTokenHeader) != "" {
 			_ = s.pace.attempts.take(from, "") // Counted; the answer is the refusal.

@@ -23,6 +23,7 @@ import (
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/identity/apitoken"
 	"github.com/anteroom/anteroom/quality"
 	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/retention/report"
@@ -70,6 +71,8 @@ type Deps struct {
 	RegionStores map[string]*store.Store
 	// Sessions reads session cookies. Without it browsers' sessions are not known.
 	Sessions Sessions
+	// Tokens are those of organisations' scripts. Without it none is believed, and none can be made.
+	Tokens *apitoken.Tokens
 	// Login makes the flow by which browsers sign in; redirectURL is the absolute address of /callback as the browser knows it. Without it
 	// /login is refused.
 	Login func(redirectURL string) (Login, error)
@@ -124,6 +127,7 @@ type Server struct {
 	auth      identity.Authenticator
 	resources Resources
 	sessions  Sessions
+	tokens    *apitoken.Tokens
 	directory *registry.Registry
 	mounts    map[string]Mount
 	metrics   *metrics
@@ -155,6 +159,7 @@ type handlers struct {
 	newLogin func(redirectURL string) (Login, error)
 	// sessions is nil where browsers have none.
 	sessions  Sessions
+	tokens    *apitoken.Tokens
 	joinPage  GuestSigner
 	links     Links
 	directory *registry.Registry
@@ -221,7 +226,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	h := &handlers{
 		cfg: cfg, reader: store.NewReader(deps.Store, cfg.Query), profiles: deps.Profiles, importer: deps.Importer, ready: deps.Ready,
 		registry: deps.Registry, version: deps.Version, document: asJSON, imports: make(chan struct{}, cfg.MaxImports),
-		newLogin: deps.Login, sessions: deps.Sessions, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
+		newLogin: deps.Login, sessions: deps.Sessions, tokens: deps.Tokens, joinPage: deps.JoinPage, links: deps.Links, directory: deps.Directory, meetings: deps.Meetings, recordings: deps.Recordings,
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
@@ -247,7 +252,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // newServer makes the part that knows no routes.
 func newServer(cfg Config, deps Deps, m *metrics) (*Server, error) {
 	s := &Server{
-		cfg: cfg, log: deps.Logger, tracer: deps.Tracer, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, directory: deps.Directory, mounts: deps.Mounts,
+		cfg: cfg, log: deps.Logger, tracer: deps.Tracer, echo: echo.New(), auth: deps.Auth, resources: deps.Resources, sessions: deps.Sessions, tokens: deps.Tokens, directory: deps.Directory, mounts: deps.Mounts,
 		metrics: m, origins: http.NewCrossOriginProtection(), remote: deps.Remote && deps.Auth != nil,
 		proxies: newProxies(cfg.TrustedProxies), pace: newPace(cfg),
 	}

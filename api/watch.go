@@ -271,9 +271,9 @@ func liveHub(cfg live.Config, h *handlers, deps Deps) (*live.Hub, error) {
 }
 
 // stillMay makes what tells whether somebody who was let through would be let through again.
-func (s *Server) stillMay(c echo.Context, row access) func() error {
+func (s *Server) stillMay(c echo.Context, operation string, row access) func() error {
 	return func() error {
-		_, err := s.admit(c, row)
+		_, err := s.admit(c, operation, row)
 		if identity.ReasonOf(err) == identity.IssuerUnavailable {
 			return nil // Nothing is known, so nothing has changed.
 		}

@@ -77,9 +77,36 @@ func (c *check) text(field, s string, required bool) {
 		c.fail(field, "has more than %d characters", MaxNameLen)
 	case strings.TrimSpace(s) == "" && s != "":
 		c.fail(field, "has nothing but spaces")
+	case s != "" && !visible(s):
+		c.fail(field, "has nothing that can be seen")
+	case stacked(s):
+		c.fail(field, "has more than %d combining marks on one character", maxMarks)
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || bidi(r) }):
 		c.fail(field, "has a control or bidi-override character")
 	}
+}
+
+// maxMarks is how many combining marks may stand on one character: scripts use up to four; more is made to cover other lines.
+const maxMarks = 8
+
+func stacked(s string) bool {
+	marks := 0
+	for _, r := range s {
+		if !unicode.Is(unicode.Mn, r) && !unicode.Is(unicode.Me, r) {
+			marks = 0
+		} else if marks++; marks > maxMarks {
+			return true
+		}
+	}
+	return false
+}
+
+// visible tells whether something of a text is drawn.
+func visible(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		filler := r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0 || r == 0x2800 // drawn as nothing, though letters or symbols
+		return !filler && (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsPunct(r) || unicode.IsSymbol(r))
+	})
 }
 
 // bidi tells the characters that turn the direction of what follows: they make a text look like another.

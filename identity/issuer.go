@@ -50,7 +50,9 @@ type provider struct {
 	statesIssuer bool
 	// endSession is where browsers end their session there; "" if nowhere.
 	endSession string
-	fetched    time.Time
+	// userinfo is where claims are that ID tokens don't have; "" if nowhere.
+	userinfo string
+	fetched  time.Time
 }
 
 func newIssuers(timeout time.Duration, now func() time.Time, log *slog.Logger) *issuers {
@@ -168,12 +170,16 @@ func (i *issuers) fetch(ctx context.Context, issuer string) (*provider, error) {
 		KeysURL      string `json:"jwks_uri"`
 		StatesIssuer bool   `json:"authorization_response_iss_parameter_supported"`
 		EndSession   string `json:"end_session_endpoint"`
+		Userinfo     string `json:"userinfo_endpoint"`
 	}
 	if err := discovered.Claims(&metadata); err != nil {
 		return nil, errors.New("read metadata: it is not the JSON that it should be")
 	}
 	endpoint := discovered.Endpoint()
-	for name, location := range map[string]string{"jwks_uri": metadata.KeysURL, "authorization_endpoint": endpoint.AuthURL, "token_endpoint": endpoint.TokenURL, "end_session_endpoint": metadata.EndSession} {
+	for name, location := range map[string]string{
+		"jwks_uri": metadata.KeysURL, "authorization_endpoint": endpoint.AuthURL, "token_endpoint": endpoint.TokenURL, "end_session_endpoint": metadata.EndSession,
+		"userinfo_endpoint": metadata.Userinfo,
+	} {
 		if location == "" && name != "jwks_uri" {
 			continue // an issuer of tokens only: nobody logs in there by a browser
 		}
@@ -187,7 +193,7 @@ func (i *issuers) fetch(ctx context.Context, issuer string) (*provider, error) {
 	}
 	// The client id goes into the body; trying both styles in turn would spend a code's only use.
 	endpoint.AuthStyle = oauth2.AuthStyleInParams
-	return &provider{keys: keys, endpoint: endpoint, statesIssuer: metadata.StatesIssuer, endSession: metadata.EndSession, fetched: i.now()}, nil
+	return &provider{keys: keys, endpoint: endpoint, statesIssuer: metadata.StatesIssuer, endSession: metadata.EndSession, userinfo: metadata.Userinfo, fetched: i.now()}, nil
 }
 
 // withoutBody keeps answers of strangers, which go-oidc quotes, out of logs.

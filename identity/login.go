@@ -217,7 +217,7 @@ func (l *Login) exchange(ctx context.Context, from trust, known *provider, code 
 	if p.claims.Authorized != "" && p.claims.Authorized != from.client {
 		return Principal{}, refuse(TokenAudience, "the ID token was made for another client")
 	}
-	return principal, nil
+	return l.userinfo(ctx, p, from, known, token, principal)
 }
 
 // LocalPath tells whether a browser that is sent to target stays on this service: a path from the root, nothing that browsers read as another host.

@@ -28,6 +28,7 @@ func rooms() []Room {
 		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
 		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
 		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
+		{Path: "identity/apitoken", May: []string{"identity", "store"}, Why: "scripts' tokens are rows of the store, which identity itself doesn't see"},
 		{Path: "identity", May: []string{"event", "directory"}, Why: "identity proves who asks; what they may do is the API's table and policy"},
 		{Path: "media/protocol", Why: "the messages between client and meeting: shapes and limits only"},
 		{Path: "media/measure", May: contract, Why: "arithmetic on packets: it knows neither sockets nor meetings"},
@@ -86,7 +87,7 @@ func rooms() []Room {
 		{Path: "logs", May: with("store"), Why: "records of ended calls, made of what is stored: how they are produced is handed in"},
 		{Path: "analytics/live", May: []string{"analytics", "quality", "store"}, Why: "one poll for all who watch an organisation: how it is shown is handed in"},
 		{
-			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "internal/tracing", "policy", "policy/author", "policy/exchange", "policy/replay", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
+			Path: "api", May: with("analytics", "analytics/graph", "analytics/live", "api/openapi", "directory", "directory/registry", "identity", "identity/apitoken", "internal/tracing", "policy", "policy/author", "policy/exchange", "policy/replay", "policy/revisions", "policy/sandbox", "quality", "store", "retention", "retention/report", "web"),
 			Why: "the API reads the store; what it asks of a running meeting is its interface Meetings, wired in cmd",
 		},
 		{Path: "api/openapi", Why: "generated from api/openapi.yaml"},
@@ -195,6 +196,7 @@ func thirdParties() []ThirdParty {
 		{Prefix: "github.com/klauspost/compress", Rooms: []string{"ingest", "ingest/decode", "ingest/rtcstats", "ingest/webrtcinternals", "store"}, Why: "dumps and columns come compressed; nothing else does"},
 
 		{Prefix: "github.com/google/go-cmp", Why: testsOnly},
+		{Prefix: "github.com/zitadel", Why: testsOnly},
 		{Prefix: "pgregory.net/rapid", Why: testsOnly},
 		{Prefix: "github.com/rogpeppe/go-internal", Why: testsOnly},
 	}

@@ -100,11 +100,11 @@ func (e *entry) decision(org string, now time.Time) (d store.DecisionInput, ok b
 		return d, false
 	}
 	d = store.DecisionInput{
-		DecisionID: idOf(org, e.DecisionID), At: at, Revision: e.revision(org), Took: time.Duration(e.Metrics["timer_server_handler_ns"]),
+		DecisionID: idOf(org, e.DecisionID), At: at, Revision: e.revision(org), Took: tookOf(e.Metrics["timer_server_handler_ns"]),
 		Source: store.DecidedByAgent, Effect: string(policy.Deny),
 	}
 	if took := e.Metrics["timer_rego_query_eval_ns"]; took > 0 {
-		d.Took = time.Duration(took)
+		d.Took = tookOf(took)
 	}
 	d.KeptIn, d.SentAt = store.AgentsDay(org, at)
 	d.Action = "join"
@@ -120,6 +120,12 @@ func (e *entry) decision(org string, now time.Time) (d store.DecisionInput, ok b
 	e.answer(&d)
 	return d, true
 }
+
+// maxTook is more than any agent lets a decision take.
+const maxTook = time.Hour
+
+// tookOf is a time that an agent measured, nanoseconds, within what can be.
+func tookOf(ns float64) time.Duration { return time.Duration(min(max(ns, 0), float64(maxTook))) }
 
 // answer reads the effect: whatever isn't an answer is one that no policy gave.
 func (e *entry) answer(d *store.DecisionInput) {
