@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/anteroom/anteroom/api/openapi"
-	"github.com/anteroom/anteroom/policy/author"
 	"github.com/anteroom/anteroom/policy/replay"
 	"github.com/anteroom/anteroom/store"
 )
@@ -149,7 +148,7 @@ func (h *handlers) CancelPolicyReplay(ctx context.Context, request openapi.Cance
 
 func presentReplay(j *replay.Job) (openapi.PolicyReplay, error) {
 	var out openapi.PolicyReplay
-	var result *author.ReplayResult
+	var result *replay.Result
 	if j.State == replay.Done {
 		result = j.Result
 	}

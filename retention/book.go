@@ -163,6 +163,20 @@ func (b *book) nobody(meeting uuid.UUID) attendance { return b.attendanceOf(meet
 
 // decide answers for one key.
 func (b *book) decide(ctx context.Context, k *store.KeptKey, a attendance) (*verdict, error) {
+	q, holds := b.question(k, a)
+	if v, ok := b.made[q]; ok {
+		return v, nil
+	}
+	v, err := b.ask(ctx, q, holds)
+	if err != nil {
+		return nil, err
+	}
+	b.made[q] = v
+	return v, nil
+}
+
+// question is what the decision for a key depends on, and the holds that it names.
+func (b *book) question(k *store.KeptKey, a attendance) (question, []bookHold) {
 	q := question{class: k.Class, ways: a.ways}
 	holds := a.holds
 	if k.ResourceID != uuid.Nil {
@@ -180,18 +194,11 @@ func (b *book) decide(ctx context.Context, k *store.KeptKey, a attendance) (*ver
 		}
 		q.holds = strings.Join(ids, " ")
 	}
-	if v, ok := b.made[q]; ok {
-		return v, nil
-	}
-	v, err := b.ask(ctx, q, holds)
-	if err != nil {
-		return nil, err
-	}
-	b.made[q] = v
-	return v, nil
+	return q, holds
 }
 
-func (b *book) ask(ctx context.Context, q question, holds []bookHold) (*verdict, error) {
+// input is the question as policy is asked it, and when the holds were released.
+func (b *book) input(q question, holds []bookHold) (policy.RetentionInput, map[string]*time.Time) {
 	in := policy.RetentionInput{Class: q.class, Resource: q.resource}
 	for i, p := range b.policies {
 		if q.ways[i] == 0 {
@@ -216,6 +223,11 @@ func (b *book) ask(ctx context.Context, q question, holds []bookHold) (*verdict,
 		}
 		in.Holds, releases[h.id] = append(in.Holds, hold), h.released
 	}
+	return in, releases
+}
+
+func (b *book) ask(ctx context.Context, q question, holds []bookHold) (*verdict, error) {
+	in, releases := b.input(q, holds)
 	d, err := b.engine.Decide(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("organisation %s: %w", b.org, err)

@@ -1019,6 +1019,33 @@ func (e PolicyFileDiffStatus) Valid() bool {
 	}
 }
 
+// Defines values for PolicyKeptChangeClass.
+const (
+	PolicyKeptChangeClassCopy      PolicyKeptChangeClass = "copy"
+	PolicyKeptChangeClassDecision  PolicyKeptChangeClass = "decision"
+	PolicyKeptChangeClassNotice    PolicyKeptChangeClass = "notice"
+	PolicyKeptChangeClassRecording PolicyKeptChangeClass = "recording"
+	PolicyKeptChangeClassThread    PolicyKeptChangeClass = "thread"
+)
+
+// Valid indicates whether the value is a known member of the PolicyKeptChangeClass enum.
+func (e PolicyKeptChangeClass) Valid() bool {
+	switch e {
+	case PolicyKeptChangeClassCopy:
+		return true
+	case PolicyKeptChangeClassDecision:
+		return true
+	case PolicyKeptChangeClassNotice:
+		return true
+	case PolicyKeptChangeClassRecording:
+		return true
+	case PolicyKeptChangeClassThread:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyKilledWhy.
 const (
 	Crash  PolicyKilledWhy = "crash"
@@ -3622,6 +3649,70 @@ type PolicyFormatInput struct {
 	Files PolicyFiles `json:"files"`
 }
 
+// PolicyKeptChange defines model for PolicyKeptChange.
+type PolicyKeptChange struct {
+	AtOnce int64                 `json:"at_once"`
+	Class  PolicyKeptChangeClass `json:"class"`
+
+	// FromDays Days from sending as it is; null is for good.
+	FromDays *int `json:"from_days"`
+
+	// Held Of all; a hold covers them.
+	Held int64 `json:"held"`
+
+	// Meetings At most five that have such things.
+	Meetings []openapi_types.UUID `json:"meetings"`
+	Reason   string               `json:"reason"`
+	Region   string               `json:"region"`
+
+	// Rule Of the rule that has them go earlier, or no longer does; an organisation's own is `organization:` and its id.
+	Rule   string `json:"rule"`
+	Things int64  `json:"things"`
+
+	// ToDays Days from sending as it would be; null is for good.
+	ToDays *int `json:"to_days"`
+}
+
+// PolicyKeptChangeClass defines model for PolicyKeptChange.Class.
+type PolicyKeptChangeClass string
+
+// PolicyKeptReplay What would change of how long things are kept, of those that are kept and can be read when the replay is made, whatever its window. Null where neither policy
+// has rules on it (package `anteroom.organization.retention`).
+type PolicyKeptReplay struct {
+	// At When they were counted.
+	At time.Time `json:"at"`
+
+	// AtOnce Of those earlier; they are due already by then and would be deleted with the activation.
+	AtOnce int64 `json:"at_once"`
+
+	// AtOnceHeld Of those at once; a hold covers them. They can't be read then and their bytes stay.
+	AtOnceHeld int64 `json:"at_once_held"`
+	Changed    int64 `json:"changed"`
+
+	// Changes Those of most things at once first, then of most; at most 200.
+	Changes []PolicyKeptChange `json:"changes"`
+
+	// Complete All regions could be asked.
+	Complete bool `json:"complete"`
+
+	// Earlier Would be deleted earlier.
+	Earlier int64 `json:"earlier"`
+
+	// Later Would be deleted later.
+	Later   int64 `json:"later"`
+	Regions []struct {
+		Complete bool   `json:"complete"`
+		Region   string `json:"region"`
+	} `json:"regions"`
+	Same int64 `json:"same"`
+
+	// Things Those that both policies could decide on.
+	Things int64 `json:"things"`
+
+	// Undecided In none of the other numbers; the rules of one of the two policies fail on them.
+	Undecided int64 `json:"undecided"`
+}
+
 // PolicyKilled defines model for PolicyKilled.
 type PolicyKilled struct {
 	// Detail A sentence for the author.
@@ -3710,7 +3801,7 @@ type PolicyReplay struct {
 	From  time.Time          `json:"from"`
 	Id    openapi_types.UUID `json:"id"`
 
-	// Progress In decisions; the total is 0 until it is known.
+	// Progress In decisions, and then in things that are kept; the total is 0 until it is known, and rises where things are counted.
 	Progress struct {
 		Done  int64 `json:"done"`
 		Total int64 `json:"total"`
@@ -3765,7 +3856,11 @@ type PolicyReplayResult struct {
 
 	// NotReplayable Decisions in none of the other numbers, by why: `no_input`, `not_an_input`.
 	NotReplayable map[string]int64 `json:"not_replayable"`
-	Same          int64            `json:"same"`
+
+	// Retention What would change of how long things are kept, of those that are kept and can be read when the replay is made, whatever its window. Null where neither policy
+	// has rules on it (package `anteroom.organization.retention`).
+	Retention *PolicyKeptReplay `json:"retention"`
+	Same      int64             `json:"same"`
 }
 
 // PolicyRevision defines model for PolicyRevision.

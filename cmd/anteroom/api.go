@@ -105,10 +105,10 @@ func (s *service) apiDeps() (api.Deps, error) {
 		deps.Surveys = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}
-	if deps.Policies, err = s.policies(deps.Mounts); err != nil {
+	if deps.Retention, err = s.rulebook(); err != nil {
 		return api.Deps{}, err
 	}
-	if deps.Retention, err = s.rulebook(); err != nil {
+	if deps.Policies, err = s.policies(deps.Mounts, deps.Retention); err != nil {
 		return api.Deps{}, err
 	}
 	if deps.Recordings, err = s.recordedFiles(); err != nil {

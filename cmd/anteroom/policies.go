@@ -10,6 +10,7 @@ import (
 	"github.com/anteroom/anteroom/policy/replay"
 	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/policy/sandbox"
+	"github.com/anteroom/anteroom/retention"
 )
 
 // startPolicies makes what decides, and has it follow what organisations have active: until that is read, everybody is denied.
@@ -30,8 +31,8 @@ func (s *service) startPolicies() error {
 	return nil
 }
 
-// policies are what organisations' policies are made and tried with. Agents get mounts of their own.
-func (s *service) policies(mounts map[string]api.Mount) (*api.Policies, error) {
+// policies are what organisations' policies are made and tried with; the rulebook counts what is kept, for replays. Agents get mounts of their own.
+func (s *service) policies(mounts map[string]api.Mount, rules *retention.Rulebook) (*api.Policies, error) {
 	base, err := policy.NewBase(s.cfg.Policy)
 	if err != nil {
 		return nil, err
@@ -48,7 +49,10 @@ func (s *service) policies(mounts map[string]api.Mount) (*api.Policies, error) {
 		return nil, err
 	}
 	out := &api.Policies{Revisions: service, Sandbox: children, Base: base, Tokens: exchange.NewTokens(s.store)}
-	if out.Replays, err = replay.New(replay.Deps{Store: s.store, Query: replayQuery(s.cfg), Sandbox: children, Log: s.log.With("room", "replay")}); err != nil {
+	out.Replays, err = replay.New(replay.Deps{
+		Store: s.store, Query: replayQuery(s.cfg), Sandbox: children, Rulebook: rules, Log: s.log.With("room", "replay"),
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.app.Go("replays", out.Replays.Run)

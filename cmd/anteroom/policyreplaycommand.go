@@ -10,26 +10,30 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/anteroom/anteroom/policy"
 )
 
 // policyReplayOptions are the flags of policy replay.
 type policyReplayOptions struct {
 	remoteOptions
 	from, to, last string
-	changed        int64
+	changed, gone  int64
 }
 
 func (c *cli) policyReplayCommand() *cobra.Command {
 	var opt policyReplayOptions
 	cmd := &cobra.Command{
 		Use:   "replay [FOLDER]",
-		Short: "Say which recorded decisions the policy would change",
+		Short: "Say which recorded decisions the policy would change, and what would be deleted earlier or later",
 		Long: `Has a running Anteroom decide again, by the policy in the folder and by the active one, on what it decided on in a window, and says what would change and by
-which rule. Nothing is activated. For policy authors, auditors and admins of the organisation.
+which rule. If one of the two has rules on how long chat is kept, it also says what of that which is kept now would be deleted earlier or later, and what at once.
+Nothing is activated. For policy authors, auditors and admins of the organisation.
 
-With --max-changed it has findings, and exit code 1, if more decisions than that would change: for CI.`,
+With --max-changed and --max-at-once it has findings, and exit code 1, if more decisions than that would change, or more things than that would be deleted at once (or
+that can't be told): for CI.`,
 		Example: `  anteroom policy replay --last 7d
-  anteroom policy replay policies --server https://meet.example.org --org contoso --token-file token --max-changed 0`,
+  anteroom policy replay policies --server https://meet.example.org --org contoso --token-file token --max-changed 0 --max-at-once 0`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.policyReplay(cmd.Context(), folderOf(args), opt)
@@ -40,6 +44,7 @@ With --max-changed it has findings, and exit code 1, if more decisions than that
 	flags.StringVar(&opt.from, "from", "", "decisions not before this `time`, such as 2026-11-01T08:00:00Z; instead of --last")
 	flags.StringVar(&opt.to, "to", "", "and before this `time`")
 	flags.Int64Var(&opt.changed, "max-changed", -1, "exit with 1 if more `decisions` would change")
+	flags.Int64Var(&opt.gone, "max-at-once", -1, "exit with 1 if more `things` would be deleted at once")
 	opt.remoteOptions.flags(cmd)
 	return cmd
 }
@@ -66,7 +71,34 @@ type replayTold struct {
 			Distinct  int64           `json:"distinct"`
 			Examples  json.RawMessage `json:"examples"`
 		} `json:"differences"`
+		Retention *keptTold `json:"retention"`
 	} `json:"result"`
+}
+
+// keptTold is what the server tells of how long things would be kept.
+type keptTold struct {
+	At         time.Time `json:"at"`
+	Complete   bool      `json:"complete"`
+	Things     int64     `json:"things"`
+	Same       int64     `json:"same"`
+	Changed    int64     `json:"changed"`
+	Earlier    int64     `json:"earlier"`
+	Later      int64     `json:"later"`
+	AtOnce     int64     `json:"at_once"`
+	AtOnceHeld int64     `json:"at_once_held"`
+	Undecided  int64     `json:"undecided"`
+	Changes    []struct {
+		Region   string   `json:"region"`
+		Class    string   `json:"class"`
+		FromDays *int     `json:"from_days"`
+		ToDays   *int     `json:"to_days"`
+		Rule     string   `json:"rule"`
+		Reason   string   `json:"reason"`
+		Things   int64    `json:"things"`
+		AtOnce   int64    `json:"at_once"`
+		Held     int64    `json:"held"`
+		Meetings []string `json:"meetings"`
+	} `json:"changes"`
 }
 
 func (c *cli) policyReplay(ctx context.Context, folder string, opt policyReplayOptions) error {
@@ -95,6 +127,9 @@ func (c *cli) policyReplay(ctx context.Context, folder string, opt policyReplayO
 		return err
 	}
 	if opt.changed >= 0 && job.Result.Changed > opt.changed {
+		return findings
+	}
+	if kept := job.Result.Retention; opt.gone >= 0 && kept != nil && (kept.AtOnce > opt.gone || kept.Undecided > 0 || !kept.Complete) {
 		return findings
 	}
 	return nil
@@ -150,5 +185,43 @@ func (r *replayTold) text() string {
 			}[why])
 		}
 	}
+	if r.Result.Retention != nil {
+		r.Result.Retention.write(&text)
+	}
 	return text.String()
+}
+
+// write says in sentences what would be kept for how long.
+func (k *keptTold) write(text *strings.Builder) {
+	fmt.Fprintf(text, "Of %d things that are kept, %d would be deleted earlier and %d later.\n", k.Things, k.Earlier, k.Later)
+	if k.AtOnce > 0 {
+		fmt.Fprintf(text, "%d WOULD BE DELETED AT ONCE.", k.AtOnce)
+		if k.AtOnceHeld > 0 {
+			fmt.Fprintf(text, " A hold covers %d of them: they can't be read then, and stay until it is released.", k.AtOnceHeld)
+		}
+		fmt.Fprintln(text)
+	}
+	for _, c := range k.Changes {
+		fmt.Fprintf(text, "  %d %s in %s: %s → %s", c.Things, map[string]string{"copy": "copies", "thread": "messages of the thread"}[c.Class], c.Region, daysTold(c.FromDays), daysTold(c.ToDays))
+		if c.AtOnce > 0 {
+			fmt.Fprintf(text, ", %d at once", c.AtOnce)
+		}
+		fmt.Fprintf(text, " (rule %s, %s)\n", strings.TrimPrefix(c.Rule, policy.ShortenPrefix), c.Reason)
+	}
+	if k.Undecided > 0 {
+		fmt.Fprintf(text, "%d more could not be decided on: the rules fail.\n", k.Undecided)
+	}
+	if !k.Complete {
+		fmt.Fprintln(text, "Not all regions could be asked: there may be more.")
+	}
+}
+
+func daysTold(days *int) string {
+	switch {
+	case days == nil:
+		return "kept for good"
+	case *days == 1:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", *days)
 }

@@ -20,7 +20,7 @@ func rooms() []Room {
 		{Path: "policy/author", May: []string{"policy"}, Why: "what authors work with are functions of a content and the base: they store nothing and ask nobody"},
 		{Path: "policy/sandbox", May: []string{"policy", "policy/author"}, Why: "it runs authors' policies in another process: it knows neither who asks nor where they are kept"},
 		{Path: "policy/exchange", May: []string{"policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
-		{Path: "policy/replay", May: []string{"policy/author", "policy/sandbox", "store"}, Why: "it decides again what was recorded: it knows where inputs are kept, and that others decide"},
+		{Path: "policy/replay", May: []string{"policy", "policy/author", "policy/sandbox", "retention", "store"}, Why: "it decides again what was recorded, and on what is kept: it knows where inputs are, who counts things, and that others decide"},
 		{
 			Path: "policy/revisions", May: []string{"policy", "policy/author", "policy/sandbox", "store"},
 			Why: "what is kept of organisations' policies, and what is active; meetings know the engine only, which this room tells what to decide by",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -51,17 +52,24 @@ type Job struct {
 	State State     `json:"state"`
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
-	// Done and Total are decisions; Total is 0 until it is known.
+	// Done and Total are decisions, and things that are kept; Total is 0 until it is known, and rises when things are begun with.
 	Done  uint64 `json:"done"`
 	Total uint64 `json:"total"`
 	// Result is nil unless it is done. Kept without inputs.
-	Result *author.ReplayResult `json:"result"`
+	Result *Result `json:"result"`
 	// Failure says why it failed; a sentence.
 	Failure string `json:"failure,omitempty"`
 	// Beat is when its process last said that it works on it.
 	Beat time.Time `json:"beat"`
 
 	version uint64
+}
+
+// Result is what came of a job.
+type Result struct {
+	author.ReplayResult
+	// Retention is what would change of how long things are kept; nil if neither policy speaks of it.
+	Retention *retention.Replay `json:"retention"`
 }
 
 func jobOf(row store.Control) (Job, error) {

@@ -13,22 +13,27 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
 )
 
 // Sandbox decides again, away from this process.
 type Sandbox interface {
 	Replay(ctx context.Context, before, after author.Content, inputs []author.ReplayInput) (author.ReplayResult, error)
+	Kept(ctx context.Context, before, after author.Content, inputs []policy.RetentionInput) ([]policy.KeptPair, error)
 }
 
-// Deps are what jobs work with. All but Log are required.
+// Deps are what jobs work with. All but Rulebook and Log are required.
 type Deps struct {
 	// Store is the home region's; Query bounds each question to it.
 	Store   *store.Store
 	Query   store.QueryLimits
 	Sandbox Sandbox
-	Log     *slog.Logger
+	// Rulebook counts what is kept, for policies that speak of how long. Default: that part is left out.
+	Rulebook *retention.Rulebook
+	Log      *slog.Logger
 }
 
 const (

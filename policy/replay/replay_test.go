@@ -163,7 +163,7 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 	k.hide("hidden")
 	after := author.Content{Files: map[string]string{"own.rego": noGuests}}
 	got := k.await(k.create(author.Content{}, after))
-	want := &author.ReplayResult{
+	want := &Result{ReplayResult: author.ReplayResult{
 		Decisions: 4, Distinct: 3, Same: 2, Changed: 2, NotReplayable: map[string]uint64{author.NoInput: 1, author.NotAnInput: 2},
 		Differences: []author.Difference{{
 			From: "allow", To: "deny", Rule: "TWO", Reason: "two_first", Decisions: 2, Distinct: 1,
@@ -172,7 +172,7 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 				Before: author.Answer{Effect: "allow", Reasons: []string{}}, After: author.Answer{Effect: "deny", Reasons: []string{"two_first"}},
 			}},
 		}},
-	}
+	}}
 	if diff := cmp.Diff(want, got.Result); diff != "" || got.State != Done || got.Done != 7 || got.Total != 7 {
 		t.Errorf("%s, %d of %d, %s (-want +got):\n%s", got.State, got.Done, got.Total, got.Failure, diff)
 	}
@@ -213,6 +213,12 @@ func (g gate) Replay(ctx context.Context, _, _ author.Content, _ []author.Replay
 	g.asked <- struct{}{}
 	<-ctx.Done()
 	return author.ReplayResult{}, ctx.Err()
+}
+
+func (g gate) Kept(ctx context.Context, _, _ author.Content, _ []policy.RetentionInput) ([]policy.KeptPair, error) {
+	g.asked <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 func TestReplaysCanBeCancelled(t *testing.T) {

@@ -8,8 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/anteroom/anteroom/policy"
 	"github.com/anteroom/anteroom/policy/author"
 	"github.com/anteroom/anteroom/policy/sandbox"
+	"github.com/anteroom/anteroom/retention"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -51,7 +53,7 @@ func (s *Jobs) work(ctx context.Context, t *task) {
 	t.mu.Lock()
 	t.job.State = Running
 	t.mu.Unlock()
-	result, err := s.replay(working, t)
+	result, err := s.whole(working, t)
 	var killed *sandbox.Killed
 	var refused *sandbox.Refused
 	switch {
@@ -60,7 +62,7 @@ func (s *Jobs) work(ctx context.Context, t *task) {
 		t.job.Result = &result
 		t.mu.Unlock()
 		s.end(ctx, t, Done, "")
-		s.deps.Log.InfoContext(ctx, "decisions replayed", slog.Uint64("decisions", result.Decisions), slog.Uint64("distinct", result.Distinct),
+		s.deps.Log.InfoContext(ctx, "policy replayed", slog.Uint64("decisions", result.Decisions), slog.Uint64("distinct", result.Distinct),
 			slog.Uint64("changed", result.Changed), slog.Duration("took", time.Since(began)))
 	case t.ctx.Err() != nil:
 		s.end(ctx, t, Cancelled, "")
@@ -71,11 +73,35 @@ func (s *Jobs) work(ctx context.Context, t *task) {
 	case errors.As(err, &refused):
 		s.end(ctx, t, Failed, "One of the two policies can't be replayed: "+refused.Detail)
 	case errors.Is(err, store.ErrQueryTimeout), errors.Is(err, store.ErrQueryTooLarge):
-		s.end(ctx, t, Failed, "The window has more decisions than can be read in one go. Ask for a shorter one.")
+		s.end(ctx, t, Failed, "The window has more decisions, or there are more things kept, than can be read in one go. Ask for a shorter window.")
+	case errors.Is(err, retention.ErrTooVaried):
+		s.end(ctx, t, Failed, "What is kept is too varied to be counted: there are too many different answers, days and applications.")
 	default:
 		s.deps.Log.ErrorContext(ctx, "replay failed", slog.String("replay", t.job.ID), slog.String("error", err.Error()))
 		s.end(ctx, t, Failed, "Something went wrong here; the log has more.")
 	}
+}
+
+// whole replays decisions and, where one of the two policies speaks of it, how long things are kept.
+func (s *Jobs) whole(ctx context.Context, t *task) (Result, error) {
+	decided, err := s.replay(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	out := Result{ReplayResult: decided}
+	if s.deps.Rulebook == nil || (!t.request.Before.SpeaksOfPeriods() && !t.request.After.SpeaksOfPeriods()) {
+		return out, nil
+	}
+	compare := func(ctx context.Context, inputs []policy.RetentionInput) (pairs []policy.KeptPair, err error) {
+		err = patiently(ctx, func() error {
+			pairs, err = s.deps.Sandbox.Kept(ctx, t.request.Before, t.request.After, inputs)
+			return err
+		})
+		return pairs, err
+	}
+	kept, err := s.deps.Rulebook.Replay(ctx, t.job.Org, time.Now(), s.deps.Query, compare, t.counted)
+	out.Retention = &kept
+	return out, err //nolint:wrapcheck // the rulebook says what it did
 }
 
 // replay decides on all inputs, a part at a time.
@@ -100,7 +126,11 @@ func (s *Jobs) replay(ctx context.Context, t *task) (author.ReplayResult, error)
 			decisions += one.Count
 		}
 		if len(inputs) > 0 || part == 0 { // once at least, so that policies that can't be replayed are told of
-			lotResult, err := s.patiently(ctx, t.request, inputs)
+			var lotResult author.ReplayResult
+			err := patiently(ctx, func() (err error) {
+				lotResult, err = s.deps.Sandbox.Replay(ctx, t.request.Before, t.request.After, inputs)
+				return err //nolint:wrapcheck // told to the author
+			})
 			if err != nil {
 				return result, err
 			}
@@ -123,16 +153,16 @@ func recorded(text string) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-// patiently replays a lot as soon as the sandbox has room: authors who wait for a check go first.
-func (s *Jobs) patiently(ctx context.Context, r Request, inputs []author.ReplayInput) (author.ReplayResult, error) {
+// patiently asks the sandbox as soon as it has room: authors who wait for a check go first.
+func patiently(ctx context.Context, ask func() error) error {
 	for {
-		result, err := s.deps.Sandbox.Replay(ctx, r.Before, r.After, inputs)
+		err := ask()
 		if !errors.Is(err, sandbox.ErrBusy) {
-			return result, err //nolint:wrapcheck // told to the author
+			return err // told to the author
 		}
 		select {
 		case <-ctx.Done():
-			return result, ctx.Err() //nolint:wrapcheck // cancelled
+			return ctx.Err() //nolint:wrapcheck // cancelled
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -154,6 +184,9 @@ func (t *task) advance(done, total uint64) {
 	t.job.Done += done
 	t.job.Total = max(t.job.Total, total, t.job.Done)
 }
+
+// counted is told of things that are kept: how many there are is known when they are counted.
+func (t *task) counted(things uint64) { t.advance(things, 0) }
 
 // beat says of each job how far it is, and stops those that another process has cancelled.
 func (s *Jobs) beat(ctx context.Context) {

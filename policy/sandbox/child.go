@@ -36,6 +36,7 @@ const (
 	opEvaluate = "evaluate"
 	opBudget   = "budget"
 	opReplay   = "replay"
+	opKept     = "kept"
 )
 
 // hello is the first line that a child reads.
@@ -48,13 +49,14 @@ type hello struct {
 
 // request is the second line that a child reads.
 type request struct {
-	Op       string                 `json:"op"`
-	Content  author.Content         `json:"content"`
-	Before   author.Content         `json:"before"`
-	Test     author.TestOptions     `json:"test"`
-	Evaluate author.EvaluateRequest `json:"evaluate"`
-	Inputs   []json.RawMessage      `json:"inputs,omitempty"`
-	Recorded []author.ReplayInput   `json:"recorded,omitempty"`
+	Op       string                  `json:"op"`
+	Content  author.Content          `json:"content"`
+	Before   author.Content          `json:"before"`
+	Test     author.TestOptions      `json:"test"`
+	Evaluate author.EvaluateRequest  `json:"evaluate"`
+	Inputs   []json.RawMessage       `json:"inputs,omitempty"`
+	Recorded []author.ReplayInput    `json:"recorded,omitempty"`
+	Kept     []policy.RetentionInput `json:"kept,omitempty"`
 }
 
 // reply is a line that a child writes.
@@ -135,6 +137,13 @@ func (r request) answer(ctx context.Context, base *policy.Base) (any, error) {
 		var answer replayed
 		var err error
 		if answer.Result, err = author.Replay(ctx, base, r.Before, r.Content, r.Recorded); err != nil {
+			answer.Error = err.Error()
+		}
+		return answer, nil
+	case opKept:
+		var answer kept
+		var err error
+		if answer.Pairs, err = author.Kept(ctx, base, r.Before, r.Content, r.Kept); err != nil {
 			answer.Error = err.Error()
 		}
 		return answer, nil

@@ -27,6 +27,9 @@ export type FileDiff = Schemas["PolicyFileDiff"];
 export type Replay = Schemas["PolicyReplay"];
 export type ReplayResult = NonNullable<Schemas["PolicyReplayResult"]>;
 export type Difference = ReplayResult["differences"][number];
+/** What would change of how long things are kept. */
+export type KeptReplay = NonNullable<ReplayResult["retention"]>;
+export type KeptChange = KeptReplay["changes"][number];
 
 /** What a policy may use: to complete and explain, and to read. */
 export type PolicyReference = Schemas["PolicyReference"];

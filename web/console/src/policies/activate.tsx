@@ -7,6 +7,7 @@ import { useAddress } from "../frame/search-state";
 import { policyTexts } from "../texts/policies";
 import { Confirm } from "./confirm";
 import { type DraftWork, same } from "./draft";
+import { useAgreed, useAtOnce } from "./kept";
 import { ReplaySentence } from "./replay-pane";
 import type { Steps } from "./steps";
 
@@ -38,6 +39,7 @@ export function Activate({ org, draft, active, steps, close }: { org: string; dr
       change({ draft: undefined, revision: undefined, replay: undefined, pane: undefined, file: undefined, line: undefined });
     },
   });
+  const { agreed, ask } = useAgreed(useAtOnce(org, draft.files, steps.replayed ? steps.replay : undefined));
   const conflict = run.error instanceof Problem && run.error.status === 412;
   const showDiff = (): void => {
     close();
@@ -50,7 +52,7 @@ export function Activate({ org, draft, active, steps, close }: { org: string; dr
       confirm={texts.confirm}
       run={run}
       close={close}
-      disabled={message.trim() === "" || conflict}
+      disabled={message.trim() === "" || conflict || !agreed}
       trouble={conflict && (
         <div className="notice" role="alert">
           <p className="grow"><strong>{texts.conflict(active.revision)}</strong> {texts.conflictText}</p>
@@ -60,6 +62,7 @@ export function Activate({ org, draft, active, steps, close }: { org: string; dr
     >
       {!steps.replayed && <p className="warn">{policyTexts.notReplayed}</p>}
       {steps.replayed && steps.replay && <section className="replay-says"><h3>{texts.replaySays}</h3><ReplaySentence replay={steps.replay} /></section>}
+      {ask}
       <Textarea label={texts.message} description={texts.messageHint} value={message} onChange={(e) => setMessage(e.currentTarget.value)} required maxLength={1000} rows={3} data-autofocus />
     </Confirm>
   );

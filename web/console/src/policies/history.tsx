@@ -1,8 +1,8 @@
 import { Button, Textarea } from "@mantine/core";
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { Problem } from "../api/client";
-import { type Active, type Revision, activeQuery, revisionsQuery, rollback } from "../api/policies";
+import { type Active, type Files, type Revision, activeQuery, revisionQuery, revisionsQuery, rollback } from "../api/policies";
 import { useHas } from "../api/session";
 import { Chip, Name, Time } from "../parts/facts";
 import { Go } from "../parts/go";
@@ -11,6 +11,7 @@ import { type Column, DataTable } from "../parts/table";
 import { commonTexts } from "../texts/common";
 import { policyTexts } from "../texts/policies";
 import { Confirm } from "./confirm";
+import { useAgreed, useAtOnce } from "./kept";
 import { percentText } from "./tests-pane";
 
 const texts = policyTexts.history;
@@ -64,6 +65,8 @@ const actColumn = (active: Active, choose: (number: number) => void): Column<Rev
   cell: (r) => (r.number === active.revision ? null : <Button size="compact-xs" onClick={() => choose(r.number)} aria-label={texts.rollbackTitle(r.number)}>{texts.confirm}</Button>),
 });
 
+const NO_FILES: Files = {};
+
 function RollBack({ org, to, active, close, done }: { org: string; to: number; active: Active; close: () => void; done: (revision: number) => void }) {
   const [message, setMessage] = useState("");
   const queries = useQueryClient();
@@ -78,6 +81,9 @@ function RollBack({ org, to, active, close, done }: { org: string; to: number; a
     },
     onError: () => queries.invalidateQueries({ queryKey: activeQuery(org).queryKey }),
   });
+  const content = useQuery({ ...revisionQuery(org, to), enabled: to > 0 });
+  const files = to === 0 ? NO_FILES : (content.data?.files ?? (content.error ? NO_FILES : undefined));
+  const { agreed, ask } = useAgreed(useAtOnce(org, files));
   const conflict = run.error instanceof Problem && run.error.status === 412;
   return (
     <Confirm
@@ -86,9 +92,10 @@ function RollBack({ org, to, active, close, done }: { org: string; to: number; a
       confirm={texts.confirm}
       run={run}
       close={close}
-      disabled={message.trim() === "" || conflict}
+      disabled={message.trim() === "" || conflict || !agreed}
       trouble={conflict && <p className="notice" role="alert">{texts.conflict(active.revision)}</p>}
     >
+      {ask}
       <Textarea label={texts.why} value={message} onChange={(e) => setMessage(e.currentTarget.value)} required maxLength={1000} rows={3} data-autofocus />
     </Confirm>
   );

@@ -8,6 +8,7 @@ import { useAddress } from "../frame/search-state";
 import { Empty, Trouble } from "../parts/states";
 import { decisionTexts } from "../texts/decisions";
 import { policyTexts } from "../texts/policies";
+import { KeptSays } from "./kept";
 import type { Work } from "./workspace";
 
 const texts = policyTexts.replay;
@@ -38,8 +39,10 @@ function Shown({ work, replay }: { work: Work; replay: Replay }) {
   return (
     <>
       <ReplaySentence replay={replay} />
+      {replay.result.retention && replay.result.retention.at_once > 0 && <KeptSays of={replay.result.retention} />}
       {Object.entries(replay.result.not_replayable).map(([why, n]) => <p key={why} className="small quiet">{texts.notReplayable(count(n), texts.notReplayableWhy[why] ?? why)}</p>)}
       <ul className="differences">{replay.result.differences.map((d) => <OfRule key={`${d.from}/${d.to}/${d.rule}/${d.reason}`} of={d} />)}</ul>
+      {replay.result.retention && replay.result.retention.at_once === 0 && <KeptSays of={replay.result.retention} />}
     </>
   );
 }
