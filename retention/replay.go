@@ -116,7 +116,8 @@ func (r *Rulebook) Replay(ctx context.Context, org string, now time.Time, limits
 		}
 		out.Regions = append(out.Regions, PreviewRegion{name, err == nil})
 	}
-	return out, p.compare(ctx, compare, &out)
+	err = p.compare(ctx, compare, &out)
+	return out, err
 }
 
 // replaying gathers sums before anybody is asked: what is decided depends on few things, so that few questions stand for many things.

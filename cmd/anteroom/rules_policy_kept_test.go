@@ -55,10 +55,11 @@ func TestPolicyReplayOfWhatIsKept(t *testing.T) {
 		got := h.decisions(m.id)
 		return got == [2]string{"for good false kept", "2592000 false default"}, fmt.Sprint(got)
 	})
-	replay := func(body fields) (out struct {
+	type told struct {
 		State, Error string
 		Result       *struct{ Retention *keptTold }
-	}) {
+	}
+	replay := func(body fields) (out told) {
 		t.Helper()
 		id := desk.replay(body).ID
 		h.rig.must(t, http.StatusOK, desk.author, http.MethodGet, desk.path("/replays/"+id), nil).read(t, &out)

@@ -3,6 +3,7 @@ package author
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,12 +20,18 @@ const (
 // Loaded is a content as the service has it once it is active. It never changes.
 type Loaded struct {
 	engine *policy.Engine
+	// kept decides how long things are kept; nil if the content doesn't speak of that.
+	kept *policy.KeptBy
 }
 
 // Load makes a content ready to decide; one without files is the base alone. What can't be activated is an error.
 func Load(base *policy.Base, c Content) (*Loaded, error) {
 	engine, err := engineOf(base, c)
-	return &Loaded{engine}, err
+	l := &Loaded{engine: engine}
+	if err == nil && c.SpeaksOfPeriods() {
+		l.kept, err = keptBy(base, c)
+	}
+	return l, err
 }
 
 // Budget measures how long decisions on the inputs take: the median and the 99th percentile, of evaluations alone. Without inputs it takes those
@@ -56,7 +63,44 @@ func (l *Loaded) Budget(ctx context.Context, inputs []json.RawMessage) (p50, p99
 		}
 	}
 	slices.Sort(took)
-	return took[len(took)/2], took[len(took)*99/100], nil
+	kept, err := l.keptBudget(ctx)
+	return took[len(took)/2], max(took[len(took)*99/100], kept), err
+}
+
+// keptRounds is how often each question about periods is asked.
+const keptRounds = 50
+
+// keptBudget measures how long rules on periods take, the 99th percentile; 0 if there are none. It is an error if they fail on what any of them will be asked.
+func (l *Loaded) keptBudget(ctx context.Context) (time.Duration, error) {
+	if l.kept == nil {
+		return 0, nil
+	}
+	var took []time.Duration
+	for range keptRounds {
+		for _, in := range keptInputs() {
+			started := time.Now()
+			_, failure, err := l.kept.Try(ctx, in)
+			if err := errors.Join(failure, err); err != nil {
+				return 0, fmt.Errorf("the rules on how long chat is kept failed: %w", err)
+			}
+			took = append(took, time.Since(started))
+		}
+	}
+	slices.Sort(took)
+	return took[len(took)*99/100], nil
+}
+
+// keptInputs are of the thread and of copies, without policies and with such as there are.
+func keptInputs() []policy.RetentionInput {
+	deletes := policy.RetentionPolicy{ID: "11111111-0000-8000-8000-000000000001", Version: 1, Action: "delete", Days: 90, Why: []string{"organization"}}
+	retains := policy.RetentionPolicy{ID: "11111111-0000-8000-8000-000000000002", Version: 2, Action: "retain", Days: 365, Locked: true, Why: []string{"group", "user"}}
+	var inputs []policy.RetentionInput
+	for class, resource := range map[string]string{"copy": "22222222-0000-8000-8000-000000000001", "thread": ""} {
+		for _, policies := range [][]policy.RetentionPolicy{nil, {deletes}, {deletes, retains}} {
+			inputs = append(inputs, policy.RetentionInput{Class: class, Resource: resource, Policies: policies})
+		}
+	}
+	return inputs
 }
 
 // standardInputs are of an ordinary meeting.
