@@ -95,6 +95,9 @@ func (s *service) start(ctx context.Context, roles []role, regions []string) err
 			return err
 		}
 	}
+	if err := s.startOperations(ctx); err != nil {
+		return err
+	}
 	if !slices.Contains(roles, roleAPI) && !slices.Contains(roles, roleMedia) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"reflect"
 	"slices"
@@ -105,6 +106,8 @@ type Config struct {
 	Embedded Embedded `koanf:"embedded"`
 	// Log is what the service says about itself.
 	Log Log `koanf:"log"`
+	// Operations is where whoever watches a process asks it.
+	Operations Operations `koanf:"operations"`
 	// Tracing sends spans of requests and events to a collector.
 	Tracing tracing.Config `koanf:"tracing"`
 }
@@ -279,6 +282,7 @@ func (c Config) Validate(mode Mode) error {
 	section("exports", c.Exports.Validate())
 	section("webhooks", c.Webhooks.Validate())
 	section("log", c.Log.validate())
+	section("operations", c.Operations.validate())
 	section("tracing", c.Tracing.Validate())
 	return errors.Join(errs...)
 }
@@ -331,6 +335,23 @@ func (e Embedded) validate() error {
 		errs = append(errs, fmt.Errorf("log_days: %d is not above zero", e.LogDays))
 	}
 	return errors.Join(errs...)
+}
+
+// Operations configures /healthz, /readyz and /metrics at an address of their own. The API has them as well; a process without the roles media and api has
+// no other address.
+type Operations struct {
+	// Listen is host:port, reached by whoever watches and nobody else: what it tells is about parts and counts. Default "": none.
+	Listen string `koanf:"listen"`
+}
+
+func (o Operations) validate() error {
+	if o.Listen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+		return fmt.Errorf("listen: %q is not host:port", o.Listen)
+	}
+	return nil
 }
 
 func (l Log) validate() error {
