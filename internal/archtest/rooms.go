@@ -123,6 +123,7 @@ func rooms() []Room {
 		{Path: "internal/composetest", Test: true, Why: forTest},
 		{Path: "internal/kafkatest", Test: true, Why: forTest},
 		{Path: "internal/opatest", Test: true, Why: forTest},
+		{Path: "internal/scale", Test: true, Why: "it reckons with what was measured, and is no part of what it reckons about"},
 		{Path: "internal/supply", Test: true, Why: "it tells what the module is made of, and is no part of it"},
 		{Path: "internal/embedded/embeddedtest", Test: true, Why: forTest},
 		{Path: "store/storetest", Test: true, Why: forTest},
@@ -197,6 +198,8 @@ func thirdParties() []ThirdParty {
 
 		{Prefix: "github.com/google/go-cmp", Why: testsOnly},
 		{Prefix: "github.com/zitadel", Why: testsOnly},
+		{Prefix: "k8s.io/api", Why: testsOnly},
+		{Prefix: "sigs.k8s.io", Why: testsOnly},
 		{Prefix: "pgregory.net/rapid", Why: testsOnly},
 		{Prefix: "github.com/rogpeppe/go-internal", Why: testsOnly},
 	}
