@@ -74,7 +74,7 @@ func migrated(ctx context.Context, s *subject, cfg store.Config) bool {
 		}
 	}
 	if behind > 0 {
-		s.fail("clickhouse.migrations", "Run `anteroom migrate` before the service is started (docs/runbooks/upgrade.md).", "%s to apply, up to %s", count(behind, "migration"), newest)
+		s.fail("clickhouse.migrations", "Run `anteroom migrate` before the service is started (docs/operations.md#upgrade).", "%s to apply, up to %s", count(behind, "migration"), newest)
 		return behind == 0
 	}
 	s.ok("clickhouse.migrations", "up to date (%s)", newest)
@@ -145,7 +145,7 @@ func judgeDisk(s *subject, name, of string, free, total uint64) {
 	}
 	share := float64(free) / float64(total)
 	says := fmt.Sprintf("%s has %.1f of %.1f GB free (%.0f %%)", of, float64(free)/1e9, float64(total)/1e9, 100*share)
-	const do = "Make room or give it a larger disk: when it is full, nothing is stored, deleted or proven (docs/runbooks/disk-full.md)."
+	const do = "Make room or give it a larger disk: when it is full, nothing is stored, deleted or proven (docs/operations.md#a-full-disk)."
 	switch {
 	case share < fullDisk:
 		s.fail(name, do, "%s", says)

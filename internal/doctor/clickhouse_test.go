@@ -120,7 +120,7 @@ func TestLedger(t *testing.T) {
 		status  Status
 		says    string
 		do      string
-	}{{time.Second, true, OK, "less than a minute", ""}, {2 * time.Minute, true, Failed, "1 leaves wait", "ledger.md"}, {2 * time.Minute, false, Skipped, "nothing runs", "Start the service"}} {
+	}{{time.Second, true, OK, "less than a minute", ""}, {2 * time.Minute, true, Failed, "1 leaves wait", "leaves-waiting.md"}, {2 * time.Minute, false, Skipped, "nothing runs", "Start the service"}} {
 		r := judged(func(s *subject) { judgeLedger(s, g, nil, tt.running, g.Since.Add(tt.after)) })
 		expect(t, r, "ledger.waiting", tt.status, tt.says, tt.do)
 	}

@@ -52,10 +52,10 @@ func judgeLedger(s *subject, g ledger.Glance, err error, running bool, now time.
 		s.fail("ledger", doReach, "the region's tables can't be asked: %v", err)
 		return
 	case err != nil:
-		s.fail("ledger.checkpoint", "Stop the role retention, keep the folder as it is, bring back its newest copy and run `anteroom ledger fsck` (docs/runbooks/ledger.md).", "%v", err)
+		s.fail("ledger.checkpoint", "Stop the role retention, keep the folder as it is, bring back its newest copy and run `anteroom ledger fsck` (docs/runbooks/leaves-waiting.md).", "%v", err)
 		return
 	case g.Recorded > g.Size:
-		s.fail("ledger.checkpoint", "The folder is an older copy: stop the role retention and bring back the newest one (docs/runbooks/ledger.md).", "the log has %d leaves, the tables know of %d", g.Size, g.Recorded)
+		s.fail("ledger.checkpoint", "The folder is an older copy: stop the role retention and bring back the newest one (docs/runbooks/leaves-waiting.md).", "the log has %d leaves, the tables know of %d", g.Size, g.Recorded)
 		return
 	}
 	s.ok("ledger.checkpoint", "signed, %d leaves, written %s; its last leaf leads to its root", g.Size, g.Written.UTC().Format(time.RFC3339))
@@ -65,7 +65,7 @@ func judgeLedger(s *subject, g ledger.Glance, err error, running bool, now time.
 	case waited > staleLeaves && !running:
 		s.skip("ledger.waiting", "Start the service: they are appended then.", "%d leaves wait, and nothing runs", g.Waiting)
 	case waited > staleLeaves:
-		s.fail("ledger.waiting", "See in the log of the role retention why nothing is appended (docs/runbooks/ledger.md): deletions aren't proven meanwhile.", "%d leaves wait, the first for %v", g.Waiting, waited.Round(time.Second))
+		s.fail("ledger.waiting", "See in the log of the role retention why nothing is appended (docs/runbooks/leaves-waiting.md): deletions aren't proven meanwhile.", "%d leaves wait, the first for %v", g.Waiting, waited.Round(time.Second))
 	default:
 		s.ok("ledger.waiting", "%d leaves wait, for less than a minute", g.Waiting)
 	}
@@ -111,7 +111,7 @@ func Keys(home store.Config, cfg sealing.Config, regions []string, running bool)
 		}
 		for _, region := range regions {
 			if err := ring.Check(region); err != nil {
-				s.fail("keys.published", "See that a process with the role ingest works for that region (--regions) and reaches the home region's ClickHouse (docs/runbooks/keys.md): chat is refused meanwhile.", "%v", err)
+				s.fail("keys.published", "See that a process with the role ingest works for that region (--regions) and reaches the home region's ClickHouse (docs/runbooks/chat-refused.md): chat is refused meanwhile.", "%v", err)
 			}
 		}
 	}}
