@@ -55,12 +55,14 @@ describe("How long chat is kept, for a policy author", { skip: missing(CHROMIUM)
       assert.equal(answer.status, 200, await answer.text());
     };
     const meeting = randomUUID();
+    // The head is of the very same moment: a later one would be of a newer message, and the copy superseded.
+    const sent = `fromUnixTimestamp64Micro(${(Date.now() - days * 86_400_000) * 1000}, 'UTC')`;
     for (let i = 0; i < n; i++) {
       const [item, holder] = [randomUUID(), randomUUID()];
       await sql(`INSERT INTO retained (class, org, meeting_id, call_id, item_id, holder_id, resource_id, sent_at)
-        VALUES ('copy', 'contoso', '${meeting}', 'call', '${item}', '${holder}', '22222222-0000-8000-8000-000000000001', now64(6) - INTERVAL ${days} DAY)`);
+        VALUES ('copy', 'contoso', '${meeting}', 'call', '${item}', '${holder}', '22222222-0000-8000-8000-000000000001', ${sent})`);
       await sql(`INSERT INTO copy_heads (org, meeting_id, call_id, holder_id, message_id, sent_at)
-        VALUES ('contoso', '${meeting}', 'call', '${holder}', '${item}', now64(6) - INTERVAL ${days} DAY)`);
+        VALUES ('contoso', '${meeting}', 'call', '${holder}', '${item}', ${sent})`);
     }
   }
 
