@@ -1,25 +1,26 @@
 package api
 
 import (
+	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 )
 
 // cursorVersion rises when tokens of before can't be read any more.
-const cursorVersion = 2
+const cursorVersion = 3
 
-// cursor is the place after which a list goes on. Clients see it as opaque text.
+// cursor is the place after which a list goes on. Clients see it as opaque text, and hand it back as it is: what they change is refused.
 type cursor struct {
 	Version int `json:"v"`
-	// Of is the fingerprint of the list and its filters: a token is good for the list that it came from.
-	Of string `json:"of"`
+	// Of is the fingerprint of the list: a token is good for the list that it came from. It is no part of the token, which is signed with it.
+	Of string `json:"-"`
 	// AtUs is the instant of the last entry, microseconds since the epoch, UTC.
 	AtUs int64 `json:"at"`
 	// Call of the last entry of the list of calls, and what the list is ordered by.
@@ -27,11 +28,26 @@ type cursor struct {
 	Value int64  `json:"value,omitempty"`
 	// Tie tells entries of one instant apart, in the other lists.
 	Tie uint64 `json:"tie,omitempty"`
+	// Mac is the signature of the rest.
+	Mac string `json:"mac,omitempty"`
 }
 
 func (c cursor) at() time.Time { return time.UnixMicro(c.AtUs).UTC() }
 
+// signature is that of all but itself.
+func (c cursor) signature() string {
+	c.Mac = ""
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "" // Numbers and text always marshal.
+	}
+	mac := hmac.New(sha256.New, []byte(c.Of))
+	mac.Write(text)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
 func (c cursor) token() string {
+	c.Mac = c.signature()
 	text, err := json.Marshal(c)
 	if err != nil {
 		return "" // Numbers and text always marshal.
@@ -57,9 +73,14 @@ func readPlace(token *string, parameter, fingerprint string) (*cursor, error) {
 	var c cursor
 	decoder := json.NewDecoder(strings.NewReader(string(text)))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil || decoder.More() || c.Version != cursorVersion || c.Of != fingerprint {
+	if err := decoder.Decode(&c); err != nil || decoder.More() || c.Version != cursorVersion {
 		return nil, bad
 	}
+	c.Of = fingerprint
+	if !hmac.Equal([]byte(c.Mac), []byte(c.signature())) {
+		return nil, bad
+	}
+	c.Mac = ""
 	const year2200 = 7258118400000000
 	if c.AtUs < -year2200 || c.AtUs > year2200 {
 		return nil, bad
@@ -67,17 +88,40 @@ func readPlace(token *string, parameter, fingerprint string) (*cursor, error) {
 	return &c, nil
 }
 
-// fingerprint stands for the list that a request asks for: its address and parameters, without those of paging.
-func fingerprint(r *http.Request) string { return fingerprintAt(r.URL.EscapedPath(), r.URL.Query()) }
+// lister makes fingerprints for one caller's organisation.
+type lister struct {
+	key        []byte
+	org, about string
+}
 
-// fingerprintAt is fingerprint for an address that is handed out in another list's answer.
-func fingerprintAt(path string, query url.Values) string {
+// fingerprint stands for a list: whose it is, its address and its parameters, without those of paging. Nobody else can make one, so that it also signs places
+// in the list.
+func (l lister) fingerprint(path string, query url.Values) string {
 	query = maps.Clone(query)
 	for _, paging := range []string{"page_token", "page_size", skipToken} {
 		query.Del(paging)
 	}
-	sum := sha256.Sum256([]byte(path + "?" + query.Encode()))
-	return hex.EncodeToString(sum[:8])
+	mac := hmac.New(sha256.New, l.key)
+	fmt.Fprintf(mac, "%q %q %q %q", l.org, l.about, path, query.Encode())
+	return string(mac.Sum(nil))
+}
+
+// listerKey is the context's key for the request's lister.
+type listerKey struct{}
+
+// fingerprintOf stands for the list that a request asks for.
+func fingerprintOf(ctx context.Context) string {
+	r := requestIn(ctx)
+	if r == nil {
+		return ""
+	}
+	return fingerprintAt(ctx, r.URL.EscapedPath(), r.URL.Query())
+}
+
+// fingerprintAt is fingerprintOf for an address that is handed out in another list's answer.
+func fingerprintAt(ctx context.Context, path string, query url.Values) string {
+	l, _ := ctx.Value(listerKey{}).(lister)
+	return l.fingerprint(path, query)
 }
 
 func entryCursor(fingerprint string, at time.Time, tie uint64) *string {

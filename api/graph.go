@@ -83,7 +83,7 @@ func firstPage[T any](ctx context.Context, all []T, size int, id func(T) string,
 	if len(all) <= size {
 		return all, ""
 	}
-	last := cursor{Version: cursorVersion, Of: fingerprintAt(path, query), Call: id(all[size-1])}
+	last := cursor{Version: cursorVersion, Of: fingerprintAt(ctx, path, query), Call: id(all[size-1])}
 	return all[:size], nextLink(ctx, path, query, last.token())
 }
 

@@ -163,20 +163,15 @@ func (s *Server) limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// fingerprintKey is the context's key for what readCursor compares.
-type fingerprintKey struct{}
-
-// withRequest hands the generated handlers, which see no request, the request and what stands for the list that is asked for.
-func withRequest(next openapi.StrictHandlerFunc, _ string) openapi.StrictHandlerFunc {
-	return func(c echo.Context, request any) (any, error) {
-		r := c.Request()
-		ctx := context.WithValue(r.Context(), fingerprintKey{}, fingerprint(r))
-		c.SetRequest(r.WithContext(context.WithValue(ctx, requestKey{}, r)))
-		return next(c, request)
+// withRequest hands the generated handlers, which see no request, the request and what the places in its list are signed with.
+func withRequest(pageKey []byte) openapi.StrictMiddlewareFunc {
+	return func(next openapi.StrictHandlerFunc, _ string) openapi.StrictHandlerFunc {
+		return func(c echo.Context, request any) (any, error) {
+			r := c.Request()
+			who := callerOf(r.Context())
+			ctx := context.WithValue(r.Context(), listerKey{}, lister{pageKey, who.Org, who.about})
+			c.SetRequest(r.WithContext(context.WithValue(ctx, requestKey{}, r)))
+			return next(c, request)
+		}
 	}
-}
-
-func fingerprintOf(ctx context.Context) string {
-	f, _ := ctx.Value(fingerprintKey{}).(string)
-	return f
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"html/template"
@@ -80,6 +81,8 @@ type Deps struct {
 	JoinPage GuestSigner
 	// Links makes and checks meetings' links. Without it meetings can't be shown.
 	Links Links
+	// PageKey signs the places in lists that clients hand back; it is the same on all nodes. Default: one of this process.
+	PageKey []byte
 	// Directory has organisations, users, resources and meetings. Without it their routes are refused.
 	Directory *registry.Registry
 	// Live says how running calls are watched. Default: live.DefaultConfig.
@@ -167,6 +170,7 @@ type handlers struct {
 	// recordings is nil where there is no folder of them.
 	recordings Recordings
 	regions    []string
+	pageKey    []byte
 	// ledgers is nil where there are none.
 	ledgers Ledgers
 	// exports is nil where there is no folder of them.
@@ -201,6 +205,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Logger == nil {
 		deps.Logger = slog.New(slog.DiscardHandler)
 	}
+	if len(deps.PageKey) == 0 {
+		deps.PageKey = []byte(rand.Text())
+	}
 	if deps.Registry == nil {
 		deps.Registry = prometheus.NewRegistry()
 	}
@@ -230,7 +237,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		regions:   deps.Regions,
 		collector: deps.Collector, exports: deps.Exports, ledgers: deps.Ledgers, retention: deps.Retention,
 		limits:  limits{newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.JoinPagePerMinute), newLimiter(cfg.GuestCallsPerMinute)},
-		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, policies: deps.Policies,
+		proxies: newProxies(cfg.TrustedProxies), store: deps.Store, surveys: deps.Surveys, policies: deps.Policies, pageKey: deps.PageKey,
 	}
 	h.regionReaders = make(map[string]*store.Reader, len(deps.RegionStores))
 	for region, s := range deps.RegionStores {
@@ -287,7 +294,7 @@ func (s *Server) route(h *handlers, doc *openapi3.T, m *metrics) {
 	e.Binder = bodies{operationsOf(doc)}
 	// Parameters first: whoever is asked about is then told once and well-formed.
 	e.Use(s.limitBody, s.checkParameters(doc), s.control(doc))
-	strict := openapi.NewStrictHandler(h, []openapi.StrictMiddlewareFunc{withRequest})
+	strict := openapi.NewStrictHandler(h, []openapi.StrictMiddlewareFunc{withRequest(h.pageKey)})
 	openapi.RegisterHandlers(e, strict)
 }
 

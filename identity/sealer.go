@@ -118,6 +118,9 @@ func (s *Sealer) Open(kind, token string, payload any) error {
 // linkSecretBytes is 128 bits: more than anybody can try at an HTTP door.
 const linkSecretBytes = 16
 
+// PageKey is what the places in lists are signed with that clients hand back.
+func (s *Sealer) PageKey() []byte { return s.derive("page tokens") }
+
 // LinkSecret is the unguessable part of a meeting's link: 22 characters of base64url (128 bits), a keyed hash of the meeting and of the
 // version of its link.
 func (s *Sealer) LinkSecret(meetingID string, version int) string {

@@ -73,7 +73,7 @@ func (s *service) apiDeps() (api.Deps, error) {
 	}
 	deps := api.Deps{
 		Store: s.store, Profiles: profiles, Registry: s.metrics, Logger: s.log.With("room", "api"), Version: programVersion(),
-		Ready: s.ready, Auth: s.identity, Sessions: s.identity, Tokens: apitoken.New(s.store, nil), JoinPage: s.identity, Links: s.identity, Directory: s.directory,
+		Ready: s.ready, Auth: s.identity, Sessions: s.identity, Tokens: apitoken.New(s.store, nil), JoinPage: s.identity, Links: s.identity, PageKey: s.identity.PageKey(), Directory: s.directory,
 		Login: func(redirectURL string) (api.Login, error) { return s.identity.Login(redirectURL) },
 		Mounts: map[string]api.Mount{
 			"/": {Handler: web.Handler()}, "/join/": {Handler: web.Handler()}, "/assets/": {Handler: web.Handler()},
