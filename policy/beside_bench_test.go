@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,17 @@ func BenchmarkBeside(b *testing.B) {
 	b.Run("engine", func(b *testing.B) {
 		timed(b, func(i int) error {
 			if d := e.Decide(context.Background(), "acme", inputs[i%len(inputs)]); d.Reason() == PolicyFailed {
+				return fmt.Errorf("decided %+v", d)
+			}
+			return nil
+		})
+	})
+	b.Run("engine, asked for the first time", func(b *testing.B) {
+		var asked atomic.Int64
+		timed(b, func(i int) error {
+			in := inputs[i%len(inputs)]
+			in.Session.OrgUsers = int(asked.Add(1)) // Nobody else has so many.
+			if d := e.Decide(context.Background(), "acme", in); d.Reason() == PolicyFailed {
 				return fmt.Errorf("decided %+v", d)
 			}
 			return nil

@@ -3,6 +3,8 @@ package policy
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -11,7 +13,7 @@ import (
 func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
 	started := time.Now()
 	s := e.snapshot(org)
-	d, err := e.decide(ctx, s, &in)
+	d, err := e.remembered(ctx, s, &in)
 	if err != nil {
 		e.failed(ctx, org, s, err)
 		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.decide(ctx, base, &in); return err })
@@ -26,7 +28,8 @@ func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
 // like Decide: every capability is refused with PolicyFailed.
 func (e *Engine) Grants(ctx context.Context, org string, in Input) Grants {
 	s := e.snapshot(org)
-	grants, err := e.grantsOf(ctx, s, &in)
+	in.Action, in.Capability = ActionUse, ""
+	grants, err := e.rememberedGrants(ctx, s, &in)
 	if err != nil {
 		e.failed(ctx, org, s, err)
 		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.grantsOf(ctx, base, &in); return err })
@@ -36,6 +39,25 @@ func (e *Engine) Grants(ctx context.Context, org string, in Input) Grants {
 		}
 	}
 	return grants
+}
+
+// remembered is the decision that was made on the same input, or that is made now.
+func (e *Engine) remembered(ctx context.Context, s *snapshot, in *Input) (Decision, error) {
+	if s.decisions == nil {
+		return e.decide(ctx, s, in)
+	}
+	d, err := s.decisions.answer(in, func() (Decision, error) { return e.decide(ctx, s, in) })
+	// Whoever appends to a list has it to himself.
+	d.Reasons, d.Rules, d.Obligations = slices.Clip(d.Reasons), slices.Clip(d.Rules), slices.Clip(d.Obligations)
+	return d, err
+}
+
+func (e *Engine) rememberedGrants(ctx context.Context, s *snapshot, in *Input) (Grants, error) {
+	if s.allGrants == nil {
+		return e.grantsOf(ctx, s, in)
+	}
+	grants, err := s.allGrants.answer(in, func() (Grants, error) { return e.grantsOf(ctx, s, in) })
+	return maps.Clone(grants), err
 }
 
 // failed says that a policy could not decide, without the input.

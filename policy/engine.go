@@ -15,7 +15,8 @@ import (
 // errNoReason reaches the log only: whoever asks for a decision gets Deny with PolicyFailed.
 var errNoReason = errors.New("the policy refuses without a reason: the action or the capability is unknown to it")
 
-// Engine decides. All methods are safe for concurrent use; decisions take no lock.
+// Engine decides. All methods are safe for concurrent use; decisions wait for no
+// activation.
 type Engine struct {
 	base      *base
 	keys      keys

@@ -48,6 +48,9 @@ type snapshot struct {
 	timeout time.Duration
 	// refused is why this snapshot has no answer to anything; nil for those that decide.
 	refused error
+	// decisions and allGrants are those that were made by it.
+	decisions *memo[Decision]
+	allGrants *memo[Grants]
 	// failures of the organisation's rules so far.
 	failures counter
 	// running has a place for each evaluation of the organisation's rules; hung tells that one of them will not end.
@@ -131,7 +134,9 @@ type answer struct {
 
 // ownSnapshot is one that can be asked by evalOwn, without queries yet.
 func ownSnapshot(timeout time.Duration) *snapshot {
-	return &snapshot{timeout: timeout, running: make(chan struct{}, atOnce())}
+	return &snapshot{
+		timeout: timeout, running: make(chan struct{}, atOnce()), decisions: newMemo[Decision](), allGrants: newMemo[Grants](),
+	}
 }
 
 // ask answers a query to the base, and what the organisation's rules say of the same.

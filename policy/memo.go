@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+)
+
+// question is an input as a key: all that an Input has, in a form that can be compared.
+type question struct {
+	action     Action
+	capability Capability
+
+	organizationKind, meetingKind, participantKind, state string
+	bypass, organizerBypass, meetingBypass                Bypass
+	// Lists, written one after the other.
+	withdrawn, meetingWithdrawn, organizerWithdrawn string
+
+	anonymousJoin, enforceWebinarRoles, requireConsent, recording, transcribing     bool
+	admittedByOrgUser, organizer, invited, presenter, roomDevice, consented, inCall bool
+
+	orgUsers, participants, chatMembers int
+}
+
+func questionOf(in *Input) question {
+	return question{
+		action: in.Action, capability: in.Capability,
+		organizationKind: in.Organization.Kind, meetingKind: in.Meeting.Kind, participantKind: in.Participant.Kind, state: in.Participant.State,
+		bypass: in.Organization.LobbyBypass, organizerBypass: in.Meeting.OrganizerLobbyBypass, meetingBypass: in.Meeting.LobbyBypass,
+		withdrawn: inOne(in.Organization.Withdrawn), meetingWithdrawn: inOne(in.Meeting.Withdrawn), organizerWithdrawn: inOne(in.Meeting.OrganizerWithdrawn),
+		anonymousJoin: in.Organization.AnonymousJoin, enforceWebinarRoles: in.Organization.EnforceWebinarRoles, requireConsent: in.Organization.RequireConsent,
+		recording: in.Meeting.Recording, transcribing: in.Meeting.Transcribing,
+		admittedByOrgUser: in.Participant.AdmittedByOrgUser, organizer: in.Participant.Organizer, invited: in.Participant.Invited,
+		presenter: in.Participant.Presenter, roomDevice: in.Participant.RoomDevice, consented: in.Participant.Consented, inCall: in.Session.RoomDevice,
+		orgUsers: in.Session.OrgUsers, participants: in.Session.Participants, chatMembers: in.Session.ChatMembers,
+	}
+}
+
+// inOne is a list as text that no other list has: each element after its length.
+func inOne(list []Capability) string {
+	if len(list) == 0 {
+		return ""
+	}
+	var text []byte
+	for _, c := range list {
+		text = append(binary.AppendUvarint(text, uint64(len(c))), c...)
+	}
+	return string(text)
+}
+
+const (
+	memoShards = 16
+	// memoEntries is how many answers a shard remembers; a full one forgets all.
+	memoEntries = 256
+)
+
+// memo remembers what a snapshot answered. A decision depends on its input alone and a snapshot never changes, so that the answer would be the same; in a
+// large meeting the same is asked for everybody whenever something changes. Failures are not remembered. A lock is held for the look into a map.
+type memo[T any] struct {
+	seed   maphash.Seed
+	shards [memoShards]struct {
+		mu    sync.RWMutex
+		known map[question]T // guarded by mu
+	}
+}
+
+func newMemo[T any]() *memo[T] { return &memo[T]{seed: maphash.MakeSeed()} }
+
+// answer is what was answered before, or what ask answers now.
+func (m *memo[T]) answer(in *Input, ask func() (T, error)) (T, error) {
+	q := questionOf(in)
+	shard := &m.shards[maphash.Comparable(m.seed, q)%memoShards]
+	shard.mu.RLock()
+	known, ok := shard.known[q]
+	shard.mu.RUnlock()
+	if ok {
+		return known, nil
+	}
+	found, err := ask()
+	if err != nil {
+		return found, err
+	}
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if shard.known == nil || len(shard.known) >= memoEntries {
+		shard.known = make(map[question]T)
+	}
+	shard.known[q] = found
+	return found, nil
+}
