@@ -49,7 +49,7 @@ func FuzzBatch(f *testing.F) {
 				return
 			}
 		}
-		for _, e := range l.End(times%2 == 0) {
+		for _, e := range l.End([]string{"", "broken_off"}[times%2]) {
 			if sequence++; e.Sequence != sequence || event.Validate(e) != nil {
 				t.Fatalf("at the end, event %d after %d: %v", e.Sequence, sequence-1, event.Validate(e))
 			}
