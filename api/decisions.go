@@ -13,6 +13,7 @@ import (
 
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/policy/author"
+	"github.com/anteroom/anteroom/policy/revisions"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -168,7 +169,11 @@ func (h *handlers) whyOf(ctx context.Context, d *store.Decision) ([]openapi.Deci
 	for _, r := range known {
 		if slices.Contains(d.Reasons, r.Reason) && (r.Rule == "" || slices.Contains(d.Rules, r.Rule)) {
 			told[r.Rule] = true
-			out = append(out, openapi.DecisionWhy{Rule: r.Rule, Reason: r.Reason, Title: textOrNil(r.Title), File: textOrNil(r.File), Line: &r.Line})
+			one := openapi.DecisionWhy{Rule: r.Rule, Reason: r.Reason, Title: textOrNil(r.Title), File: textOrNil(r.File)}
+			if r.Line > 0 {
+				one.Line = &r.Line
+			}
+			out = append(out, one)
 		}
 	}
 	for _, rule := range d.Rules {
@@ -180,35 +185,27 @@ func (h *handlers) whyOf(ctx context.Context, d *store.Decision) ([]openapi.Deci
 	return out, nil
 }
 
-// maxLookedAt is how many of an organisation's revisions are looked at for the one that decided.
-const maxLookedAt = 100
-
-// reasonsOf are the rules of the policy that a decision's revision names (base@ID+ORG@ID), as far as it is known: its base must be the one there is now.
+// reasonsOf are the rules of the policy that a decision's revision names (base@ID+ORG@ID), as far as it is known. Rules of a base that there is no more are
+// told as today's base has them, by their ids, which never change; where they stood isn't.
 func (p *Policies) reasonsOf(ctx context.Context, org, revision string) ([]author.ReasonOf, error) {
 	revision, _, _ = strings.Cut(revision, "#") // what agents say has the number of the activation
 	base, own, _ := strings.Cut(revision, "+"+org+"@")
-	if base != "base@"+p.Base.Revision() {
-		return nil, nil
-	}
-	if own == "" {
-		return author.ReasonsOf(p.Base, author.Content{}), nil
-	}
-	list, err := p.Revisions.Revisions(ctx, org)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // it says what it did
-	}
-	for i := range list[:min(len(list), maxLookedAt)] {
-		_, content, err := p.Revisions.Revision(ctx, org, list[i].Number)
-		if err != nil {
+	known := author.ReasonsOf(p.Base, author.Content{})
+	shipped := len(known)
+	if own != "" {
+		switch content, err := p.Revisions.Decided(ctx, org, own); {
+		case err == nil:
+			known = author.ReasonsOf(p.Base, content)
+		case !errors.Is(err, revisions.ErrNoRevision):
 			return nil, err //nolint:wrapcheck // it says what it did
 		}
-		if r, err := content.Revision(); err == nil {
-			if id, err := r.ID(); err == nil && id == own {
-				return author.ReasonsOf(p.Base, content), nil
-			}
+	}
+	if base != "base@"+p.Base.Revision() {
+		for i := range known[:shipped] {
+			known[i].File, known[i].Line = "", 0
 		}
 	}
-	return author.ReasonsOf(p.Base, author.Content{}), nil
+	return known, nil
 }
 
 // orEmpty is a list that is no null.

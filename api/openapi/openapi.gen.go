@@ -2602,12 +2602,15 @@ type DecisionEffect string
 
 // DecisionWhy defines model for DecisionWhy.
 type DecisionWhy struct {
-	File   *string `json:"file"`
-	Line   *int    `json:"line"`
-	Reason string  `json:"reason"`
-	Rule   string  `json:"rule"`
+	// File Null where the policy that decided isn't here any more.
+	File *string `json:"file"`
 
-	// Title Null where the policy that decided isn't here any more.
+	// Line As `file`.
+	Line   *int   `json:"line"`
+	Reason string `json:"reason"`
+	Rule   string `json:"rule"`
+
+	// Title Null where the rule is known no more.
 	Title *string `json:"title"`
 }
 

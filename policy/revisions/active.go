@@ -42,6 +42,8 @@ type activeRow struct {
 	Revision int    `json:"revision"`
 	Digest   string `json:"digest"`
 	Message  string `json:"message,omitempty"`
+	// Runtime is what decisions call the content (idOf), so that it is found by that; "" of the base alone, and in rows of before it was written.
+	Runtime string `json:"runtime,omitempty"`
 }
 
 // activation is one version of that row.
@@ -212,7 +214,7 @@ func (s *Service) Activate(ctx context.Context, org string, c Change) (Active, e
 			return Active{}, err
 		}
 	}
-	return s.set(ctx, org, revision, c)
+	return s.set(ctx, org, revision, content, c)
 }
 
 // Rollback makes a new revision of the content of one that was active before (or 0, the base alone) and activates it. It need not pass tests again, so
@@ -245,7 +247,7 @@ func (s *Service) Rollback(ctx context.Context, org string, c Change) (Active, e
 	if err != nil {
 		return Active{}, err
 	}
-	return s.set(ctx, org, made, c)
+	return s.set(ctx, org, made, content, c)
 }
 
 // stillAt refuses early what the store would refuse late.
@@ -265,8 +267,12 @@ func (s *Service) stillAt(ctx context.Context, org string, version uint64) error
 }
 
 // set writes that a revision is active.
-func (s *Service) set(ctx context.Context, org string, r Revision, c Change) (Active, error) {
-	v := activeRow{Revision: r.Number, Digest: r.Digest, Message: c.Message}
+func (s *Service) set(ctx context.Context, org string, r Revision, content author.Content, c Change) (Active, error) {
+	id, err := idOf(content)
+	if err != nil {
+		return Active{}, err
+	}
+	v := activeRow{Revision: r.Number, Digest: r.Digest, Message: c.Message, Runtime: id}
 	row, err := put(ctx, s.deps.Store, store.Control{Kind: kindActive, Org: org, ID: idActive, Author: c.Author}, v, c.IfVersion)
 	if errors.Is(err, store.ErrNotFound) {
 		err = fmt.Errorf("activate: %w: nothing is active", store.ErrConflict)

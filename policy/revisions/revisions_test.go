@@ -60,6 +60,27 @@ func TestRevisionsLive(t *testing.T) {
 	if diff := cmp.Diff([]string{"active bob Roll back to revision 1", "superseded ada m", "superseded ada m"}, got); diff != "" || list[0].Digest != first.Digest || list[0].Parent != 1 {
 		t.Errorf("revisions (-want +got):\n%s", diff)
 	}
+	// What decided is found by the name that decisions have it by, and what never decided isn't.
+	named := func(runtime string) string { _, id, _ := strings.Cut(runtime, "+"+org+"@"); return id }
+	if found, err := b.Decided(t.Context(), org, named(active.RuntimeRevision)); err != nil || found.Digest() != first.Digest {
+		t.Errorf("what decided first: %s, %v", found.Digest(), err)
+	}
+	third := b.make(refuses("three"))
+	_, never, err := b.Revision(t.Context(), org, third.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := never.Revision()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := r.ID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Decided(t.Context(), org, id); !errors.Is(err, revisions.ErrNoRevision) {
+		t.Errorf("what never decided: %v", err)
+	}
 	// Back to the base alone, which is a revision too.
 	if _, err := a.Rollback(t.Context(), org, revisions.Change{Revision: 0, IfVersion: 3, Author: "bob"}); err != nil {
 		t.Fatal(err)
