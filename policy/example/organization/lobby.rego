@@ -8,13 +8,12 @@ package anteroom.organization
 import data.anteroom.meeting
 
 # METADATA
-# title: Guests who are not invited wait
+# title: Guests wait
 # description: They wait even where the meeting's setting would let everybody in, until a user of the organisation admits them.
 # custom:
 #   rule: ACME1
-#   reason: acme_not_invited
+#   reason: acme_guests_wait
 lobby contains rego.metadata.rule().custom if {
-	input.participant.invited == false
 	input.participant.admitted_by_org_user == false
 	meeting.guest
 	meeting.outside

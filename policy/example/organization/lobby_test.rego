@@ -21,8 +21,8 @@ newcomer(changes) := object.union(
 
 reasons(refusals) := {refusal.reason | some refusal in refusals}
 
-test_acme1_who_is_not_invited_waits if {
-	reasons(organization.lobby) == {"acme_not_invited"} with input as newcomer({})
+test_acme1_guests_wait if {
+	reasons(organization.lobby) == {"acme_guests_wait"} with input as newcomer({})
 }
 
 # The base policy alone would let this guest in.
@@ -33,7 +33,6 @@ test_acme1_goes_beyond_the_base if {
 
 test_acme1_spares[who] if {
 	some who, changes in {
-		"the invited": {"participant": {"invited": true}},
 		"the admitted": {"participant": {"admitted_by_org_user": true}},
 		"those inside": {"participant": {"state": "admitted"}},
 		"users of the organisation": {"participant": {"kind": "org_user"}},
