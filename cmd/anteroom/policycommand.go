@@ -140,6 +140,10 @@ func readPolicy(folder string) (author.Content, error) {
 			}
 			return nil
 		}
+		if entry.Name() == author.DataFile && name != author.DataFile {
+			// The stock tool would read it, and rules that need it would be undefined here without a word.
+			return fmt.Errorf("%s would be left out: %s lies in the policy's folder itself; is %s meant?", path, author.DataFile, filepath.Dir(path))
+		}
 		if name = filepath.ToSlash(name); name != author.DataFile && !strings.HasSuffix(name, ".rego") {
 			return nil
 		}

@@ -19,8 +19,9 @@ import (
 // remoteOptions say whose policy is meant, and where.
 type remoteOptions struct {
 	server, org, data, tokenFile, message string
-	revision                              int
-	activate                              bool
+	// revision to pull; expected has to be active for a change, unless it is negative.
+	revision, expected int
+	activate           bool
 }
 
 // policyRemoteCommands are those that work with a running Anteroom.
@@ -53,6 +54,7 @@ Exit codes: 0 done, 1 the server refused, for a mistake in the policy or else, 2
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.message, "message", "", "why, for people to `read`; needed")
 	cmd.Flags().BoolVar(&o.activate, "activate", false, "activate it as well")
+	o.expect(cmd)
 	return cmd
 }
 
@@ -61,9 +63,10 @@ func (c *cli) policyPullCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pull [FOLDER]",
 		Short: "Write a revision's files into a folder",
-		Long:  `Writes the files of the active revision, or of another one, into a folder. Files of the folder that the revision doesn't have are named and left.`,
-		Args:  cobra.MaximumNArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.policyPull(cmd.Context(), o, folderOf(args)) },
+		Long: `Writes the files of the active revision, or of another one, into a folder. Files of the folder that the revision doesn't have are named and left. Where there are no
+files, since the base policy decides alone, it says so and exits with 1.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.policyPull(cmd.Context(), o, folderOf(args)) },
 	}
 	o.flags(cmd)
 	cmd.Flags().IntVar(&o.revision, "revision", 0, "`number` of the revision (default the active one)")
@@ -84,6 +87,7 @@ quick. 0 is the base policy alone.`,
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.message, "message", "", "why, for people to `read`")
+	o.expect(cmd)
 	return cmd
 }
 
@@ -100,6 +104,7 @@ func (c *cli) policyRollbackCommand() *cobra.Command {
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.message, "message", "", "why, for people to `read`")
+	o.expect(cmd)
 	return cmd
 }
 
@@ -115,6 +120,20 @@ func (c *cli) policyDeskOf(o remoteOptions) (*policyClient, error) {
 	client := &policyClient{base: base.JoinPath("v1/policies", o.org)}
 	client.token, err = c.serverToken(o.server, o.tokenFile, tokenOptions{data: o.data, org: o.org, user: "policy_author", roles: []string{string(identity.PolicyAuthor)}})
 	return client, err
+}
+
+// expect is the flag of what changes what is active.
+func (o *remoteOptions) expect(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&o.expected, "expect", -1, "change it only if this `revision` is active still: nothing that somebody else activated is replaced unseen")
+}
+
+// expectedOf tells what is active, unless it is not what the caller expects.
+func (p *policyClient) expectedOf(ctx context.Context, expected int) (activePolicy, error) {
+	active, err := p.active(ctx)
+	if err == nil && expected >= 0 && active.Revision != expected {
+		err = fmt.Errorf("revision %d is active, not %d: nothing was changed", active.Revision, expected)
+	}
+	return active, err
 }
 
 // pushed is the result of push.
@@ -146,6 +165,9 @@ func (c *cli) policyPush(ctx context.Context, o remoteOptions, folder string) er
 	if active.Digest == out.Digest {
 		return c.print(out, fmt.Sprintf("Revision %d is this policy, and active.\n", active.Revision))
 	}
+	if active, err = desk.expectedOf(ctx, o.expected); err != nil {
+		return err
+	}
 	var made struct {
 		Number int `json:"number"`
 	}
@@ -174,7 +196,7 @@ func (c *cli) policyChange(ctx context.Context, o remoteOptions, act, field, num
 	if err != nil {
 		return err
 	}
-	active, err := desk.active(ctx)
+	active, err := desk.expectedOf(ctx, o.expected)
 	if err != nil {
 		return err
 	}
@@ -204,7 +226,7 @@ func (c *cli) policyPull(ctx context.Context, o remoteOptions, folder string) er
 			return err
 		}
 		if o.revision = active.Revision; o.revision == 0 {
-			return fmt.Errorf("%s has no policy of its own: the base policy decides alone", o.org)
+			return baseAlone(o.org)
 		}
 	}
 	var got struct {
@@ -213,6 +235,9 @@ func (c *cli) policyPull(ctx context.Context, o remoteOptions, folder string) er
 	}
 	if err := desk.ask(ctx, http.MethodGet, fmt.Sprintf("revisions/%d", o.revision), nil, "", &got); err != nil {
 		return err
+	}
+	if len(got.Files) == 0 {
+		return baseAlone(fmt.Sprintf("revision %d of %s", got.Number, o.org))
 	}
 	out := pulled{Revision: got.Number, Files: []string{}, Others: []string{}}
 	var text strings.Builder
@@ -241,6 +266,11 @@ func (c *cli) policyPull(ctx context.Context, o remoteOptions, folder string) er
 		}
 	}
 	return c.print(out, text.String())
+}
+
+// baseAlone is what pull fails with where there are no files to write.
+func baseAlone(what string) error {
+	return fmt.Errorf("%s has no policy of its own: the base policy decides alone", what)
 }
 
 // toldFindings tells what the server refuses of a policy; findings then, or the error itself.

@@ -61,5 +61,9 @@ func TestPolicyPushAndPull(t *testing.T) {
 			t.Errorf("%s came back otherwise: %v %v\n%s", name, err, errWant, diff)
 		}
 	}
-	says("is not in the revision", cli(0, "pull", write(fields{"mine.rego": "package x"})))
+	says("revision 3 is active, not 1", cli(1, "rollback", "0", "--expect", "1"))
+	says("revision 3 is active, not 1", cli(1, "push", red, "--message", "Late", "--expect", "1"))
+	says("Revision 4 decides now.", cli(0, "rollback", "0", "--expect", "3"))
+	says("revision 4 of "+h.org+" has no policy of its own", cli(1, "pull", filepath.Join(t.TempDir(), "new")))
+	says("is not in the revision", cli(0, "pull", "--revision", "3", write(fields{"mine.rego": "package x"})))
 }
