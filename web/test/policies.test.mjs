@@ -103,6 +103,8 @@ describe("A policy author", { skip: missing(CHROMIUM) || noService() }, () => {
       await page.locator(".cm-problem.error").filter({ hasText: "participnat" }).waitFor();
       await page.locator(".cm-lintRange-error").first().waitFor();
       await next(page, "Check").waitFor();
+      // The message is in words; a caret of the compiler's would point nowhere here.
+      assert.doesNotMatch(await page.locator(".cm-problem.error").first().textContent(), /\^/);
       await screenshot(page, "80-policy-mistake");
       await assertNothingSerious(page, "a mistake");
       await write(page, rule("participant"));
@@ -115,6 +117,7 @@ describe("A policy author", { skip: missing(CHROMIUM) || noService() }, () => {
       await page.getByText(/tests? failed/).waitFor();
       await page.locator(".trace").first().waitFor();
       await screenshot(page, "81-policy-red-test");
+      await assertNothingSerious(page, "a red test");
       await openFile(page, "organization_test.rego");
       await write(page, TESTS);
       await next(page, "Test").click();
@@ -139,6 +142,9 @@ describe("A policy author", { skip: missing(CHROMIUM) || noService() }, () => {
       await page.getByRole("button", { name: "Evaluate", exact: true }).click();
       await page.locator(".answer").getByText("Refused").waitFor();
       await page.locator(".answer").getByText("practice_closed").first().waitFor();
+      // The lines that this decision was made by are marked, other than those that the tests covered.
+      await page.locator(".cm-evaluated").first().waitFor({ state: "attached" });
+      assert.equal(await page.locator(".cm-covered").count(), 0, "the tests' coverage is shown as the decision's");
       await screenshot(page, "84-policy-evaluate");
       await assertNothingSerious(page, "an evaluation");
       // The decision becomes a test, which passes as it is.
@@ -185,6 +191,11 @@ describe("A policy author", { skip: missing(CHROMIUM) || noService() }, () => {
       await page.getByRole("dialog").getByRole("button", { name: "Roll back" }).click();
       await page.getByText("Revision 2 is active.").first().waitFor();
       await screenshot(page, "87-policy-history");
+      // Its content is the base alone: there is nothing to go back to any more, and a draft begins with an example.
+      assert.equal(await page.getByRole("button", { name: "Roll back to the base policy alone" }).count(), 0);
+      await page.getByRole("tab", { name: "Rules", exact: true }).click();
+      await page.getByText("No rules of your own yet").waitFor();
+      await page.getByRole("button", { name: "Begin a draft" }).waitFor();
       // The same address but for its fragment would not be loaded anew.
       await guest.page.goto("about:blank");
       await enter(guest.page, meeting.join_url, "Sam Guest");

@@ -13,29 +13,49 @@ const folder = mkdtempSync(path.join(tmpdir(), "anteroom-policy-"));
 let guests;
 let tests;
 let expression;
+let problem;
 
 before(async () => {
-  const names = ["guests-files", "make-test", "expression"];
+  const names = ["guests-files", "make-test", "expression", "problem"];
   await build({ entryPoints: names.map((name) => path.join(source, `${name}.ts`)), bundle: true, format: "esm", outdir: folder, outExtension: { ".js": ".mjs" }, logLevel: "error" });
-  [guests, tests, expression] = await Promise.all(names.map((name) => import(pathToFileURL(path.join(folder, `${name}.mjs`)))));
+  [guests, tests, expression, problem] = await Promise.all(names.map((name) => import(pathToFileURL(path.join(folder, `${name}.mjs`)))));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test("The form reads back what it wrote, and keeps what is not its own", () => {
   assert.deepEqual(guests.readGuests({}), { kind: "none" });
   const before = { "rules.rego": "package anteroom.organization\n", "data.json": '{"opening": {"from": 8}}' };
-  const files = guests.writeGuests(before, ["sendChat", "shareScreen"]);
-  assert.deepEqual(guests.readGuests(files), { kind: "form", withheld: ["sendChat", "shareScreen"] });
+  const files = guests.writeGuests(before, { withheld: ["sendChat", "shareScreen"], granted: [] });
+  assert.deepEqual(guests.readGuests(files), { kind: "form", withheld: ["sendChat", "shareScreen"], granted: [] });
   assert.deepEqual(JSON.parse(files["data.json"]), { opening: { from: 8 }, guests: { withheld: ["sendChat", "shareScreen"] } });
   assert.equal(files["rules.rego"], before["rules.rego"]);
   const dropped = guests.dropGuests(files);
   assert.deepEqual(Object.keys(dropped).sort(), ["data.json", "rules.rego"]);
   assert.deepEqual(JSON.parse(dropped["data.json"]), { opening: { from: 8 } });
-  assert.deepEqual(Object.keys(guests.dropGuests(guests.writeGuests({}, []))), []);
+  assert.deepEqual(Object.keys(guests.dropGuests(guests.writeGuests({}, { withheld: [], granted: [] }))), []);
+});
+
+test("The form gives what the operator lets be given, by a rule that is there only then", () => {
+  const plain = guests.writeGuests({}, { withheld: ["sendChat"], granted: [] });
+  const files = guests.writeGuests(plain, { withheld: ["sendChat"], granted: ["raiseHand"] });
+  assert.deepEqual(guests.readGuests(files), { kind: "form", withheld: ["sendChat"], granted: ["raiseHand"] });
+  assert.match(files["guests.rego"], /^grant contains capability if/m);
+  assert.doesNotMatch(plain["guests.rego"], /^grant /m);
+  assert.deepEqual(guests.writeGuests(files, { withheld: ["sendChat"], granted: [] }), plain);
+  // A list that no rule reads would look as if it gave something.
+  assert.deepEqual(guests.readGuests({ ...plain, "data.json": files["data.json"] }), { kind: "edited", why: "list" });
+});
+
+test("A compiler's message is told in words, without what points into a text of its own", () => {
+  assert.equal(
+    problem.inWords('undefined ref: input.participant.invitd\n\tinput.participant.invitd\n\t                  ^\n\t                  have: "invitd"\n\t                  want (one of): ["invited"]'),
+    'undefined ref: input.participant.invitd\nhave: "invitd"\nwant (one of): ["invited"]',
+  );
+  assert.equal(problem.inWords("var x is unsafe"), "var x is unsafe");
 });
 
 test("The form says when the files go beyond it, and writes over nothing that it can't read", () => {
-  const files = guests.writeGuests({}, ["sendChat"]);
+  const files = guests.writeGuests({}, { withheld: ["sendChat"], granted: [] });
   for (const [why, change] of [
     ["module", { "guests.rego": `${files["guests.rego"]}# mine\n` }],
     ["module", { "guests.rego": undefined }],
@@ -47,7 +67,7 @@ test("The form says when the files go beyond it, and writes over nothing that it
   ]) {
     assert.deepEqual(guests.readGuests({ ...files, ...change }), { kind: "edited", why }, JSON.stringify(change));
   }
-  assert.equal(guests.writeGuests({ "data.json": "{" }, []), undefined);
+  assert.equal(guests.writeGuests({ "data.json": "{" }, { withheld: [], granted: [] }), undefined);
 });
 
 test("A test made of a decision holds the rules to what they say, and gets a name of its own", () => {

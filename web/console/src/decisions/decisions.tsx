@@ -86,7 +86,7 @@ const COLUMNS: Column<Decision>[] = [
   { id: "effect", header: texts.columns.effect, sortable: false, value: (d) => d.effect, cell: (d) => <EffectChip effect={d.error === null ? d.effect : "error"} /> },
   { id: "reasons", header: texts.columns.reasons, sortable: false, wide: true, value: (d) => d.reasons.join(", "), cell: (d) => <span className="row tight nowrap">{d.reasons.map((r) => <code key={r} className="list-code">{r}</code>)}</span> },
   { id: "rules", header: texts.columns.rules, sortable: false, value: (d) => d.rules.join(", ") },
-  { id: "revision", header: texts.columns.revision, sortable: false, value: (d) => d.revision, cell: (d) => <Name text={d.revision} /> },
+  { id: "revision", header: texts.columns.revision, sortable: false, value: (d) => d.revision, cell: (d) => <bdi title={d.revision}>{texts.policy(d.revision)}</bdi> },
   { id: "evaluation_us", header: texts.columns.evaluation_us, sortable: false, right: true, value: (d) => d.evaluation_us, cell: (d) => texts.took(count(d.evaluation_us)) },
   { id: "source", header: texts.columns.source, sortable: false, hidden: true, value: (d) => d.source },
   { id: "call_id", header: texts.columns.call_id, sortable: false, hidden: true, value: (d) => d.call_id, cell: (d) => <Name text={d.call_id} /> },

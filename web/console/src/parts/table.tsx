@@ -109,7 +109,7 @@ export function DataTable<Row extends object>(props: TableProps<Row>) {
   const go = (row: Row): void => (open ? to(open(row)) : undefined);
 
   return (
-    <section className="table-box" aria-label={label}>
+    <section className="table-box">
       <div className="table-tools">
         <div className="grow">{props.title}</div>
         {props.tools}

@@ -61,7 +61,7 @@ export function Activate({ org, draft, active, steps, close }: { org: string; dr
       )}
     >
       {!steps.replayed && <p className="warn">{policyTexts.notReplayed}</p>}
-      {steps.replayed && steps.replay && <section className="replay-says"><h3>{texts.replaySays}</h3><ReplaySentence replay={steps.replay} /></section>}
+      {steps.replayed && steps.replay && <section className="replay-says"><h2 className="pane-title">{texts.replaySays}</h2><ReplaySentence replay={steps.replay} /></section>}
       {ask}
       <Textarea label={texts.message} description={texts.messageHint} value={message} onChange={(e) => setMessage(e.currentTarget.value)} required maxLength={1000} rows={3} data-autofocus />
     </Confirm>

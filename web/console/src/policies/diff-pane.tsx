@@ -4,13 +4,14 @@ import { type FileDiff, diffQuery } from "../api/policies";
 import { Chip } from "../parts/facts";
 import { Empty, Trouble, Waiting } from "../parts/states";
 import { policyTexts } from "../texts/policies";
+import { ReplaySentence } from "./replay-pane";
 import type { Work } from "./workspace";
 
 const texts = policyTexts.diff;
 
 /** What is otherwise here than in the active revision. */
 export function DiffPane({ work }: { work: Work }) {
-  const { save, files, org, id, active } = work;
+  const { save, files, org, id, active, steps } = work;
   const [ready, setReady] = useState(0);
   // The service compares what it has, so it gets what is here first.
   useEffect(() => {
@@ -22,6 +23,13 @@ export function DiffPane({ work }: { work: Work }) {
   const changed = diff.data?.filter((f) => f.status !== "same") ?? [];
   return (
     <div className="pane">
+      {steps.replay?.result && (
+        <section className="replay-says">
+          <h2 className="pane-title">{texts.replaySays}</h2>
+          <ReplaySentence replay={steps.replay} />
+          {steps.replayStale && <p className="small warn">{policyTexts.replay.stale}</p>}
+        </section>
+      )}
       <p className="small quiet">{texts.against(active.revision)}</p>
       {diff.error ? <Trouble error={diff.error} retry={() => void diff.refetch()} /> : diff.data === undefined ? <Waiting /> : changed.length === 0 ? <Empty title={texts.nothing}>{texts.nothingText}</Empty> : changed.map((f) => <OfFile key={f.path} of={f} />)}
     </div>
@@ -30,7 +38,7 @@ export function DiffPane({ work }: { work: Work }) {
 
 function OfFile({ of }: { of: FileDiff }) {
   return (
-    <section className="diff" aria-label={texts.lines(of.path)}>
+    <section className="diff">
       <p className="row tight"><bdi className="editor-path">{of.path}</bdi><Chip>{texts.statuses[of.status] ?? of.status}</Chip></p>
       <div className="diff-lines" role="region" tabIndex={0} aria-label={texts.lines(of.path)}>
         {linesOf(of.unified).map((line, i) => <div key={i} className={`diff-line ${line.kind}`}><span className="diff-sign">{line.sign}</span><span>{line.text}</span></div>)}

@@ -28,8 +28,21 @@ interface Asked {
   answer: Evaluation;
 }
 
+/** Lines that a decision was made by, by file, and the files that they are of. */
+export interface Evaluated {
+  files: Files;
+  covered: Evaluation["covered"];
+}
+
+interface PaneProps {
+  work: Work;
+  path: string | undefined;
+  selection: string;
+  evaluated: (what: Evaluated) => void;
+}
+
 /** What the policy, as it is here, makes of one decision: as a whole, or of the expression that is selected. */
-export function EvaluatePane({ work, path, selection }: { work: Work; path: string | undefined; selection: string }) {
+export function EvaluatePane({ work, path, selection, evaluated }: PaneProps) {
   const [search, change] = useAddress();
   const chosen = search["decision"] ?? "typical";
   const fixed = TYPICAL[chosen];
@@ -45,7 +58,7 @@ export function EvaluatePane({ work, path, selection }: { work: Work; path: stri
       ) : input === null || input === undefined ? (
         <Empty title={texts.none}>{decisionTexts.noInput}</Empty>
       ) : (
-        <OnInput key={chosen} work={work} id={chosen} input={input} path={path} selection={selection} />
+        <OnInput key={chosen} work={work} id={chosen} input={input} path={path} selection={selection} evaluated={evaluated} />
       )}
     </div>
   );
@@ -81,7 +94,7 @@ export function shortOf(d: Pick<Decision, "at" | "action" | "capability" | "effe
   return `${dayClock(new Date(d.at))} ${decisionTexts.of(d.action, d.capability)}: ${decisionTexts.effects[d.effect] ?? d.effect}${why}`;
 }
 
-function OnInput({ work, id, input, path, selection }: { work: Work; id: string; input: unknown; path: string | undefined; selection: string }) {
+function OnInput({ work, id, input, path, selection, evaluated }: PaneProps & { id: string; input: unknown }) {
   const first = useMemo(() => JSON.stringify(input, null, 2), [input]);
   const [text, setText] = useState(first);
   const parsed = parse(text);
@@ -94,6 +107,7 @@ function OnInput({ work, id, input, path, selection }: { work: Work; id: string;
       // A recorded decision that wasn't touched is named, so that the service takes what it has.
       answer: await evaluate(work.org, { files: work.files }, text === first && TYPICAL[id] === undefined ? { decision_id: id } : { input: parsed ?? {} }, asked),
     }),
+    onSuccess: ({ files, answer }) => evaluated({ files, covered: answer.covered }),
   });
   return (
     <>
@@ -124,11 +138,11 @@ function parse(text: string): Input | undefined {
 
 function Answer({ asked, stale }: { asked: Asked; stale: boolean }) {
   const { answer, query } = asked;
-  const withheld = Object.entries(answer.grants ?? {}).filter(([, grant]) => !grant.allowed);
+  const withheld = byReason(answer.grants ?? {});
   if (answer.killed) return <p className="trouble" role="alert"><span><strong>{policyTexts.tests.killed(answer.killed.why)}</strong> {answer.killed.detail}</span></p>;
   return (
     <section className="answer" aria-label={texts.result} role="status">
-      <div className="row"><h3>{texts.result}</h3>{stale && <span className="small warn">{texts.stale}</span>}<span className="num small quiet">{texts.took(String(answer.took_us))}</span></div>
+      <div className="row"><h2 className="pane-title">{texts.result}</h2>{stale && <span className="small warn">{texts.stale}</span>}<span className="num small quiet">{texts.took(String(answer.took_us))}</span></div>
       {answer.error !== "" && <p className="trouble"><span><strong>{texts.failed}.</strong> {answer.error}</span></p>}
       {query !== undefined && answer.error === "" && (
         <>
@@ -144,12 +158,19 @@ function Answer({ asked, stale }: { asked: Asked; stale: boolean }) {
           {answer.rules.length > 0 && <><dt>{texts.rules}</dt><dd>{answer.rules.map((r) => <code key={r} className="list-code">{r}</code>)}</dd></>}
           {answer.obligations.length > 0 && <><dt>{texts.obligations}</dt><dd>{answer.obligations.join(", ")}</dd></>}
           <dt>{texts.withheld}</dt>
-          <dd>{withheld.length === 0 ? texts.allGranted : <ul className="withheld">{withheld.map(([name, grant]) => <li key={name}><code>{name}</code> <span className="quiet small">{grant.reason}</span></li>)}</ul>}</dd>
+          <dd>{withheld.length === 0 ? texts.allGranted : <ul className="withheld">{withheld.map(([reason, names]) => <li key={reason}><code className="list-code">{reason}</code> <span className="small">{names.join(", ")}</span></li>)}</ul>}</dd>
         </dl>
       )}
       {answer.printed.length > 0 && <><p className="small quiet">{texts.printed}</p><pre className="raw-value" tabIndex={0} role="region" aria-label={texts.printed}>{answer.printed.join("\n")}</pre></>}
     </section>
   );
+}
+
+/** Which capabilities are withheld, by the reason. */
+function byReason(grants: NonNullable<Evaluation["grants"]>): [string, string[]][] {
+  const found = new Map<string, string[]>();
+  for (const [name, grant] of Object.entries(grants)) if (!grant.allowed) found.set(grant.reason ?? "", [...(found.get(grant.reason ?? "") ?? []), name]);
+  return [...found];
 }
 
 /** Puts a test into the files that holds the organisation's rules to what they say of this decision. */

@@ -5,7 +5,7 @@ import { type CapabilityDoc, type Evaluation, evaluate, referenceQuery } from ".
 import { useAddress } from "../frame/search-state";
 import { Loaded, Trouble } from "../parts/states";
 import { policyTexts } from "../texts/policies";
-import { DATA_FILE, GUESTS_MODULE, type GuestsState, dropGuests, readGuests, writeGuests } from "./guests-files";
+import { DATA_FILE, GUESTS_MODULE, type GuestsChoice, type GuestsState, dropGuests, readGuests, writeGuests } from "./guests-files";
 import { GUEST_INSIDE } from "./typical";
 import type { Work } from "./workspace";
 
@@ -40,19 +40,21 @@ function Edited({ work, why }: { work: Work; why: Extract<GuestsState, { kind: "
     <div className="notice" role="alert">
       <p className="grow"><strong>{texts.edited}.</strong> {texts.editedWhy[why]} {texts.editedText}</p>
       <Button size="compact-sm" onClick={() => change({ view: undefined, file: why === "module" ? GUESTS_MODULE : DATA_FILE })}>{texts.toText}</Button>
-      {work.setFiles && why !== "data" && <Button size="compact-sm" onClick={() => work.setFiles?.(writeGuests(work.files, []) ?? work.files)}>{texts.anew}</Button>}
+      {work.setFiles && why !== "data" && <Button size="compact-sm" onClick={() => work.setFiles?.(writeGuests(work.files, { withheld: [], granted: [] }) ?? work.files)}>{texts.anew}</Button>}
     </div>
   );
 }
 
+const NOTHING_CHOSEN: GuestsChoice = { withheld: [], granted: [] };
+
 function Form({ work, state, capabilities, now }: { work: Work; state: GuestsState; capabilities: CapabilityDoc[]; now: Evaluation | undefined }) {
-  const withheld = state.kind === "form" ? state.withheld : [];
-  const unknown = withheld.filter((name) => !capabilities.some((c) => c.name === name));
-  const set = (name: string, has: boolean): void => {
-    const next = has ? withheld.filter((other) => other !== name) : [...withheld, name];
-    // In the order of the list of capabilities, so that the same choice is the same text.
-    const order = (of: string): number => capabilities.findIndex((c) => c.name === of);
-    const files = writeGuests(work.files, next.sort((a, b) => order(a) - order(b)));
+  const { withheld, granted } = state.kind === "form" ? state : NOTHING_CHOSEN;
+  const unknown = [...withheld, ...granted].filter((name) => !capabilities.some((c) => c.name === name));
+  // In the order of the list of capabilities, so that the same choice is the same text.
+  const order = (of: string): number => capabilities.findIndex((c) => c.name === of);
+  const changed = (list: string[], name: string, into: boolean): string[] => [...list.filter((other) => other !== name), ...(into ? [name] : [])].sort((a, b) => order(a) - order(b));
+  const set = ({ name, guests }: CapabilityDoc, has: boolean): void => {
+    const files = writeGuests(work.files, { withheld: guests ? changed(withheld, name, !has) : withheld, granted: guests ? granted : changed(granted, name, has) });
     if (files) work.setFiles?.(files);
   };
   return (
@@ -64,7 +66,7 @@ function Form({ work, state, capabilities, now }: { work: Work; state: GuestsSta
           {capabilities.map((c) => (
             <tr key={c.name}>
               <th scope="row"><div><code>{c.name}</code>{c.description !== "" && <span className="quiet small">{c.description}</span>}</div></th>
-              <td><Switch aria-label={texts.label(c.name)} checked={c.guests && !withheld.includes(c.name)} disabled={!work.setFiles || state.kind === "edited" || !c.guests} onChange={(e) => set(c.name, e.currentTarget.checked)} /></td>
+              <td><Switch aria-label={texts.label(c.name)} checked={c.guests ? !withheld.includes(c.name) : granted.includes(c.name)} disabled={!work.setFiles || state.kind === "edited" || (!c.guests && !c.grantable && !granted.includes(c.name))} onChange={(e) => set(c, e.currentTarget.checked)} /></td>
               <td className="small" data-label={texts.columns.base}>{c.guests ? texts.baseHas : texts.baseHasNot(c.reason)}{!c.guests && c.grantable && `, ${texts.grantable}`}</td>
               <td className="small" data-label={texts.columns.now}><Now grant={now?.grants?.[c.name]} /></td>
             </tr>

@@ -31,7 +31,7 @@ export function History({ org, active }: { org: string; active: Active }) {
       {done !== undefined && <p role="status">{texts.done(done)}</p>}
       <DataTable<Revision>
         label={policyTexts.views["history"] ?? ""}
-        title={mayRollBack && active.revision > 0 && <Button size="compact-sm" onClick={() => setTo(0)}>{texts.rollbackTitle(0)}</Button>}
+        title={mayRollBack && hasOwnRules(active) && <Button size="compact-sm" onClick={() => setTo(0)}>{texts.rollbackTitle(0)}</Button>}
         columns={columns}
         rows={rows}
         rowId={(r) => String(r.number)}
@@ -44,6 +44,9 @@ export function History({ org, active }: { org: string; active: Active }) {
     </div>
   );
 }
+
+/** What decides is named base@… alone, or with the organisation's own behind it. */
+const hasOwnRules = (active: Active): boolean => active.runtime_revision.includes("+");
 
 const COLUMNS: Column<Revision>[] = [
   { id: "number", header: texts.columns.number, value: (r) => r.number, cell: (r) => <Go to="/policies" state={{ revision: String(r.number) }}>{texts.open(r.number)}</Go> },
@@ -59,7 +62,7 @@ const COLUMNS: Column<Revision>[] = [
 
 const actColumn = (active: Active, choose: (number: number) => void): Column<Revision> => ({
   id: "act",
-  header: texts.rollback,
+  header: texts.confirm,
   sortable: false,
   value: () => null,
   cell: (r) => (r.number === active.revision ? null : <Button size="compact-xs" onClick={() => choose(r.number)} aria-label={texts.rollbackTitle(r.number)}>{texts.confirm}</Button>),

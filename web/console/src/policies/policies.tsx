@@ -136,8 +136,9 @@ function useBegin(org: string) {
   return useMutation({
     mutationFn: async ({ number, files, view }: { number: number; files: Files; view: string | undefined }): Promise<{ draft: Draft; view: string | undefined }> => {
       if (!mayEdit) throw new Error(texts.readOnly);
-      const first = number === 0 && view === undefined ? FIRST : files;
-      return { draft: await newDraft(org, { title: number === 0 ? texts.firstTitle : texts.draftTitle(texts.revisionSource(number).toLowerCase()), based_on: number, files: first }), view };
+      const baseAlone = Object.keys(files).length === 0;
+      const first = baseAlone && view === undefined ? FIRST : files;
+      return { draft: await newDraft(org, { title: baseAlone ? texts.firstTitle : texts.draftTitle(texts.revisionSource(number).toLowerCase()), based_on: number, files: first }), view };
     },
     onSuccess: async ({ draft, view }) => {
       queries.setQueryData(draftQuery(org, draft.id).queryKey, draft);

@@ -62,7 +62,8 @@ function Running({ work, replay }: { work: Work; replay: Replay }) {
 }
 
 const windowText = (replay: Replay): string => texts.between(dayTime(new Date(replay.from)), dayTime(new Date(replay.to)));
-const effectText = (effect: string): string => effect;
+/** allow → deny, or that only the reason is another. */
+const moveText = ({ from, to }: Pick<Difference, "from" | "to">): string => (from === to ? texts.otherReason(from) : `${from} → ${to}`);
 
 /** Of 48,112 decisions in … 213 would change: 201 allow → lobby (rule …), 12 deny → allow (rule …). */
 export function ReplaySentence({ replay }: { replay: Replay }) {
@@ -71,7 +72,7 @@ export function ReplaySentence({ replay }: { replay: Replay }) {
   const window = windowText(replay);
   if (result.decisions === 0) return <p role="status">{texts.noDecisions(window)}</p>;
   if (result.changed === 0) return <p role="status"><strong>{texts.nothing(count(result.decisions), window)}</strong> <span className="small quiet">{texts.distinct(count(result.distinct))}</span></p>;
-  const parts = result.differences.map((d) => texts.part(count(d.decisions), effectText(d.from), effectText(d.to), d.rule || d.reason));
+  const parts = result.differences.map((d) => texts.part(count(d.decisions), moveText(d), d.rule, d.reason));
   return <p role="status"><strong>{texts.sentence(count(result.decisions), window, count(result.changed))}</strong>: {parts.join(", ")}.</p>;
 }
 
@@ -81,7 +82,7 @@ function OfRule({ of }: { of: Difference }) {
   const shown = all ? of.examples : of.examples.slice(0, 3);
   return (
     <li className="difference">
-      <p><strong className="num">{count(of.decisions)}</strong> {of.from} → {of.to} {of.rule !== "" && <code className="list-code">{of.rule}</code>} {of.reason !== "" && <span className="quiet small">{of.reason}</span>}</p>
+      <p><strong className="num">{count(of.decisions)}</strong> {moveText(of)} {of.rule !== "" && <code className="list-code">{of.rule}</code>} {of.reason !== "" && <span className="quiet small">{of.reason}</span>}</p>
       <p className="small quiet">{texts.distinct(count(of.distinct))}</p>
       <ul className="stack tight" aria-label={texts.examples}>
         {shown.map((e) => (

@@ -7,8 +7,10 @@ import { useAddress } from "../frame/search-state";
 import { Empty, Trouble, Waiting } from "../parts/states";
 import { policyTexts as texts } from "../texts/policies";
 import { DiffPane } from "./diff-pane";
-import { EvaluatePane } from "./evaluate-pane";
+import type { LinesOf } from "./editor/marks";
+import { type Evaluated, EvaluatePane } from "./evaluate-pane";
 import { FileList } from "./files";
+import { inWords } from "./problem";
 import { ReplayPane } from "./replay-pane";
 import { TestsPane } from "./tests-pane";
 import type { Work } from "./workspace";
@@ -25,13 +27,16 @@ export function Rules({ work }: { work: Work }) {
   const path = search["file"] !== undefined && work.files[search["file"]] !== undefined ? search["file"] : paths[0];
   const open = useCallback((file: string, line?: number) => change({ file, line: line === undefined ? undefined : String(line) }, { replace: true }), [change]);
   const [selection, setSelection] = useState("");
+  const [evaluated, setEvaluated] = useState<Evaluated>();
+  // The lines of one decision are shown beside its answer, those that the tests covered otherwise.
+  const ofDecision = search["pane"] === "evaluate" && evaluated?.files === work.files ? evaluated.covered : undefined;
   return (
     <div className="workbench">
       <FileList work={work} paths={paths} path={path} open={open} />
       <div className="editor-column">
-        {path === undefined ? <Empty title={texts.noFiles}>{texts.noFilesText}</Empty> : <Text work={work} path={path} open={open} select={setSelection} />}
+        {path === undefined ? <Empty title={texts.noFiles}>{work.setFiles ? texts.noFilesText : texts.noFilesHere}</Empty> : <Text work={work} path={path} open={open} select={setSelection} ofDecision={ofDecision} />}
       </div>
-      <Panes work={work} path={path} selection={selection} open={open} />
+      <Panes work={work} path={path} selection={selection} open={open} evaluated={setEvaluated} />
     </div>
   );
 }
@@ -39,14 +44,24 @@ export function Rules({ work }: { work: Work }) {
 /** The formatted files, except for those that were changed while they were being formatted. */
 const taken = (now: Files, asked: Files, made: Files): Files => ({ ...now, ...Object.fromEntries(Object.entries(made).filter(([file]) => now[file] === asked[file])) });
 
-function Text({ work, path, open, select }: { work: Work; path: string; open: (file: string, line?: number) => void; select: (text: string) => void }) {
+interface TextProps {
+  work: Work;
+  path: string;
+  open: (file: string, line?: number) => void;
+  select: (text: string) => void;
+  /** Lines by file that the decision of the pane was made by. */
+  ofDecision: Evaluated["covered"] | undefined;
+}
+
+function Text({ work, path, open, select, ofDecision }: TextProps) {
   const [search, change] = useAddress();
   const { org, files, setFiles, steps, save, goOn } = work;
   const reference = useQuery(referenceQuery(org));
   const formatted = useMutation({ mutationFn: () => format(org, files), onSuccess: (made) => setFiles?.((before) => taken(before, files, made.files)) });
   const all = steps.checked?.diagnostics ?? NONE;
   const problems = useMemo(() => all.filter((d) => d.file === path), [all, path]);
-  const coverage = steps.testsStale ? undefined : steps.tests?.value.coverage.files[path];
+  const tested = steps.testsStale ? undefined : steps.tests?.value.coverage.files[path];
+  const coverage = useMemo((): LinesOf | undefined => (ofDecision ? { by: "decision", of: ofDecision[path] ?? [] } : tested && { by: "tests", of: tested }), [ofDecision, tested, path]);
   const line = Number(search["line"]);
   const target = useMemo(() => (Number.isInteger(line) && line > 0 ? { line } : undefined), [line, search["file"]]);
   // Once somebody types, the line of the address is no longer where they are.
@@ -104,7 +119,7 @@ function Problems({ work, all, open }: { work: Work; all: readonly Diagnostic[];
           {all.map((d, i) => (
             <li key={`${d.file}:${d.line}:${d.column}:${i}`}>
               <button type="button" className={`problem ${d.severity}`} disabled={d.file === ""} onClick={() => open(d.file, d.line)}>
-                {d.file !== "" && <code>{d.file}{d.line > 0 && `:${d.line}`}</code>} <span>{d.message}</span>
+                {d.file !== "" && <code>{d.file}{d.line > 0 && `:${d.line}`}</code>} <span className="problem-text">{inWords(d.message)}</span>
               </button>
             </li>
           ))}
@@ -114,7 +129,15 @@ function Problems({ work, all, open }: { work: Work; all: readonly Diagnostic[];
   );
 }
 
-function Panes({ work, path, selection, open }: { work: Work; path: string | undefined; selection: string; open: (file: string, line?: number) => void }) {
+interface PanesProps {
+  work: Work;
+  path: string | undefined;
+  selection: string;
+  open: (file: string, line?: number) => void;
+  evaluated: (what: Evaluated) => void;
+}
+
+function Panes({ work, path, selection, open, evaluated }: PanesProps) {
   const [search, change] = useAddress();
   const pane = texts.panes[search["pane"] ?? ""] ? (search["pane"] ?? "tests") : "tests";
   return (
@@ -122,7 +145,7 @@ function Panes({ work, path, selection, open }: { work: Work; path: string | und
       <Tabs value={pane} onChange={(next) => change({ pane: next === "tests" ? undefined : (next ?? undefined) }, { replace: true })} keepMounted={false}>
         <Tabs.List>{Object.entries(texts.panes).map(([name, label]) => <Tabs.Tab key={name} value={name}>{label}</Tabs.Tab>)}</Tabs.List>
         <Tabs.Panel value="tests"><TestsPane work={work} open={open} /></Tabs.Panel>
-        <Tabs.Panel value="evaluate"><EvaluatePane work={work} path={path} selection={selection} /></Tabs.Panel>
+        <Tabs.Panel value="evaluate"><EvaluatePane work={work} path={path} selection={selection} evaluated={evaluated} /></Tabs.Panel>
         <Tabs.Panel value="replay"><ReplayPane work={work} /></Tabs.Panel>
         <Tabs.Panel value="diff"><DiffPane work={work} /></Tabs.Panel>
       </Tabs>

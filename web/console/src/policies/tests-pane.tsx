@@ -6,6 +6,7 @@ import { count } from "../api/figures";
 import { Chip } from "../parts/facts";
 import { Empty, Trouble } from "../parts/states";
 import { policyTexts } from "../texts/policies";
+import { inWords } from "./problem";
 import { greenOf } from "./steps";
 import type { Work } from "./workspace";
 
@@ -46,11 +47,11 @@ function Result({ result, work, open }: { result: TestResult; work: Work; open: 
             <strong>{texts.summary(count(passed), count(failed.length))}</strong>
           </p>
         )}
-        <p className="row tight small">
+        <p className="row tight nowrap small">
           <Chip tone={enough ? "good" : "poor"}>{enough ? "✓" : "✗"}</Chip>
-          {texts.coverage(percentText(result.coverage.percent), percentText(result.bar))}
+          <span>{texts.coverage(percentText(result.coverage.percent), percentText(result.bar))}</span>
         </p>
-        {greenOf(result) ? null : result.diagnostics.map((d, i) => <p key={i} className="small"><code>{d.file}:{d.line}</code> {d.message}</p>)}
+        {greenOf(result) ? null : result.diagnostics.map((d, i) => <p key={i} className="small"><code>{d.file}:{d.line}</code> {inWords(d.message)}</p>)}
       </div>
       {result.tests.length === 0 ? <Empty title={texts.empty}>{texts.emptyText}</Empty> : (
         <ul className="tests">{[...failed, ...result.tests.filter((t) => !failed.includes(t))].map((t) => <Case key={`${t.package}.${t.name}`} of={t} work={work} open={open} />)}</ul>
@@ -88,7 +89,7 @@ function Coverage({ files, open }: { files: Record<string, FileCoverage>; open: 
   if (names.length === 0) return null;
   return (
     <section aria-label={texts.byFile}>
-      <h3>{texts.byFile}</h3>
+      <h2 className="pane-title">{texts.byFile}</h2>
       <ul className="stack tight">
         {names.map((name) => {
           const of = files[name];

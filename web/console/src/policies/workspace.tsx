@@ -77,12 +77,12 @@ export function RevisionWorkspace({ org, number, files, revision, active, begin,
   const steps = useSteps(org, files, search["replay"]);
   const work: Work = { org, active, files, setFiles: undefined, steps, id: String(number), save: async () => true, goOn: () => undefined };
   const live = number === active.revision;
-  const acts = mayEdit && <Button variant="filled" loading={beginning} onClick={() => begin()}>{number === 0 ? texts.begin : texts.edit}</Button>;
-  const empty = number === 0 && (
+  const baseAlone = Object.keys(files).length === 0;
+  const empty = baseAlone && (!live ? <Empty title={texts.noFiles}>{texts.noFilesHere}</Empty> : (
     <Empty title={texts.noRules} action={mayEdit && <div className="row"><Button variant="filled" loading={beginning} onClick={() => begin()}>{texts.begin}</Button><Button loading={beginning} onClick={() => begin("guests")}>{texts.beginForm}</Button></div>}>
       {texts.noRulesText}
     </Empty>
-  );
+  ));
   return (
     <Views
       work={work}
@@ -91,10 +91,10 @@ export function RevisionWorkspace({ org, number, files, revision, active, begin,
       head={
         <div className="policy-bar">
           <div className="grow">
-            <p>{live ? texts.liveIs(number) : texts.notLive(number, texts.states[revision?.state ?? ""] ?? "")} {revision && <bdi className="quiet">{revision.message}</bdi>}</p>
+            <p>{live ? texts.liveIs(number, baseAlone) : texts.notLive(number, texts.states[revision?.state ?? ""] ?? "")} {revision && <bdi className="quiet">{revision.message}</bdi>}</p>
             <p className="quiet small">{mayEdit ? texts.editHint : texts.readOnly}</p>
           </div>
-          {number > 0 && acts}
+          {!baseAlone && mayEdit && <Button variant="filled" loading={beginning} onClick={() => begin()}>{texts.edit}</Button>}
         </div>
       }
     />

@@ -33,5 +33,10 @@ export const decisionTexts = {
   meeting: "Meeting",
   failed: "The policy failed, so it was refused:",
   opensCall: "Open the call",
+  /** base 4199347 + own 8c1a2b3: enough to tell policies apart in a list; what is no such name stays as it is. */
+  policy: (revision: string) => {
+    const [, base, own] = /^base@([0-9a-f]{7})[0-9a-f]*(?:\+[^@]+@([0-9a-f]{7})[0-9a-f]*)?(?:#.*)?$/.exec(revision) ?? [];
+    return base === undefined ? revision : `base ${base}${own === undefined ? "" : ` + own ${own}`}`;
+  },
   took: (us: string) => `${us} µs`,
 };

@@ -6,11 +6,11 @@ import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/sea
 import { Annotation, Compartment, EditorState, type Extension } from "@codemirror/state";
 import { EditorView, drawSelection, dropCursor, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef } from "react";
-import type { Diagnostic, FileCoverage, PolicyReference } from "../../api/policies";
+import type { Diagnostic, PolicyReference } from "../../api/policies";
 import { policyTexts } from "../../texts/policies";
 import { help } from "./complete";
 import { look } from "./look";
-import { marking, positionOf, showCoverage, showProblems } from "./marks";
+import { type LinesOf, marking, positionOf, showCoverage, showProblems } from "./marks";
 import { rego } from "./rego";
 
 /** A line to go to; a new object goes there again. */
@@ -24,7 +24,7 @@ export interface EditorProps {
   text: string;
   readOnly: boolean;
   problems: readonly Diagnostic[];
-  coverage: FileCoverage | undefined;
+  coverage: LinesOf | undefined;
   reference: PolicyReference | undefined;
   target: Target | undefined;
   change: (path: string, text: string) => void;

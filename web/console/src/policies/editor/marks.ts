@@ -1,7 +1,9 @@
 import { type Diagnostic as Mark, setDiagnostics } from "@codemirror/lint";
 import { type EditorState, type Extension, RangeSet, RangeSetBuilder, StateEffect, StateField, type Text, type Transaction } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, GutterMarker, WidgetType, gutter } from "@codemirror/view";
-import type { Diagnostic, FileCoverage } from "../../api/policies";
+import type { Diagnostic, FileCoverage, Ranges } from "../../api/policies";
+import { policyTexts } from "../../texts/policies";
+import { inWords } from "../problem";
 
 /** Where a place of the service's (lines and columns from 1, columns in bytes or characters) is in a text; places beyond its end are its end. */
 export function positionOf(doc: Text, line: number, column: number): number {
@@ -16,7 +18,7 @@ function markOf(doc: Text, d: Diagnostic): Mark {
   // What has no length is shown at the word that is there, or at the whole line.
   const word = /^[\w.]+/.exec(doc.sliceString(from, line.to))?.[0].length ?? 0;
   const to = Math.max(end, from + word);
-  return to > from ? { from, to, severity: d.severity, message: d.message } : { from: line.from, to: line.to, severity: d.severity, message: d.message };
+  return to > from ? { from, to, severity: d.severity, message: inWords(d.message) } : { from: line.from, to: line.to, severity: d.severity, message: inWords(d.message) };
 }
 
 /** The problem in words, under its line. */
@@ -31,7 +33,7 @@ class ProblemLine extends WidgetType {
     const box = document.createElement("div");
     box.className = `cm-problem ${this.severity}`;
     box.setAttribute("role", "note");
-    box.textContent = this.message;
+    box.textContent = inWords(this.message);
     return box;
   }
 }
@@ -62,23 +64,29 @@ export function showProblems(state: EditorState, list: readonly Diagnostic[]): {
 
 const effectsOf = (effects: unknown): StateEffect<unknown>[] => (Array.isArray(effects) ? effects : effects ? [effects as StateEffect<unknown>] : []);
 
-class CoverageMark extends GutterMarker {
-  constructor(readonly covered: boolean) {
+/** Lines of a file that are marked: those that tests covered or missed, or those that one decision was made by. */
+export type LinesOf = { by: "tests"; of: FileCoverage } | { by: "decision"; of: Ranges };
+
+const KINDS = ["covered", "missed", "evaluated"] as const;
+type Kind = (typeof KINDS)[number];
+
+class LineMark extends GutterMarker {
+  constructor(readonly kind: Kind) {
     super();
   }
-  override eq(other: CoverageMark): boolean {
-    return other.covered === this.covered;
+  override eq(other: LineMark): boolean {
+    return other.kind === this.kind;
   }
   override toDOM(): HTMLElement {
     const mark = document.createElement("span");
-    mark.className = this.covered ? "cm-covered" : "cm-missed";
-    mark.title = this.covered ? "covered by the tests" : "not covered by a test";
+    mark.className = `cm-${this.kind}`;
+    mark.title = policyTexts.lineMarks[this.kind];
     return mark;
   }
 }
-const marks = { covered: new CoverageMark(true), missed: new CoverageMark(false) };
+const marks: Record<Kind, LineMark> = { covered: new LineMark("covered"), missed: new LineMark("missed"), evaluated: new LineMark("evaluated") };
 
-const setCoverage = StateEffect.define<FileCoverage | undefined>();
+const setCoverage = StateEffect.define<LinesOf | undefined>();
 const coverage = StateField.define<RangeSet<GutterMarker>>({
   create: () => RangeSet.empty,
   update: (set, change) => {
@@ -91,10 +99,16 @@ const coverage = StateField.define<RangeSet<GutterMarker>>({
 /** Marks stay with their lines while these only move; whoever types in a covered line makes the mark go. */
 const keep = (set: RangeSet<GutterMarker>, change: Transaction): RangeSet<GutterMarker> => (change.docChanged ? set.map(change.changes) : set);
 
-function coverageMarks(doc: Text, of: FileCoverage | undefined): RangeSet<GutterMarker> {
+function coverageMarks(doc: Text, shown: LinesOf | undefined): RangeSet<GutterMarker> {
   const lines = new Map<number, GutterMarker>();
-  for (const [from = 0, to = 0] of of?.covered ?? []) for (let n = from; n <= Math.min(to, doc.lines); n++) lines.set(n, marks.covered);
-  for (const [from = 0, to = 0] of of?.not_covered ?? []) for (let n = from; n <= Math.min(to, doc.lines); n++) lines.set(n, marks.missed);
+  const mark = (ranges: Ranges, kind: Kind): void => {
+    for (const [from = 0, to = 0] of ranges) for (let n = from; n <= Math.min(to, doc.lines); n++) lines.set(n, marks[kind]);
+  };
+  if (shown?.by === "decision") mark(shown.of, "evaluated");
+  if (shown?.by === "tests") {
+    mark(shown.of.covered, "covered");
+    mark(shown.of.not_covered, "missed");
+  }
   const builder = new RangeSetBuilder<GutterMarker>();
   for (const n of [...lines.keys()].sort((a, b) => a - b)) {
     const mark = lines.get(n);
@@ -103,7 +117,7 @@ function coverageMarks(doc: Text, of: FileCoverage | undefined): RangeSet<Gutter
   return builder.finish();
 }
 
-/** Shows which lines the last tests covered; undefined: nothing is known. */
-export const showCoverage = (of: FileCoverage | undefined): { effects: StateEffect<unknown>[] } => ({ effects: [setCoverage.of(of)] });
+/** Shows which lines the last tests covered, or one decision was made by; undefined: nothing is known. */
+export const showCoverage = (of: LinesOf | undefined): { effects: StateEffect<unknown>[] } => ({ effects: [setCoverage.of(of)] });
 
 export const marking: Extension = [problems, coverage, gutter({ class: "cm-coverage", markers: (view) => view.state.field(coverage) })];
