@@ -73,7 +73,7 @@ func (p plan) run(ctx context.Context) (outcome, error) {
 		return p.catchUp(ctx)
 	case contenderServe:
 		return p.serve(ctx)
-	case contenderColumns, contenderRows:
+	case contenderColumns, contenderRows, contenderStore:
 		return p.raw(ctx)
 	case contenderRelay:
 		return outcome{}, serveRelay(ctx, p.Folder, p.OnePort)

@@ -21,6 +21,7 @@ const (
 	contenderServe   = "anteroom-serve"
 	contenderColumns = "raw-columns"
 	contenderRows    = "raw-rows"
+	contenderStore   = "store"
 )
 
 // newService makes the ingest service as `anteroom serve --roles=ingest` has it, with its default configuration but for the

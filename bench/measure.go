@@ -120,6 +120,7 @@ func (r *rig) contenders(o options, rows int) []contender {
 	all := []contender{
 		{name: contenderIngest, label: "Anteroom's ingest, Kafka to table", sameOrigin: true, run: own(contenderIngest)},
 		{name: contenderColumns, label: "clickhouse-go, columns, insert alone", sameOrigin: true, run: own(contenderColumns)},
+		{name: contenderStore, label: "Anteroom's own insert alone", sameOrigin: true, run: own(contenderStore)},
 		{name: contenderRows, label: "clickhouse-go, row by row, insert alone", sameOrigin: true, run: own(contenderRows)},
 		{
 			name: contenderProtobuf, label: "Kafka table engine, same topic (Protobuf)", sameOrigin: true,

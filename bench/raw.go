@@ -43,8 +43,11 @@ func (p plan) raw(ctx context.Context) (outcome, error) {
 		}
 	}
 	insert := p.insertRows
-	if p.Contender == contenderColumns {
-		insert = p.columnInsert(storage, topic, partitions)
+	switch p.Contender {
+	case contenderStore:
+		insert = p.storeInsert(storage, topic, partitions)
+	case contenderColumns:
+		insert = p.columnInsert(topic, partitions)
 	}
 	conn, err := p.Target.open()
 	if err != nil {
@@ -78,9 +81,8 @@ func (p plan) raw(ctx context.Context) (outcome, error) {
 
 type insertFunc func(ctx context.Context, conn driver.Conn, partition, batch int, records []record) error
 
-// columnInsert makes all batches and gives what inserts them: the columns as they are handed to clickhouse-go, by the store's own
-// code, without decoding, marks or commits.
-func (p plan) columnInsert(storage *store.Store, topic string, partitions [][][]record) insertFunc {
+// storeInsert makes all batches and gives what inserts them: ingest's own way of inserting, without fetching, decoding, marks or commits.
+func (p plan) storeInsert(storage *store.Store, topic string, partitions [][][]record) insertFunc {
 	batches := make([][]*store.Batch, len(partitions))
 	for partition, cut := range partitions {
 		for _, records := range cut {

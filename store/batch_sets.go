@@ -35,8 +35,9 @@ func (s *Store) insertColumns(ctx context.Context, table string, columns ...colu
 	if err != nil {
 		return wrap(action, err)
 	}
+	to := batch.Columns()
 	for i, c := range columns {
-		if err := c.appendTo(batch.Column(i)); err != nil {
+		if err := c.appendTo(to[i], nil); err != nil {
 			_ = batch.Abort()
 			return fmt.Errorf("%s, column %s: %w", action, c.columnName(), err)
 		}

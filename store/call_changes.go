@@ -20,11 +20,18 @@ func (b *Batch) changes() []callChange {
 	place := make(map[CallKey]int)
 	var out []callChange
 	note := func(e *envelope, turns uint64, counts func(row int) bool) {
-		for row := range e.org.values {
-			key := CallKey{Org: e.org.values[row], CallID: e.callID.values[row]}
+		type pair struct{ org, call uint32 }
+		var last pair
+		for row := range e.org.rows {
 			if counts != nil && !counts(row) {
 				continue
 			}
+			this := pair{e.org.rows[row], e.callID.rows[row]}
+			if row > 0 && this == last && counts == nil {
+				continue // has been noted with the row before
+			}
+			last = this
+			key := CallKey{Org: e.org.at(row), CallID: e.callID.at(row)}
 			at, seen := place[key]
 			if !seen {
 				at = len(out)

@@ -100,13 +100,23 @@ func (s *Store) insertRows(ctx context.Context, t *Rows, token string) error {
 	for i, c := range t.columns {
 		names[i] = c.columnName()
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)))
+	set := insertSettings(token)
+	if t.dictionaries {
+		set["low_cardinality_allow_in_native_format"] = 1
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(set))
 	batch, err := s.conn.PrepareBatch(ctx, "INSERT INTO "+t.table+" ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return wrap("insert into "+t.table, err)
 	}
+	feed := s.feeds.take()
+	defer s.feeds.put(feed)
+	if t.order != nil {
+		feed.order = t.order()
+	}
+	columns := batch.Columns()
 	for i, c := range t.columns {
-		if err := c.appendTo(batch.Column(i)); err != nil {
+		if err := c.appendTo(columns[i], feed); err != nil {
 			_ = batch.Abort()
 			return fmt.Errorf("insert into %s, column %s: %w", t.table, c.columnName(), err)
 		}

@@ -23,7 +23,7 @@ func (s *Store) Missing(ctx context.Context, b *Batch, first, last int64) (*Batc
 		keep := make([]bool, t.Len())
 		lost := 0
 		for row := range keep {
-			if !stored[Origin{t.offsets.values[row], t.indexes.values[row]}] {
+			if !stored[t.origin(row)] {
 				keep[row] = true
 				lost++
 			}
@@ -44,8 +44,9 @@ func (s *Store) Missing(ctx context.Context, b *Batch, first, last int64) (*Batc
 
 // storedOrigins reads which rows of a range of offsets a table has. The times of the rows bound the partitions that are read.
 func (s *Store) storedOrigins(ctx context.Context, t *Rows, first, last int64) (map[Origin]bool, error) {
-	from, to := t.times.values[0], t.times.values[0]
-	for _, at := range t.times.values {
+	from, to := t.time(0), t.time(0)
+	for row := range t.Len() {
+		at := t.time(row)
 		if at.Before(from) {
 			from = at
 		}
@@ -55,7 +56,7 @@ func (s *Store) storedOrigins(ctx context.Context, t *Rows, first, last int64) (
 	}
 	stored := make(map[Origin]bool, t.Len())
 	err := s.scan(ctx, "look for stored rows of "+t.table, `SELECT _offset, _index FROM `+t.table+`
-		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND `+t.times.name+` BETWEEN ? AND ?`,
+		WHERE _topic = ? AND _partition = ? AND _offset BETWEEN ? AND ? AND `+t.times.columnName()+` BETWEEN ? AND ?`,
 		func(rows driver.Rows) error {
 			var o Origin
 			err := rows.Scan(&o.Offset, &o.Index)

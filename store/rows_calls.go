@@ -40,7 +40,7 @@ func (r *CallRows) addRow(o Origin, e Envelope, kind eventpb.CallKind, meeting s
 	r.begin(o)
 	r.env.add(e)
 	r.revision.add(e.Revision)
-	r.kind.add(enum(kind))
+	r.kind.add(enum(kind, eventpb.CallKind_CALL_KIND_MEETING))
 	r.meetingID.add(meeting)
 	r.startedAt.add(optionalTime(startedUs))
 	r.endedAt.add(optionalTime(endedUs))
@@ -138,4 +138,11 @@ func (r *ParticipantRows) end(joinedUs, leftUs int64, code, subCode, category st
 }
 
 // enum gives the stored value of a protobuf enum; the tables number theirs alike.
-func enum[E ~int32](e E) int8 { return int8(e) } //nolint:gosec // the contract's enums are small
+// enum is a value of the contract as the tables number it: those up to the last one that they know. A newer producer may know more, which is stored as
+// unknown: a value that a table lacks would be refused by the driver again and again, or could not be read.
+func enum[E ~int32 | ~int8](e, last E) int8 {
+	if e < 0 || e > last {
+		return 0
+	}
+	return int8(e)
+}

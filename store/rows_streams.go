@@ -3,33 +3,32 @@ package store
 import (
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/anteroom/anteroom/event/eventpb"
 )
 
 // streamIdentity are the columns that say which stream a row is about.
 type streamIdentity struct {
-	participantID vec[uuid.UUID]
-	streamID      vec[uuid.UUID]
-	direction     vec[int8]
-	media         vec[int8]
-	ssrc          vec[uint32]
-	codec         vec[string]
+	participantID fixed
+	streamID      fixed
+	direction     fixed
+	media         fixed
+	ssrc          fixed
+	codec         words
 }
 
 func (s *streamIdentity) init() []column {
-	s.participantID.name, s.streamID.name, s.direction.name = "participant_id", "stream_id", "direction"
-	s.media.name, s.ssrc.name, s.codec.name = "media", "ssrc", "codec"
+	s.participantID, s.streamID = newFixed("participant_id", uuids), newFixed("stream_id", uuids)
+	s.direction, s.media, s.ssrc = newFixed("direction", enum8), newFixed("media", enum8), newFixed("ssrc", uint32s)
+	s.codec.name = "codec"
 	return []column{&s.participantID, &s.streamID, &s.direction, &s.media, &s.ssrc, &s.codec}
 }
 
 func (s *streamIdentity) add(participant, stream []byte, d eventpb.Direction, m eventpb.Media, ssrc uint32, codec string) {
-	s.participantID.add(toUUID(participant))
-	s.streamID.add(toUUID(stream))
-	s.direction.add(enum(d))
-	s.media.add(enum(m))
-	s.ssrc.add(ssrc)
+	s.participantID.putUUID(participant)
+	s.streamID.putUUID(stream)
+	s.direction.put8(enum(d, eventpb.Direction_DIRECTION_OUTBOUND))
+	s.media.put8(enum(m, eventpb.Media_MEDIA_SCREEN))
+	s.ssrc.put32(ssrc)
 	s.codec.add(codec)
 }
 
@@ -113,74 +112,4 @@ func candidateType(t eventpb.CandidateType) string {
 	default:
 		return ""
 	}
-}
-
-// SampleRows are rows of the table samples: the hot path. Gauges are the event's own pointers, never copied.
-type SampleRows struct {
-	Rows
-	env        envelope
-	id         streamIdentity
-	intervalMs vec[uint32]
-	counters   [7]vec[uint64]
-	lost       vec[int64]
-	feedback   [3]vec[uint32]
-	gauges     [10]vec[*float32]
-}
-
-var (
-	sampleCounters = [7]string{"packets", "bytes", "packets_discarded", "retransmitted_packets", "frames", "frames_dropped", "freezes"}
-	sampleFeedback = [3]string{"nacks", "plis", "firs"}
-	sampleGauges   = [10]string{
-		"jitter_ms", "rtt_ms", "jitter_buffer_ms", "healed_ratio", "frame_rate", "frame_height", "freeze_ms",
-		"bitrate_bps", "available_bitrate_bps", "loss_ratio",
-	}
-)
-
-func (r *SampleRows) setUp() {
-	r.intervalMs.name, r.lost.name = "interval_ms", "packets_lost"
-	columns := append(r.env.init(), r.id.init()...)
-	columns = append(columns, &r.intervalMs, &r.lost)
-	for i := range r.counters {
-		r.counters[i].name = sampleCounters[i]
-		columns = append(columns, &r.counters[i])
-	}
-	for i := range r.feedback {
-		r.feedback[i].name = sampleFeedback[i]
-		columns = append(columns, &r.feedback[i])
-	}
-	for i := range r.gauges {
-		r.gauges[i].name = sampleGauges[i]
-		columns = append(columns, &r.gauges[i])
-	}
-	r.init("samples", &r.env.observedAt, columns...)
-}
-
-// Add adds the row of one stream of a report.
-func (r *SampleRows) Add(o Origin, e Envelope, report *eventpb.StreamReport, s *eventpb.StreamSample) {
-	r.begin(o)
-	r.env.add(e)
-	r.id.add(report.GetParticipantId(), s.GetStreamId(), s.GetDirection(), s.GetMedia(), s.GetSsrc(), s.GetCodec())
-	r.intervalMs.add(report.GetIntervalMs())
-	r.lost.add(s.GetPacketsLost())
-	for i, v := range [...]uint64{s.Packets, s.Bytes, s.PacketsDiscarded, s.RetransmittedPackets, s.Frames, s.FramesDropped, s.Freezes} {
-		r.counters[i].add(v)
-	}
-	for i, v := range [...]uint32{s.Nacks, s.Plis, s.Firs} {
-		r.feedback[i].add(v)
-	}
-	for i, v := range [...]*float32{
-		s.JitterMs, s.RttMs, s.JitterBufferMs, s.HealedRatio, s.FrameRate, s.FrameHeight, s.FreezeMs,
-		s.BitrateBps, s.AvailableBitrateBps, s.LossRatio,
-	} {
-		r.gauges[i].add(v)
-	}
-}
-
-// Hours counts the samples by the hour they belong to.
-func (r *SampleRows) Hours() map[time.Time]uint64 {
-	hours := make(map[time.Time]uint64)
-	for _, t := range r.env.observedAt.values {
-		hours[t.Truncate(time.Hour)]++
-	}
-	return hours
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/anteroom/anteroom/event/eventpb"
 )
 
 // Lane is the line of a call's timeline that an entry belongs to.
@@ -69,7 +71,7 @@ func (r *TimelineRows) Add(o Origin, e Envelope, t Entry) {
 	r.env.add(e)
 	r.revision.add(e.Revision)
 	r.participantID.add(toUUID(t.Participant))
-	r.lane.add(int8(t.Lane))
+	r.lane.add(enum(int8(t.Lane), int8(eventpb.Lane_LANE_NETWORK)))
 	r.kind.add(int8(t.Kind))
 	r.name.add(t.Name)
 	r.value.add(t.Value)

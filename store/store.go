@@ -14,8 +14,9 @@ import (
 
 // Store is a pool of connections to the ClickHouse of one region. It is safe for concurrent use.
 type Store struct {
-	cfg  Config
-	conn driver.Conn
+	cfg   Config
+	conn  driver.Conn
+	feeds feeds
 
 	mu       sync.Mutex
 	replicas map[string]*Store // guarded by mu: nodes spoken to one by one, by address
