@@ -7,16 +7,18 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 
+	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
 	"github.com/anteroom/anteroom/internal/tracing"
 	"github.com/anteroom/anteroom/store"
 )
 
-// decoded is one record's events, or why it has none.
+// decoded is one record: its stream report, or its events, or why it has none.
 type decoded struct {
 	offset   int64
 	time     time.Time
 	size     int
+	report   reported
 	events   []*eventpb.Event
 	refusals []refusal
 	opened   opened
@@ -54,12 +56,15 @@ type assembler struct {
 	next int64
 
 	current []decoded
-	rows    int
-	samples int // of rows
-	weight  int64
-	timer   *time.Timer
-	behind  int64
-	traces  tracing.Set
+	// batch has the rows of the reports in current, nil before there are any.
+	batch  *store.Batch
+	report event.Report
+	names  names
+	rows   int
+	weight int64
+	timer  *time.Timer
+	behind int64
+	traces tracing.Set
 }
 
 // run cuts batches until the input ends, and then cuts the rest.
@@ -111,10 +116,9 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 		a.traced(m)
 		a.weight += a.weigh(m)
 		a.behind = c.highWater - m.Offset - 1
+		a.rows += d.report.n
 		for _, e := range d.events {
-			streams := len(e.GetStreamReport().GetStreams())
-			a.samples += streams
-			a.rows += max(1, streams)
+			a.rows += max(1, len(e.GetStreamReport().GetStreams()))
 		}
 		full := a.rows >= a.cfg.FlushRows || a.weight >= int64(a.cfg.FlushBytes)
 		if (a.replay == nil && full) || (a.replay != nil && m.Offset >= a.replay.last) {
@@ -130,17 +134,43 @@ func (a *assembler) add(ctx context.Context, c chunk, out chan<- *batch) error {
 	return nil
 }
 
-// decode makes events of a record. A record that a decoder does not survive is refused like any other that can't be read, or it would stop its
+// collecting is the batch that is being filled.
+func (a *assembler) collecting() *store.Batch {
+	if a.batch == nil {
+		a.batch = a.spares.take(a.topic, a.partition)
+	}
+	return a.batch
+}
+
+// decode makes events of a record, or the rows of its report. A record that a decoder does not survive is refused like any other that can't be read, or it would stop its
 // partition for ever.
 func (a *assembler) decode(m kafkago.Message) (d decoded) {
 	d = decoded{offset: m.Offset, time: m.Time, size: len(m.Value)}
+	rows := 0
+	if a.batch != nil {
+		rows = a.batch.Samples.Len()
+	}
 	defer func() {
 		if recover() != nil {
 			a.log.Error("decoder failed on a record", "offset", m.Offset)
-			d.events, d.refusals = nil, []refusal{{-1, "the decoder failed on it"}}
+			d.report, d.events, d.refusals = reported{}, nil, []refusal{{-1, "the decoder failed on it"}}
+			if a.batch != nil {
+				a.batch.Samples.Truncate(rows)
+			}
 		}
 	}()
+	if !a.feed.reports {
+		d.events, d.refusals = a.feed.decode(m.Value)
+		return d
+	}
+	if report, ok := a.readReport(m); ok {
+		d.report = report
+		return d
+	}
 	d.events, d.refusals = a.feed.decode(m.Value)
+	if report, ok := a.takeReport(m.Offset, d.events); ok {
+		d.report, d.events = report, nil
+	}
 	return d
 }
 
@@ -181,7 +211,7 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 	a.build(b)
 	a.next = b.pending.last + 1
 	clear(a.current) // the events belong to the batch now
-	a.current, a.rows, a.samples, a.weight = a.current[:0], 0, 0, 0
+	a.current, a.batch, a.rows, a.weight = a.current[:0], nil, 0, 0
 	select {
 	case out <- b:
 		return nil
@@ -192,17 +222,22 @@ func (a *assembler) cut(ctx context.Context, out chan<- *batch) error {
 
 // build makes the rows of a batch of what was collected.
 func (a *assembler) build(b *batch) {
-	b.rows = a.spares.take(a.topic, a.partition)
+	b.rows = a.collecting()
 	b.finish = store.Finish{Topic: a.topic, Partition: a.partition, First: b.pending.first, Last: b.pending.last}
-	b.rows.Samples.Grow(a.samples)
 	var raised batchMarks
+	var doubles []reported
 	kept := keptBatch{chat: chatBatch{region: a.cfg.Region, home: !a.further}, guests: a.deps.GuestsKept}
-	for _, d := range a.current {
+	for i := range a.current {
+		d := &a.current[i]
 		for _, r := range d.refusals {
 			b.finish.DeadLetters = append(b.finish.DeadLetters, store.DeadLetter{
 				Region: a.cfg.Region, Offset: d.offset, Record: int32(r.record), Reason: r.reason, //nolint:gosec // a message holds fewer records
 				Size: uint32(d.size), ObservedAt: d.time, //nolint:gosec // brokers take no records of 4 GiB
 			})
+		}
+		if d.report.source != "" && !a.marks.takeReport(d.report, &raised) {
+			doubles = append(doubles, d.report)
+			b.doubles++
 		}
 		rows := recordRows{batch: b.rows, offset: d.offset}
 		for _, e := range d.events {
@@ -219,6 +254,7 @@ func (a *assembler) build(b *batch) {
 			kept.add(e, d.offset, d.opened, b.rows)
 		}
 	}
+	a.dropDoubles(doubles)
 	kept.chat.rows(b.rows, &kept.counter)
 	b.finish.Marks = raised.marks
 	b.finish.Hours = b.rows.Samples.Hours()

@@ -33,7 +33,9 @@ type feed struct {
 	budget *semaphore.Weighted
 	// decode makes events of a record that is to be stored; nil where copies is set.
 	decode decoder
-	copies *copier
+	// reports says that rows of stream reports are made as they are decoded: these come alone in their records, and belong to the home region.
+	reports bool
+	copies  *copier
 }
 
 // runFeed is a member of the feed's group until the context ends.

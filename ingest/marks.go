@@ -28,7 +28,9 @@ func newMarks(s *store.Store, topic string, partition int32, content *contentMar
 }
 
 // namesContent tells sources that are the digest of one record: a second copy may come by another partition or topic.
-func namesContent(e *eventpb.Event) bool { return strings.HasPrefix(e.Source, "acs/") }
+func namesContent(e *eventpb.Event) bool { return strings.HasPrefix(e.Source, contentPrefix) }
+
+const contentPrefix = "acs/"
 
 // markOf names an event's source for its mark. The organisation is part of it: two organisations may import the same file.
 func markOf(e *eventpb.Event) string { return e.Org + " " + e.Source }
@@ -41,35 +43,39 @@ func (m *marks) load(ctx context.Context, records []decoded, replayed int64) err
 	}
 	var own, content []string
 	asked := map[string]bool{}
-	for _, r := range records {
-		for _, e := range r.events {
-			source := markOf(e)
-			if asked[source] {
-				continue
-			}
-			asked[source] = true
-			if _, known := m.get(source); known {
-				continue
-			}
+	ask := func(source string, to *[]string) {
+		if asked[source] {
+			return
+		}
+		asked[source] = true
+		if _, known := m.get(source); !known {
+			*to = append(*to, source)
+		}
+	}
+	for i := range records {
+		if report := &records[i].report; report.source != "" {
+			ask(report.source, &own)
+		}
+		for _, e := range records[i].events {
 			if namesContent(e) {
-				content = append(content, source)
+				ask(markOf(e), &content)
 			} else {
-				own = append(own, source)
+				ask(markOf(e), &own)
 			}
 		}
 	}
-	for _, ask := range []struct {
+	for _, which := range []struct {
 		sources  []string
 		anywhere bool
 	}{{own, false}, {content, true}} {
-		if len(ask.sources) == 0 {
+		if len(which.sources) == 0 {
 			continue
 		}
-		found, err := m.store.Marks(ctx, m.topic, m.partition, replayed, ask.sources, ask.anywhere)
+		found, err := m.store.Marks(ctx, m.topic, m.partition, replayed, which.sources, which.anywhere)
 		if err != nil {
 			return err
 		}
-		for _, source := range ask.sources {
+		for _, source := range which.sources {
 			m.set(source, found[source]) // zero for a source that is new: known to be unknown
 		}
 	}
@@ -100,6 +106,17 @@ func (m *marks) take(e *eventpb.Event, offset int64) bool {
 		return false
 	}
 	m.set(source, e.Sequence)
+	return true
+}
+
+// takeReport is take for a report, and notes what it raised.
+func (m *marks) takeReport(r reported, raised *batchMarks) bool {
+	mark, _ := m.get(r.source)
+	if r.sequence <= mark {
+		return false
+	}
+	m.set(r.source, r.sequence)
+	raised.raise(r.source, mark, r.sequence)
 	return true
 }
 

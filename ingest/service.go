@@ -68,7 +68,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		client: deps.Kafka,
 		group:  cfg.Group,
 		topics: []string{event.Topic(cfg.Region, event.Lossy), event.Topic(cfg.Region, event.Durable), event.Topic(cfg.Region, event.Content)},
-		decode: ownDecoder(cfg.Region), sessionTimeout: sessionTimeout, check: checkKafka, budget: s.budget,
+		decode: ownDecoder(cfg.Region), reports: true, sessionTimeout: sessionTimeout, check: checkKafka, budget: s.budget,
 	})
 	for _, region := range slices.Sorted(maps.Keys(deps.Regions)) {
 		s.feeds = append(s.feeds, s.copierFeed(region, deps.Regions[region]))
