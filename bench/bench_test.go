@@ -38,7 +38,7 @@ func TestMeasure_AllContendersStoreTheSameRows(t *testing.T) {
 	for name, outcomes := range result.outcomes {
 		turns[name] = len(outcomes)
 	}
-	want := map[string]int{contenderIngest: 1, contenderColumns: 1, contenderRows: 1, contenderProtobuf: 1, contenderJSON: 1}
+	want := map[string]int{contenderIngest: 1, contenderColumns: 1, contenderStore: 1, contenderRows: 1, contenderProtobuf: 1, contenderJSON: 1}
 	if diff := cmp.Diff(want, turns); diff != "" {
 		t.Errorf("turns (-want +got):\n%s", diff)
 	}
