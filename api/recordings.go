@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/anteroom/anteroom/analytics"
 	"github.com/anteroom/anteroom/api/openapi"
 	"github.com/anteroom/anteroom/identity"
 	"github.com/anteroom/anteroom/store"
@@ -84,30 +83,13 @@ func (h *handlers) recordingsOf(ctx context.Context, callID string) (uuid.UUID, 
 			return uuid.Nil, nil, fmt.Errorf("list recordings: %w", err)
 		}
 	}
-	j, err := h.call(ctx, callID, nil)
-	var failed *Error
-	switch {
-	case err == nil && j.Withheld:
-		withoutGuests(found, j)
-	case err != nil && len(found) > 0 && errors.As(err, &failed) && failed.Code == CodeCallNotFound:
-		// What is known of a call may be gone before its recordings are.
-	case err != nil:
+	if len(found) == 0 && all {
 		// A call that is not known must not look like one that nobody recorded.
-		return uuid.Nil, nil, err
+		if _, err := h.call(ctx, callID, nil); err != nil {
+			return uuid.Nil, nil, err
+		}
 	}
 	return call, found, nil
-}
-
-// withoutGuests leaves out guests' tracks of a call that still runs.
-func withoutGuests(found []Recording, j *analytics.Call) {
-	guests := func(participant uuid.UUID) bool {
-		return !slices.ContainsFunc(j.Participants, func(p store.ParticipantFacts) bool { return p.ID == participant })
-	}
-	for i := range found {
-		r := &found[i]
-		r.Tracks = slices.DeleteFunc(slices.Clone(r.Tracks), func(t RecordedTrack) bool { return guests(t.Participant) })
-		r.LeftOut = slices.DeleteFunc(slices.Clone(r.LeftOut), func(t UnrecordedTrack) bool { return guests(t.Participant) })
-	}
 }
 
 // organized holds the caller to be the organiser of the call's meeting.

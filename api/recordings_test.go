@@ -134,35 +134,6 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// While the call runs, tracks of guests are not told of, nor handed out; when it has ended, they are.
-func TestRule_D3_RecordedTracksOfGuestsWaitForTheEnd(t *testing.T) {
-	rec := newRecording()
-	guest := rec.about.Tracks[0]
-	guest.Participant, guest.File, guest.Timing = uuid.UUID(id(2)), "guest.webm", "guest.jsonl"
-	rec.about.Tracks = append(rec.about.Tracks, guest)
-	rec.files["guest.webm"] = "0123456789"
-	s := start(t, func(_ *Config, d *Deps) { d.Recordings = rec })
-	r := s.rows()
-	r.startedCall(rec.call.String(), "")
-	r.join(2, store.Who{Identity: store.Guest})
-	r.insert()
-	list := "/v1/calls/" + rec.call.String() + "/recordings"
-	file := list + "/" + rec.about.ID.String() + "/files/guest.webm"
-	told := func() string {
-		return string(s.send(200, "admin@contoso", http.MethodGet, recordingsRoute, list, nil).body)
-	}
-	if during := told(); strings.Contains(during, idOf(2)) || !strings.Contains(during, idOf(1)) {
-		t.Errorf("while the call runs: %s", during)
-	}
-	s.send(404, "admin@contoso", http.MethodGet, fileRoute, file, nil)
-	r.Calls.AddEnded(r.origin(), r.env, &eventpb.CallEnded{EndedAtUs: noon().Add(time.Minute).UnixMicro()})
-	r.insert()
-	if after := told(); !strings.Contains(after, "guest.webm") || !strings.Contains(after, idOf(0xE1)) {
-		t.Errorf("when the call has ended: %s", after)
-	}
-	s.send(200, "admin@contoso", http.MethodGet, fileRoute, file, nil)
-}
-
 // startedCall adds a call of a meeting.
 func (r *rows) startedCall(call, meeting string) {
 	r.env.CallID = call
