@@ -87,7 +87,7 @@ describe("A recording of a call in Chromium", { skip: missing(CHROMIUM) || noSer
     assert.ok(!JSON.stringify(answer).includes("Sam Guest"), "the list has the guest's name");
 
     // Somebody signed in asks from a page of the service, by the session cookie.
-    await host.page.goto(`${service.url}/healthz`);
+    await host.page.goto(`${service.url}/`, { waitUntil: "networkidle" });
     for (const track of recording.tracks) {
       const url = `${service.url}/v1/calls/${call}/recordings/${recording.recording_id}/files/${track.file}`;
       const response = await host.context.request.get(url);
