@@ -75,10 +75,10 @@ func ReadSites(in io.Reader) (*Sites, error) {
 		if errors.Is(err, io.EOF) {
 			return newSites(rows), nil
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
-			return nil, csvError(err, line)
+			return nil, csvError(err, 1+len(rows)+1)
 		}
+		line, _ := r.FieldPos(0)
 		row := Site{Subnet: strings.TrimSpace(record[column["subnet"]]), Site: strings.TrimSpace(record[column["site"]])}
 		if at, ok := column["building"]; ok {
 			row.Building = strings.TrimSpace(record[at])

@@ -15,6 +15,7 @@ func FuzzReadSites(f *testing.F) {
 	for _, seed := range []string{
 		"subnet,site\n192.0.2.0/24,Paris\n", "site,building,subnet\nParis,North,2001:db8::/32\n", "\ufeffsubnet,site\n10.0.0.0/8,\"A \"\"quoted\"\" one\"\n",
 		"subnet,site\n10.0.0.0/8,=1+1\n", "subnet,site\n10.0.0.0/8,\u202eevil\n", "subnet,site\n", "", "subnet,site\n::ffff:10.0.0.0/104,x\n",
+		"site,subnet\n0\"0",
 	} {
 		f.Add([]byte(seed))
 	}
