@@ -1,28 +1,22 @@
 // Package apitoken keeps an organisation's tokens for its scripts: made by an admin, good for some of the admin's roles and for a time, revoked within
 // seconds.
 //
-// A token's secret is told once and kept nowhere: its row has a digest. The secret is 256 random bits, so a plain digest is as good as a slow one. When a token
-// was last used is kept to the hour.
+// A token's secret is told once and kept nowhere: its row has a digest. When a token was last used is kept to the hour.
 package apitoken
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/identity"
+	"github.com/anteroom/anteroom/internal/bearer"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -30,15 +24,11 @@ import (
 const Kind = "api_token"
 
 const (
-	prefix      = "aat"
-	secretBytes = 32
+	prefix = "aat"
 	// MaxTokens of an organisation that have not ended.
 	MaxTokens = 100
 	// MaxDays is the longest that a token may be good for.
 	MaxDays = 366
-	// believedFor is for how long a token that was looked at isn't looked at again; one that is revoked may work so long.
-	believedFor = 5 * time.Second
-	maxBelieved = 1000
 	// usedEvery is how often it is written down that a token is used.
 	usedEvery = time.Hour
 	subject   = "token:"
@@ -77,13 +67,7 @@ type Tokens struct {
 	store *store.Store
 	now   func() time.Time
 
-	mu       sync.Mutex
-	believed map[[sha256.Size]byte]belief // guarded by mu: by digest of the text
-}
-
-type belief struct {
-	bearer Bearer
-	until  time.Time
+	believed bearer.Beliefs[Bearer]
 }
 
 // Bearer is who came with a token.
@@ -97,7 +81,7 @@ func New(s *store.Store, now func() time.Time) *Tokens {
 	if now == nil {
 		now = time.Now
 	}
-	return &Tokens{store: s, now: now, believed: map[[sha256.Size]byte]belief{}}
+	return &Tokens{store: s, now: now}
 }
 
 // Is tells whether a bearer token has the form of these, good or not.
@@ -116,17 +100,16 @@ func (t *Tokens) Create(ctx context.Context, org string, one Token) (Token, stri
 	if known = slices.DeleteFunc(known, func(k Token) bool { return !k.ExpiresAt.After(now) }); len(known) >= MaxTokens {
 		return Token{}, "", ErrTooMany
 	}
-	secret := make([]byte, secretBytes)
-	if _, err := rand.Read(secret); err != nil {
-		return Token{}, "", fmt.Errorf("make token: %w", err)
-	}
 	one.ID, one.CreatedAt, one.UsedAt = uuid.NewString(), now, time.Time{}
-	r := row{Name: one.Name, Roles: one.Roles, ReadOnly: one.ReadOnly, Digest: digestOf(secret), CreatedBy: one.CreatedBy, CreatedAt: now, ExpiresAt: one.ExpiresAt.UTC()}
+	text, digest, err := bearer.Make(prefix, org, one.ID)
+	if err != nil {
+		return Token{}, "", err //nolint:wrapcheck // says what it did
+	}
+	r := row{Name: one.Name, Roles: one.Roles, ReadOnly: one.ReadOnly, Digest: digest, CreatedBy: one.CreatedBy, CreatedAt: now, ExpiresAt: one.ExpiresAt.UTC()}
 	if err := t.put(ctx, org, one.ID, r, one.CreatedBy, 0); err != nil {
 		return Token{}, "", fmt.Errorf("make token: %w", err)
 	}
-	encode := base64.RawURLEncoding.EncodeToString
-	return one, strings.Join([]string{prefix, encode([]byte(org)), one.ID, encode(secret)}, "."), nil
+	return one, text, nil
 }
 
 func (t *Tokens) put(ctx context.Context, org, id string, r row, author string, version uint64) error {
@@ -169,9 +152,7 @@ func (t *Tokens) Revoke(ctx context.Context, org, id, who string) error {
 		if err != nil {
 			return fmt.Errorf("revoke token: %w", err)
 		}
-		t.mu.Lock()
-		clear(t.believed)
-		t.mu.Unlock()
+		t.believed.Forget()
 		return nil
 	}
 }
@@ -179,14 +160,10 @@ func (t *Tokens) Revoke(ctx context.Context, org, id, who string) error {
 // Prove tells who bears a token. The errors are *identity.Error, of the store or of the context.
 func (t *Tokens) Prove(ctx context.Context, text string) (Bearer, error) {
 	refused := &identity.Error{Reason: identity.TokenSignature, Detail: "the token is none of this service's, or was revoked; make another one"}
-	key := sha256.Sum256([]byte(text))
-	t.mu.Lock()
-	known, ok := t.believed[key]
-	t.mu.Unlock()
-	if ok && t.now().Before(known.until) {
-		return known.bearer, nil
+	if known, ok := t.believed.Get(text, t.now()); ok {
+		return known, nil
 	}
-	org, id, secret, ok := split(text)
+	org, id, secret, ok := bearer.Split(prefix, text)
 	if !ok {
 		return Bearer{}, refused
 	}
@@ -203,7 +180,7 @@ func (t *Tokens) Prove(ctx context.Context, text string) (Bearer, error) {
 	}
 	now := t.now()
 	switch {
-	case subtle.ConstantTimeCompare([]byte(r.Digest), []byte(digestOf(secret))) != 1:
+	case !bearer.Fits(r.Digest, secret):
 		return Bearer{}, refused
 	case !r.ExpiresAt.After(now):
 		return Bearer{}, &identity.Error{Reason: identity.TokenExpired, Detail: "the token has expired; make another one"}
@@ -214,30 +191,8 @@ func (t *Tokens) Prove(ctx context.Context, text string) (Bearer, error) {
 		_ = t.put(ctx, org, id, r, subject+id, one.Version)
 	}
 	out := Bearer{identity.Principal{Roles: r.Roles, Org: org, Subject: subject + id, Name: r.Name, Expires: r.ExpiresAt}, r.ReadOnly}
-	until := now.Add(believedFor)
-	if r.ExpiresAt.Before(until) {
-		until = r.ExpiresAt
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.believed) >= maxBelieved {
-		clear(t.believed)
-	}
-	t.believed[key] = belief{out, until}
+	t.believed.Put(text, out, now, r.ExpiresAt)
 	return out, nil
-}
-
-func split(text string) (org, id string, secret []byte, ok bool) {
-	parts := strings.Split(text, ".")
-	if len(text) > 500 || len(parts) != 4 || parts[0] != prefix || uuid.Validate(parts[2]) != nil {
-		return "", "", nil, false
-	}
-	name, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || len(name) == 0 || len(name) > 63 {
-		return "", "", nil, false
-	}
-	secret, err = base64.RawURLEncoding.DecodeString(parts[3])
-	return string(name), parts[2], secret, err == nil && len(secret) == secretBytes
 }
 
 func read(one store.Control) (row, error) {
@@ -246,9 +201,4 @@ func read(one store.Control) (row, error) {
 		return r, fmt.Errorf("read token: version %d is not what it should be", one.Version)
 	}
 	return r, nil
-}
-
-func digestOf(secret []byte) string {
-	sum := sha256.Sum256(secret)
-	return hex.EncodeToString(sum[:])
 }

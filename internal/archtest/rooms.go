@@ -19,7 +19,7 @@ func rooms() []Room {
 		{Path: "policy", Why: "policy is asked, and asks nobody: a decision depends on its input only"},
 		{Path: "policy/author", May: []string{"policy"}, Why: "what authors work with are functions of a content and the base: they store nothing and ask nobody"},
 		{Path: "policy/sandbox", May: []string{"policy", "policy/author"}, Why: "it runs authors' policies in another process: it knows neither who asks nor where they are kept"},
-		{Path: "policy/exchange", May: []string{"policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
+		{Path: "policy/exchange", May: []string{"internal/bearer", "policy", "store"}, Why: "it speaks with agents of other systems: it gives what is active and keeps what they tell, and knows no users"},
 		{Path: "policy/replay", May: []string{"policy", "policy/author", "policy/sandbox", "retention", "store"}, Why: "it decides again what was recorded, and on what is kept: it knows where inputs are, who counts things, and that others decide"},
 		{
 			Path: "policy/revisions", May: []string{"policy", "policy/author", "policy/sandbox", "store"},
@@ -28,7 +28,8 @@ func rooms() []Room {
 		{Path: "directory", May: with("policy"), Why: "what is known before anybody calls, as plain values: shapes, defaults, validation"},
 		{Path: "directory/registry", May: with("directory", "store"), Why: "the directory's values as control rows, so that those who only need the values see no store"},
 		{Path: "identity/devissuer", May: []string{"identity"}, Why: "an OpenID provider for one machine; the service meets it like any other"},
-		{Path: "identity/apitoken", May: []string{"identity", "store"}, Why: "scripts' tokens are rows of the store, which identity itself doesn't see"},
+		{Path: "internal/bearer", Why: "the text of tokens and what was believed of them: it knows neither what they are good for nor where they are kept"},
+		{Path: "identity/apitoken", May: []string{"identity", "internal/bearer", "store"}, Why: "scripts' tokens are rows of the store, which identity itself doesn't see"},
 		{Path: "identity", May: []string{"event", "directory"}, Why: "identity proves who asks; what they may do is the API's table and policy"},
 		{Path: "media/protocol", Why: "the messages between client and meeting: shapes and limits only"},
 		{Path: "media/measure", May: contract, Why: "arithmetic on packets: it knows neither sockets nor meetings"},

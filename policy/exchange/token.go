@@ -2,21 +2,15 @@ package exchange
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/anteroom/anteroom/internal/bearer"
 	"github.com/anteroom/anteroom/store"
 )
 
@@ -29,9 +23,6 @@ const (
 	maxTokens = 100
 	// MaxTokenDays is the longest that a token may be good for.
 	MaxTokenDays = 366
-	// believedFor is for how long a token that was looked at isn't looked at again, so that one that is revoked may work so long.
-	believedFor = 5 * time.Second
-	maxBelieved = 1000
 )
 
 var (
@@ -64,19 +55,12 @@ type Tokens struct {
 	store *store.Store
 	now   func() time.Time
 
-	mu       sync.Mutex
-	believed map[[32]byte]belief // guarded by mu
-}
-
-// belief is what was found out about a token.
-type belief struct {
-	org   string
-	until time.Time
+	believed bearer.Beliefs[string] // their organisations
 }
 
 // NewTokens makes them on the home region's store.
 func NewTokens(s *store.Store) *Tokens {
-	return &Tokens{store: s, now: time.Now, believed: map[[32]byte]belief{}}
+	return &Tokens{store: s, now: time.Now}
 }
 
 // Create makes a token and returns it with its text, which nobody can be told again.
@@ -89,12 +73,12 @@ func (t *Tokens) Create(ctx context.Context, org, name, who string, good time.Du
 	if tokens = slices.DeleteFunc(tokens, func(one Token) bool { return !one.ExpiresAt.After(now) }); len(tokens) >= maxTokens {
 		return Token{}, "", ErrTooManyTokens
 	}
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return Token{}, "", fmt.Errorf("make token: %w", err)
-	}
 	made := Token{ID: uuid.NewString(), Name: name, CreatedBy: who, CreatedAt: now, ExpiresAt: now.Add(good)}
-	value, err := json.Marshal(tokenRow{Name: name, Digest: digestOf(secret), CreatedAt: made.CreatedAt, ExpiresAt: made.ExpiresAt})
+	text, digest, err := bearer.Make(tokenPrefix, org, made.ID)
+	if err != nil {
+		return Token{}, "", err //nolint:wrapcheck // says what it did
+	}
+	value, err := json.Marshal(tokenRow{Name: name, Digest: digest, CreatedAt: made.CreatedAt, ExpiresAt: made.ExpiresAt})
 	if err != nil {
 		return Token{}, "", fmt.Errorf("make token: %w", err)
 	}
@@ -102,8 +86,7 @@ func (t *Tokens) Create(ctx context.Context, org, name, who string, good time.Du
 	if _, err := t.store.Put(ctx, row, 0); err != nil {
 		return Token{}, "", fmt.Errorf("make token: %w", err)
 	}
-	encode := base64.RawURLEncoding.EncodeToString
-	return made, strings.Join([]string{tokenPrefix, encode([]byte(org)), made.ID, encode(secret)}, "."), nil
+	return made, text, nil
 }
 
 // List gives all of an organisation that were not revoked, the newest first.
@@ -133,24 +116,18 @@ func (t *Tokens) Revoke(ctx context.Context, org, id, who string) error {
 	if err != nil {
 		return fmt.Errorf("revoke token: %w", err)
 	}
-	t.mu.Lock()
-	clear(t.believed)
-	t.mu.Unlock()
+	t.believed.Forget()
 	return nil
 }
 
 // Prove tells whose token it is. It fails with ErrToken.
 func (t *Tokens) Prove(ctx context.Context, text string) (org string, err error) {
-	key := sha256.Sum256([]byte(text))
-	t.mu.Lock()
-	known, ok := t.believed[key]
-	t.mu.Unlock()
-	if ok && t.now().Before(known.until) {
-		return known.org, nil
+	if org, ok := t.believed.Get(text, t.now()); ok {
+		return org, nil
 	}
-	org, id, secret, err := splitToken(text)
-	if err != nil {
-		return "", err
+	org, id, secret, ok := bearer.Split(tokenPrefix, text)
+	if !ok {
+		return "", ErrToken
 	}
 	row, err := t.store.Get(ctx, TokenKind, org, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -163,35 +140,11 @@ func (t *Tokens) Prove(ctx context.Context, text string) (org string, err error)
 	if err != nil {
 		return "", err
 	}
-	if subtle.ConstantTimeCompare([]byte(one.Digest), []byte(digestOf(secret))) != 1 || !one.ExpiresAt.After(t.now()) {
+	if !bearer.Fits(one.Digest, secret) || !one.ExpiresAt.After(t.now()) {
 		return "", ErrToken
 	}
-	until := t.now().Add(believedFor)
-	if one.ExpiresAt.Before(until) {
-		until = one.ExpiresAt
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.believed) >= maxBelieved {
-		clear(t.believed)
-	}
-	t.believed[key] = belief{org, until}
+	t.believed.Put(text, org, t.now(), one.ExpiresAt)
 	return org, nil
-}
-
-func splitToken(text string) (org, id string, secret []byte, err error) {
-	parts := strings.Split(text, ".")
-	if len(parts) != 4 || parts[0] != tokenPrefix || uuid.Validate(parts[2]) != nil {
-		return "", "", nil, ErrToken
-	}
-	name, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || len(name) == 0 || len(name) > 63 {
-		return "", "", nil, ErrToken
-	}
-	if secret, err = base64.RawURLEncoding.DecodeString(parts[3]); err != nil || len(secret) != 32 {
-		return "", "", nil, ErrToken
-	}
-	return string(name), parts[2], secret, nil
 }
 
 func readToken(row store.Control) (tokenRow, error) {
@@ -200,9 +153,4 @@ func readToken(row store.Control) (tokenRow, error) {
 		return one, fmt.Errorf("read token: version %d is not what it should be", row.Version)
 	}
 	return one, nil
-}
-
-func digestOf(secret []byte) string {
-	sum := sha256.Sum256(secret)
-	return hex.EncodeToString(sum[:])
 }
