@@ -194,7 +194,9 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     await page.reload();
     await page.getByRole("cell", { name: "audrey" }).first().waitFor();
 
+    // The report's page has such a button for each region: the ledger's is meant.
     await page.getByRole("link", { name: "Ledger" }).click();
+    await page.getByRole("heading", { level: 1, name: "Ledger" }).waitFor();
     const [key] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save the key" }).click()]);
     await key.saveAs(path.join(folder, "emea.key"));
     const said = execFileSync(binary, ["verify", path.join(folder, "emea.bundle.zip"), "--key", path.join(folder, "emea.key")], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
