@@ -90,7 +90,7 @@ func (w *worker) passOn(ctx context.Context, c chunk) error {
 	var records []event.Record
 	weight := int64(0)
 	for _, m := range c.records {
-		weight += recordWeight(m)
+		weight += recordWeight(m, 1)
 		record, ok, err := w.feed.copies.record(m.Value, w.cfg.Region, w.partition)
 		if err != nil {
 			w.log.ErrorContext(ctx, "a chat act can't be copied", "offset", m.Offset, "error", err)

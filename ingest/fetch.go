@@ -25,7 +25,10 @@ const (
 	// chunkBytes is about how much is handed over at a time.
 	chunkBytes = 512 << 10
 	// maxRecordWeight bounds what one record takes of the budget.
-	maxRecordWeight = 1 << 20
+	maxRecordWeight = 2 << 20
+	// eventWeight is how many times its bytes a record weighs that is no stream report: it is held as an event, and that as objects, while rows of
+	// reports are columns.
+	eventWeight = 5
 	// fetchWait is how long the broker may wait for a record.
 	fetchWait = time.Second
 )
@@ -136,14 +139,17 @@ func (w *worker) weigh(m kafkago.Message) int64 {
 	if w.replaying != nil && m.Offset <= w.replaying.last {
 		return 0
 	}
-	return recordWeight(m)
+	times := int64(eventWeight)
+	if w.feed.isOfReports(w.topic, w.cfg.Region) {
+		times = 1
+	}
+	return recordWeight(m, times)
 }
 
-// recordWeight is what a record takes of the budget, in bytes. A record larger than brokers take by default does not count for
-// more, or it might wait for more than there is.
-func recordWeight(m kafkago.Message) int64 {
+// recordWeight is what a record takes of the budget, in bytes. A large record does not count for more than there is, or it would wait for ever.
+func recordWeight(m kafkago.Message, times int64) int64 {
 	const overhead = 64
-	return min(int64(len(m.Key)+len(m.Value)+overhead), maxRecordWeight)
+	return min(times*int64(len(m.Key)+len(m.Value)+overhead), maxRecordWeight)
 }
 
 func (f *fetcher) dial(ctx context.Context) (*kafkago.Conn, error) {

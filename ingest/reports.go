@@ -5,6 +5,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 
+	"github.com/anteroom/anteroom/event"
 	"github.com/anteroom/anteroom/event/eventpb"
 )
 
@@ -76,4 +77,9 @@ func (n *names) mark(org, source []byte) string {
 	name := string(n.buf)
 	n.known[name] = name
 	return name
+}
+
+// isOfReports tells whether a topic has stream reports and hardly anything else.
+func (f *feed) isOfReports(topic, region string) bool {
+	return f.reports && topic == event.Topic(region, event.Lossy)
 }

@@ -50,6 +50,8 @@ type Service struct {
 	budget  *semaphore.Weighted
 	// replays lets one partition at a time replay.
 	replays *semaphore.Weighted
+	// inserts bounds how many large batches are inserted at a time: each is copied for it, and ClickHouse is no faster with more.
+	inserts *semaphore.Weighted
 	// content are the sequences of sources that name content, over all partitions.
 	content *contentMarks
 	spares  spares
@@ -123,6 +125,7 @@ func newService(cfg Config, deps Deps) (*Service, error) {
 		letters: deps.Kafka.NewProducer(),
 		budget:  semaphore.NewWeighted(int64(cfg.MemoryBytes)),
 		replays: semaphore.NewWeighted(1),
+		inserts: semaphore.NewWeighted(insertsAtOnce),
 		content: newContentMarks(),
 	}
 	s.metrics = newMetrics(deps.Metrics)

@@ -46,6 +46,12 @@ func (w *worker) insert(ctx context.Context, b *batch) (err error) {
 		ctx, span = tracing.Start(ctx, w.deps.Tracer, "insert", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("db.system.name", "clickhouse"), attribute.Int("anteroom.rows", b.rows.Len())))
 		defer func() { endSpan(span, err) }()
 	}
+	if b.rows.Len() >= largeBatch {
+		if err := w.inserts.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer w.inserts.Release(1)
+	}
 	return w.deps.Store.Insert(ctx, b.rows, b.token())
 }
 

@@ -9,6 +9,9 @@ import (
 const (
 	// insertTimeout bounds one attempt to store a batch.
 	insertTimeout = time.Minute
+	// insertsAtOnce is how many batches of largeBatch rows or more are inserted at a time. Smaller ones, as of chat, wait for none.
+	insertsAtOnce = 2
+	largeBatch    = 20_000
 	// settleTime is waited before rows that a repeated insert did not leave are taken for lost: another owner's insert of the same
 	// range may be just about to appear.
 	settleTime = time.Second
