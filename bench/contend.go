@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -26,7 +27,11 @@ const (
 
 // newService makes the ingest service as `anteroom serve --roles=ingest` has it, with its default configuration but for the
 // consumer group, which is new for each measurement.
+// ingestMemory is the soft limit of memory that ingest runs with, in bytes: GOMEMLIMIT of deploy/kubernetes/base/ingest.yaml.
+const ingestMemory = 420 << 20
+
 func (p plan) newService() (*ingest.Service, func(), error) {
+	debug.SetMemoryLimit(ingestMemory)
 	kafkaConfig := kafka.DefaultConfig()
 	kafkaConfig.Brokers = p.Brokers
 	client, err := kafka.New(kafkaConfig)

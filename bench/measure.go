@@ -93,6 +93,7 @@ func measure(ctx context.Context, o options, log io.Writer) (*result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("from produce to query: %w", err)
 		}
+		fmt.Fprintf(log, "from produce to query: 50 %% within %v, 90 %% %v, 99 %% %v, all %v; peak %d MiB\n", l.P50, l.P90, l.P99, l.Max, l.PeakMemory>>20)
 		res.latency = &l
 	}
 	return res, nil
