@@ -50,7 +50,7 @@ func (v *Verifier) Guest(ctx context.Context, token string) (Principal, error) {
 	}
 	// Last of all, so that a token is used up only by a use that would have succeeded.
 	forget := instant(*p.claims.Expires).Add(2 * v.cfg.ClockSkew)
-	if err := v.journal.Use(ctx, from.resource, p.claims.ID, forget); err != nil {
+	if err := v.use(ctx, from.resource, p.claims.ID, forget); err != nil {
 		return Principal{}, err
 	}
 	return Principal{

@@ -43,7 +43,7 @@ func (v *Verifier) Resource(ctx context.Context, token string) (Principal, error
 		return Principal{}, refuse(TokenAudience, `the token is not one of the resource itself: "sub" must be its id, and "aud" this service's for resources alone`)
 	}
 	forget := instant(*p.claims.Expires).Add(2 * v.cfg.ClockSkew)
-	if err := v.journal.Use(ctx, id, p.claims.ID, forget); err != nil {
+	if err := v.use(ctx, id, p.claims.ID, forget); err != nil {
 		return Principal{}, err
 	}
 	return Principal{Resource: id, Expires: instant(*p.claims.Expires)}, nil

@@ -19,6 +19,8 @@ const (
 	KindResume  = "resume"
 	KindSession = "session"
 	KindLogin   = "login"
+	// KindRelay are what processes of one installation tell each other on behalf of whoever asks.
+	KindRelay = "relay"
 )
 
 // Sealer makes and opens the service's own short-lived tokens: JWE in compact form, A256GCM with a key derived from the master key for each

@@ -37,6 +37,8 @@ type Directory interface {
 type Deps struct {
 	Directory Directory
 	Log       *slog.Logger
+	// First tells whether nobody has used a token in any process before, until it expires; nil: there is no other process.
+	First func(ctx context.Context, token string, until time.Time) (bool, error)
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
@@ -52,6 +54,7 @@ type Verifier struct {
 	journal   *journal
 	revoked   *journal
 	joinPage  joinPage
+	first     func(ctx context.Context, token string, until time.Time) (bool, error) // nil without other processes
 }
 
 var _ Authenticator = (*Verifier)(nil)
@@ -95,6 +98,7 @@ func New(cfg Config, deps Deps) (*Verifier, error) {
 	return &Verifier{
 		Sealer: sealer, cfg: cfg, directory: deps.Directory, now: deps.Now, log: deps.Log,
 		issuers: newIssuers(cfg.IssuerTimeout, deps.Now, deps.Log), journal: used, revoked: revoked, joinPage: page,
+		first: deps.First,
 	}, nil
 }
 
@@ -102,6 +106,24 @@ func New(cfg Config, deps Deps) (*Verifier, error) {
 func (v *Verifier) Close() error {
 	v.issuers.client.CloseIdleConnections()
 	return errors.Join(v.journal.Close(), v.revoked.Close())
+}
+
+// use marks a token as used, here and in all other processes.
+func (v *Verifier) use(ctx context.Context, resource, token string, forget time.Time) error {
+	if err := v.journal.Use(ctx, resource, token, forget); err != nil || v.first == nil {
+		return err
+	}
+	first, err := v.first(ctx, resource+"\x00"+token, forget)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("claim the use of a token: %w", ctx.Err())
+	case err != nil:
+		v.log.WarnContext(ctx, "the use of a token can't be told to other processes", "error", err.Error())
+		return refuse(JournalUnavailable, "the use of the token can't be written down just now; get a new one and try again")
+	case !first:
+		return refuse(TokenReplayed, "the token was used before; each works once, so get a new one")
+	}
+	return nil
 }
 
 // lookup turns a failure of the directory into a refusal that says that nothing is known.

@@ -53,7 +53,23 @@ type Gone interface {
 	Revoked(id string) bool
 }
 
-// Deps are what a node works with. Recordings, Transcriptions, Notifier, Log and Registry may be nil.
+// Owners tells which of several nodes has a meeting.
+type Owners interface {
+	// Take makes a meeting this node's, or returns where the node is that has it. It waits while that isn't known.
+	Take(ctx context.Context, meetingID string) (elsewhere string, err error)
+	// Holds tells whether nobody can have taken over this node's meetings.
+	Holds() bool
+}
+
+// Elsewhere is the error of a join or a resume whose meeting another node has.
+type Elsewhere struct {
+	// URL is where the service's processes reach it.
+	URL string
+}
+
+func (e *Elsewhere) Error() string { return "another node has the meeting" }
+
+// Deps are what a node works with. Recordings, Transcriptions, Notifier, Owners, Log and Registry may be nil.
 type Deps struct {
 	// Decider to Notifier are the meetings'.
 	Decider        meeting.Decider
@@ -70,7 +86,9 @@ type Deps struct {
 	Links         Links
 	Tokens        Tokens
 	// Gone may be nil: then another process that is started soon takes back who had left.
-	Gone     Gone
+	Gone Gone
+	// Owners may be nil: then this node has all meetings.
+	Owners   Owners
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
@@ -82,6 +100,8 @@ type Remote struct {
 	Addr netip.Addr
 	// Origin is the page's web origin; "" when the client is no browser, or the page is this service's own.
 	Origin string
+	// Limited: the rate of the address was looked at already.
+	Limited bool
 	// Session is who is signed in on this service's own pages; nil on connections of other origins.
 	Session *identity.Principal
 }

@@ -32,14 +32,18 @@ func (n *Node) Join(ctx context.Context, j protocol.Join, remote Remote, client 
 
 func (n *Node) join(ctx context.Context, j protocol.Join, remote Remote, client meeting.Client) (*Session, protocol.Joined, error) {
 	none := protocol.Joined{}
-	if !n.addresses.Allow(remote.Addr) {
+	if !remote.Limited && !n.addresses.Allow(remote.Addr) {
 		return nil, none, limited("Too many joins from this address.")
 	}
 	if err := checkJoin(j); err != nil {
 		return nil, none, err
 	}
-	facts, err := n.find(j.Meeting, j.Secret)
+	facts, err := n.find(ctx, j.Meeting, j.Secret)
 	if err != nil {
+		return nil, none, err
+	}
+	// Before anything is used up: the node that has the meeting does the rest.
+	if err := n.own(ctx, facts.Meeting.ID); err != nil {
 		return nil, none, err
 	}
 	entrant, err := n.prove(ctx, j, facts, remote)
@@ -110,12 +114,16 @@ func checkClientInfo(c protocol.ClientInfo) error {
 }
 
 // find returns the meeting of a link. An id that isn't known takes the same path as a wrong secret, and gets the same answer.
-func (n *Node) find(id, secret string) (meeting.Facts, error) {
+func (n *Node) find(ctx context.Context, id, secret string) (meeting.Facts, error) {
 	parsed, err := uuid.Parse(id)
 	if err == nil {
 		id = parsed.String()
 	}
 	facts, known := n.deps.Control.Meeting(id)
+	if !known && n.deps.Owners != nil && n.deps.Links.CheckLinkSecret(id, 1, secret) {
+		// Only the service makes such a secret: the meeting was made elsewhere just now, and is known here in a moment.
+		facts, known = n.awaitMeeting(ctx, id)
+	}
 	version := max(facts.Meeting.LinkVersion, 1)
 	right := n.deps.Links.CheckLinkSecret(id, version, secret)
 	if !known || !right || err != nil {
@@ -125,6 +133,26 @@ func (n *Node) find(id, secret string) (meeting.Facts, error) {
 		return meeting.Facts{}, refuse(protocol.ReasonMeetingEnded, "", "The meeting was cancelled.")
 	}
 	return facts, nil
+}
+
+// newsPatience is how long what another process wrote may take to be known here.
+const newsPatience = 2 * time.Second
+
+func (n *Node) awaitMeeting(ctx context.Context, id string) (meeting.Facts, bool) {
+	ctx, cancel := context.WithTimeout(ctx, newsPatience)
+	defer cancel()
+	ticker := time.NewTicker(newsPatience / 40)
+	defer ticker.Stop()
+	for {
+		if facts, known := n.deps.Control.Meeting(id); known {
+			return facts, true
+		}
+		select {
+		case <-ctx.Done():
+			return meeting.Facts{}, false
+		case <-ticker.C:
+		}
+	}
 }
 
 // prove tells who joins: by a token, or by who is signed in on the page.
@@ -233,6 +261,9 @@ func (n *Node) count(ctx context.Context, request string, err error) {
 		result = resultRefused
 		// Bounded by the limit on joins. Why somebody can't get in is what operators are asked first.
 		n.log.InfoContext(ctx, "join refused", slog.String("request", request), slog.String("reason", reason))
+	}
+	if errors.As(err, new(*Elsewhere)) {
+		return // it is counted there
 	}
 	n.metrics.joins.WithLabelValues(request, result).Inc()
 	if err != nil && reasonOf(err) == "" && ctx.Err() == nil {

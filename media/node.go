@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/anteroom/anteroom/media/meeting"
 )
@@ -27,6 +28,9 @@ type Node struct {
 	wake chan struct{}
 	// ends counts the goroutines that wait for sessions to end.
 	ends sync.WaitGroup
+
+	// taking are the looks at whose a meeting is that are under way.
+	taking singleflight.Group
 
 	mu       sync.Mutex
 	stopping bool                    // guarded by mu
@@ -147,9 +151,12 @@ type running struct {
 	ready, gone chan struct{}
 	meeting     *meeting.Meeting
 	err         error
-	facts       meeting.Facts            // what the meeting knows; guarded by the node's mu
-	seats       map[uuid.UUID]*seat      // guarded by the node's mu
-	limit       func(now time.Time) bool // joins
+	facts       meeting.Facts       // what the meeting knows; guarded by the node's mu
+	seats       map[uuid.UUID]*seat // guarded by the node's mu
+	taken       bool                // another node has it; guarded by the node's mu
+	// since is when this process began to run it, which another may have before; set before ready is closed.
+	since time.Time
+	limit func(now time.Time) bool // joins
 	// updating is held from reading settings to handing them over, so that older ones never follow newer ones.
 	updating sync.Mutex
 }

@@ -11,16 +11,16 @@ import (
 // ResumeWindow is how long after this process began tokens of those before it are good for: what they left open by then, nobody takes up again.
 func (n *Node) ResumeWindow() time.Duration { return n.maxTicketAge() }
 
-// Inside are the participants of a call that are in the meeting or wait, also those who may still come back and those who are just leaving.
-// False: the call does not run here.
-func (n *Node) Inside(meetingID string, call uuid.UUID) ([]uuid.UUID, bool) {
+// Inside are the participants of a call that are in the meeting or wait, also those who may still come back and those who are just leaving, and since when
+// the call runs here. False: it does not.
+func (n *Node) Inside(meetingID string, call uuid.UUID) (participants []uuid.UUID, since time.Time, runs bool) {
 	n.mu.Lock()
 	r := n.running[meetingID]
 	n.mu.Unlock()
 	if r == nil || !r.runs() || r.meeting.Call() != call {
-		return nil, false
+		return nil, time.Time{}, false
 	}
-	return r.meeting.Present(), true
+	return r.meeting.Present(), r.since, true
 }
 
 // Abandon gives up a call that a process before this one began and left open. It returns when that is written down: from then on no token

@@ -19,7 +19,7 @@ func (n *Node) Resume(ctx context.Context, req protocol.Resume, remote Remote, c
 
 func (n *Node) resume(ctx context.Context, req protocol.Resume, remote Remote, client meeting.Client) (*Session, protocol.Joined, error) {
 	none := protocol.Joined{}
-	if !n.addresses.Allow(remote.Addr) {
+	if !remote.Limited && !n.addresses.Allow(remote.Addr) {
 		return nil, none, limited("Too many joins from this address.")
 	}
 	token, facts, err := n.openToken(req.ResumeToken)
@@ -27,6 +27,9 @@ func (n *Node) resume(ctx context.Context, req protocol.Resume, remote Remote, c
 		return nil, none, err
 	}
 	if err := n.checkOrigin(facts, token.Ticket.Entrant, remote); err != nil {
+		return nil, none, err
+	}
+	if err := n.own(ctx, facts.Meeting.ID); err != nil {
 		return nil, none, err
 	}
 	if n.revoked(token.Ticket.Participant) {

@@ -65,6 +65,9 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 	if n.deps.Gone != nil {
 		deps.Gone = gone{n}
 	}
+	if n.deps.Owners != nil {
+		deps.Holds = n.deps.Owners.Holds
+	}
 	startCtx, cancel := context.WithTimeout(ctx, n.cfg.StartTimeout)
 	m, err := open(startCtx, n.cfg.Meeting, facts, deps)
 	cancel()
@@ -79,7 +82,7 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 		return
 	}
 	n.metrics.starts.WithLabelValues(result).Inc()
-	r.meeting = m
+	r.meeting, r.since = m, time.Now()
 	about := []any{slog.String("call", m.Call().String()), slog.String("meeting", r.id), slog.String("org", facts.Organization.ID)}
 	n.log.InfoContext(ctx, "session of a meeting runs", append(about, slog.String("result", result))...)
 	close(r.ready)
@@ -94,7 +97,9 @@ func (n *Node) begin(ctx context.Context, r *running, facts meeting.Facts, open 
 	for id := range r.seats {
 		n.vacate(r, id)
 	}
-	n.ended[m.Call()] = time.Now()
+	if !r.taken { // else it may come back
+		n.ended[m.Call()] = time.Now()
+	}
 	n.mu.Unlock()
 }
 

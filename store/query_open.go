@@ -19,6 +19,8 @@ type OpenCall struct {
 	LastSeen time.Time
 	// Present are the participants who joined before the instant asked for and of whom nothing says that they have left.
 	Present []uuid.UUID
+	// Joined is when each of them did.
+	Joined []time.Time
 }
 
 // OpenCalls lists at most limit calls of own meetings in a region that started not before from and before to, and have no end or participants
@@ -91,16 +93,17 @@ func (r *Reader) whoIsOpen(ctx context.Context, out []OpenCall, to time.Time) er
 	if err := r.lastSeen(ctx, keys, func(k CallKey, seen time.Time) { out[at[k]].LastSeen = seen }); err != nil {
 		return err
 	}
-	present := `SELECT org, call_id, participant_id FROM participants WHERE ` + keysIn(keys) + ` GROUP BY org, call_id, participant_id
-		HAVING max(left_at) IS NULL AND min(joined_at) < fromUnixTimestamp64Micro({to:Int64}, 'UTC') ORDER BY org, call_id, participant_id`
+	present := `SELECT org, call_id, participant_id, min(joined_at) AS joined FROM participants WHERE ` + keysIn(keys) + ` GROUP BY org, call_id, participant_id
+		HAVING max(left_at) IS NULL AND joined < fromUnixTimestamp64Micro({to:Int64}, 'UTC') ORDER BY org, call_id, participant_id`
 	return r.query(ctx, "list who is in open calls", present, append(keyArgs(keys), clickhouse.Named("to", micros(to))), func(rows driver.Rows) error {
 		var key CallKey
 		var id uuid.UUID
-		if err := rows.Scan(&key.Org, &key.CallID, &id); err != nil {
+		var joined *time.Time
+		if err := rows.Scan(&key.Org, &key.CallID, &id, &joined); err != nil {
 			return err
 		}
 		i := at[key]
-		out[i].Present = append(out[i].Present, id)
+		out[i].Present, out[i].Joined = append(out[i].Present, id), append(out[i].Joined, joined.UTC()) // HAVING leaves no NULL
 		return nil
 	})
 }

@@ -58,8 +58,14 @@ func TestOpenCalls(t *testing.T) {
 	}
 	key := func(call string) store.CallKey { return store.CallKey{Org: "contoso", CallID: call} }
 	want := []store.OpenCall{
-		{CallKey: key("ended"), MeetingID: "meeting-of-ended", Ended: true, LastSeen: noon().Add(time.Hour), Present: []uuid.UUID{uuid.UUID(id(5))}},
-		{CallKey: key("open"), MeetingID: "meeting-of-open", LastSeen: noon().Add(4 * time.Hour), Present: []uuid.UUID{uuid.UUID(id(1)), uuid.UUID(id(3))}},
+		{
+			CallKey: key("ended"), MeetingID: "meeting-of-ended", Ended: true, LastSeen: noon().Add(time.Hour),
+			Present: []uuid.UUID{uuid.UUID(id(5))}, Joined: []time.Time{noon().Add(time.Minute)},
+		},
+		{
+			CallKey: key("open"), MeetingID: "meeting-of-open", LastSeen: noon().Add(4 * time.Hour),
+			Present: []uuid.UUID{uuid.UUID(id(1)), uuid.UUID(id(3))}, Joined: []time.Time{noon().Add(time.Minute), noon().Add(2 * time.Minute)},
+		},
 		{CallKey: key("empty"), MeetingID: "meeting-of-empty", LastSeen: noon().Add(time.Hour)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

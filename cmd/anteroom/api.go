@@ -40,6 +40,9 @@ func (s *service) startHTTP(ctx context.Context, withMedia bool) error {
 	if err := s.startDirectory(); err != nil {
 		return err
 	}
+	if err := s.openNodes(withMedia); err != nil {
+		return err
+	}
 	if err := s.startIdentity(listener); err != nil {
 		return err
 	}
@@ -100,8 +103,8 @@ func (s *service) apiDeps() (api.Deps, error) {
 		mount := api.Mount{Handler: collector, OwnRules: true}
 		deps.Mounts[collect.Path], deps.Mounts[collect.Path+"/"] = mount, mount
 	}
+	deps.Meetings = s.liveMeetings(deps.Mounts)
 	if s.node != nil {
-		deps.Meetings = meetings{s.node, s.directory}
 		deps.Surveys = meetings{s.node, s.directory}
 		deps.Mounts["/v1/connect"] = api.Mount{Handler: s.signal, OwnRules: true}
 	}

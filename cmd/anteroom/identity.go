@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/anteroom/anteroom/directory/registry"
 	"github.com/anteroom/anteroom/identity"
@@ -51,7 +52,7 @@ func (s *service) startIdentity(listener net.Listener) error {
 	if s.development {
 		cfg.DevelopmentIssuer = "http://" + listener.Addr().String() + devIssuerPath
 	}
-	verifier, err := identity.New(cfg, identity.Deps{Directory: s.directory, Log: log})
+	verifier, err := identity.New(cfg, identity.Deps{Directory: s.directory, Log: log, First: s.firstUse()})
 	if err != nil {
 		return err
 	}
@@ -64,6 +65,14 @@ func (s *service) startIdentity(listener net.Listener) error {
 		URL: cfg.DevelopmentIssuer, Folder: cfg.StateFolder, RedirectURLs: redirects(listener, s.cfg.API.PublicURL),
 	}, devissuer.Deps{Organizations: s.withoutIssuer, Log: log})
 	return err
+}
+
+// firstUse tells whether a token was used on no other node; nil where there is none.
+func (s *service) firstUse() func(context.Context, string, time.Time) (bool, error) {
+	if s.nodes == nil {
+		return nil
+	}
+	return s.nodes.First
 }
 
 // redirects are this service's own addresses of /callback.

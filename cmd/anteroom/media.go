@@ -43,7 +43,7 @@ func (s *service) startMedia(ctx context.Context) error {
 	deps := media.Deps{
 		Decider: s.engine, Recorder: s.recorder, Sealer: sealer{s.ring}, Forward: sockets,
 		Authenticator: s.identity, Control: control{s.directory, s.regions, s.home.name}, Origins: origins{s.directory},
-		Links: s.identity, Tokens: s.identity, Gone: s.identity, Log: log, Registry: s.metrics,
+		Links: s.identity, Tokens: s.identity, Gone: gone{s.identity, s.nodes}, Log: log, Registry: s.metrics,
 	}
 	if deps.Recordings, err = s.recordings(ctx); err != nil {
 		return err
@@ -54,13 +54,17 @@ func (s *service) startMedia(ctx context.Context) error {
 	if deps.Notifier, err = s.startWebhooks(); err != nil {
 		return err
 	}
+	if s.nodes != nil {
+		deps.Owners = s.nodes
+	}
 	if s.node, err = media.New(s.cfg.Media, deps); err != nil {
 		return err
 	}
 	s.engine.OnChange(s.node.PolicyChanged)
+	s.startNodes()
 	s.app.Go("meetings", s.node.Run)
 	s.startRecovery()
-	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{Node: s.node, Session: s.sessionOf, Log: log, Registry: s.metrics})
+	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{Node: s.node, Session: s.sessionOf, Tokens: s.relayTokens(), Log: log, Registry: s.metrics})
 	if err != nil {
 		return err
 	}
@@ -82,6 +86,14 @@ func (s *service) startRecorder() error {
 	}
 	s.app.Go("recorder", s.recorder.Run)
 	return nil
+}
+
+// relayTokens seal what nodes tell each other of clients; nil where this node has all meetings.
+func (s *service) relayTokens() media.Tokens {
+	if s.nodes == nil {
+		return nil
+	}
+	return s.identity
 }
 
 // sessionOf is who is signed in on the page that a connection comes from.

@@ -12,6 +12,7 @@ import (
 	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/forward"
 	"github.com/anteroom/anteroom/media/meeting"
+	"github.com/anteroom/anteroom/media/nodes"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/store"
 )
@@ -32,10 +33,12 @@ const (
 // something of the call was last seen.
 //
 // It may be killed at any moment and run as often as one likes: its events say the same each time, and are older than anything that it didn't
-// know, so that the reader believes what really happened. It takes all calls of its region for its own, since one node has a region's
-// meetings; when several share one, rows of ownership have to say whose a call is.
+// know, so that the reader believes what really happened. A node that has a region's meetings alone takes all calls for its own. Where several
+// share them, each sees to the calls whose meeting it has, and to those whose meeting nobody has who lives, which it claims first; since any of
+// them may be lost at any moment, all look again and again.
 type recovery struct {
 	node   *media.Node
+	nodes  *nodes.Nodes // nil: this one has all meetings
 	reader *store.Reader
 	record meeting.Recorder
 	region string
@@ -48,7 +51,7 @@ type recovery struct {
 
 func (s *service) startRecovery() {
 	r := &recovery{
-		node: s.node, reader: store.NewReader(s.store, store.QueryLimits{}), record: s.recorder, region: s.cfg.Ingest.Region, began: time.Now(),
+		node: s.node, nodes: s.nodes, reader: store.NewReader(s.store, store.QueryLimits{}), record: s.recorder, region: s.cfg.Ingest.Region, began: time.Now(),
 		log: s.log.With("room", "media"), told: map[string]bool{},
 	}
 	s.app.Go("recovery of meetings", r.Run)
@@ -66,6 +69,9 @@ func (r *recovery) Run(ctx context.Context) error {
 		case err == nil:
 			failures = 0
 			wait = min(2*max(wait, r.node.ResumeWindow()), recoveryMost)
+			if r.nodes != nil {
+				wait = r.node.ResumeWindow()
+			}
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // told to stop
 		default:
@@ -109,31 +115,48 @@ func (r *recovery) pass(ctx context.Context) error {
 		if err != nil {
 			continue // not one of ours
 		}
-		if inside, runs := r.node.Inside(c.MeetingID, call); runs {
-			// A call that runs is seen at every moment: who came before this process and is not here now won't come any more.
-			if err := r.leave(ctx, c, inside); err != nil {
-				return err
-			}
-			continue
-		}
-		if !same {
-			continue
-		}
-		if c.Ended { // by a process that didn't know of who was in it before a kill
-			if err := r.leave(ctx, c, nil); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := r.end(ctx, c, call); err != nil {
+		if err := r.close(ctx, c, call, same); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// close sees to one call. same: two looks in a row have shown it in the same way.
+func (r *recovery) close(ctx context.Context, c store.OpenCall, call uuid.UUID, same bool) error {
+	if inside, since, runs := r.node.Inside(c.MeetingID, call); runs {
+		if r.nodes == nil {
+			since = r.began
+		} else if time.Since(since) < r.node.ResumeWindow() {
+			return nil // they may come yet
+		}
+		// A call that runs is seen at every moment: who came before this process had it and is not here now won't come any more.
+		return r.leave(ctx, c, since, inside)
+	}
+	if !same || (r.nodes != nil && time.Since(c.LastSeen) < r.node.ResumeWindow()) {
+		return nil
+	}
+	if r.nodes != nil {
+		if elsewhere, err := r.nodes.Take(ctx, c.MeetingID); err != nil || elsewhere != "" {
+			return err
+		}
+	}
+	if c.Ended { // by a process that didn't know of who was in it before a kill
+		return r.leave(ctx, c, r.horizon(), nil)
+	}
+	return r.end(ctx, c, call)
+}
+
+// horizon is until when others may have begun what this process closes.
+func (r *recovery) horizon() time.Time {
+	if r.nodes == nil {
+		return r.began
+	}
+	return time.Now().Add(-r.node.ResumeWindow())
+}
+
 func (r *recovery) open(ctx context.Context) ([]store.OpenCall, error) {
-	return r.reader.OpenCalls(ctx, r.region, r.began.Add(-recoveryReach), r.began, recoveryCalls)
+	return r.reader.OpenCalls(ctx, r.region, r.began.Add(-recoveryReach), r.horizon(), recoveryCalls)
 }
 
 // end closes a call that nobody runs.
@@ -142,13 +165,13 @@ func (r *recovery) end(ctx context.Context, c store.OpenCall, call uuid.UUID) er
 	if err != nil || !abandoned {
 		return err
 	}
-	if err := r.leave(ctx, c, nil); err != nil {
+	if err := r.leave(ctx, c, r.horizon(), nil); err != nil {
 		return err
 	}
 	if r.told[c.CallID] {
 		return nil
 	}
-	e := r.event(c)
+	e := r.event(c, r.horizon())
 	e.Payload = &eventpb.Event_CallEnded{CallEnded: &eventpb.CallEnded{EndedAtUs: e.ObservedAtUs, Reason: meeting.EndedLost}}
 	if err := r.record.Record(ctx, e); err != nil {
 		return err
@@ -158,13 +181,13 @@ func (r *recovery) end(ctx context.Context, c store.OpenCall, call uuid.UUID) er
 	return nil
 }
 
-// leave records that those have left of whom nothing says so, except who is inside.
-func (r *recovery) leave(ctx context.Context, c store.OpenCall, inside []uuid.UUID) error {
-	for _, id := range c.Present {
-		if slices.Contains(inside, id) || r.told[id.String()] {
+// leave records that those have left who joined before a moment and of whom nothing says so, except who is inside.
+func (r *recovery) leave(ctx context.Context, c store.OpenCall, before time.Time, inside []uuid.UUID) error {
+	for i, id := range c.Present {
+		if slices.Contains(inside, id) || r.told[id.String()] || !c.Joined[i].Before(before) {
 			continue
 		}
-		e := r.event(c)
+		e := r.event(c, before)
 		e.Payload = &eventpb.Event_ParticipantLeft{ParticipantLeft: &eventpb.ParticipantLeft{
 			ParticipantId: id[:], LeftAtUs: e.ObservedAtUs, EndCode: "503", EndSubCode: "0", ResultCategory: "UnexpectedServerError",
 		}}
@@ -176,11 +199,11 @@ func (r *recovery) leave(ctx context.Context, c store.OpenCall, inside []uuid.UU
 	return nil
 }
 
-// event is observed when the call was last seen, and before this process.
-func (r *recovery) event(c store.OpenCall) *eventpb.Event {
+// event is observed when the call was last seen, and before a moment since when it is known better.
+func (r *recovery) event(c store.OpenCall, before time.Time) *eventpb.Event {
 	at := c.LastSeen
-	if at.After(r.began) {
-		at = r.began
+	if at.After(before) {
+		at = before
 	}
 	return &eventpb.Event{
 		Org: c.Org, Region: r.region, CallId: c.CallID, ObservedAtUs: at.UnixMicro(), SourceKind: eventpb.SourceKind_SOURCE_KIND_MEDIA,

@@ -23,6 +23,7 @@ import (
 	"github.com/anteroom/anteroom/internal/recorder"
 	"github.com/anteroom/anteroom/internal/tracing"
 	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/nodes"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
@@ -63,6 +64,7 @@ type service struct {
 	recorder  *recorder.Recorder
 	ring      *sealing.Ring    // nil without the role media
 	node      *media.Node      // nil without the role media
+	nodes     *nodes.Nodes     // nil where this process alone has the meetings
 	signal    *signal.Handler  // nil without the role media
 	files     *record.Recorder // nil where nothing is recorded
 	api       *api.Server

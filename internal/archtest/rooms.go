@@ -39,6 +39,7 @@ func rooms() []Room {
 			Path: "media/meeting", May: with("policy", "directory", "media/protocol", "media/forward", "media/record"),
 			Why: "a session's state; what it needs of Kafka and of policy are its interfaces",
 		},
+		{Path: "media/nodes", May: []string{"store"}, Why: "which of several nodes has a meeting: rows that nodes compare, and nothing of what a meeting is"},
 		{
 			Path: "media/signal", May: []string{"policy", "directory", "identity", "media", "media/meeting", "media/protocol"},
 			Why: "WebSockets in, requests to meetings out",
@@ -109,7 +110,7 @@ func rooms() []Room {
 		{
 			Path: "internal/config",
 			May: []string{
-				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "migrations",
+				"event", "analytics", "analytics/live", "api", "collect", "ingest", "ingest/acs", "ingest/label", "internal/embedded", "internal/kafka", "logs", "media", "media/nodes", "migrations",
 				"policy", "policy/exchange", "policy/revisions", "policy/sandbox", "quality", "retention", "retention/backup", "retention/ledger", "retention/report", "sealing", "store", "identity", "media/record", "media/signal", "internal/recorder", "internal/tracing", "internal/webhook",
 			},
 			Why: "it gathers the rooms' Config structs and is read in cmd only: rooms are handed their own part",

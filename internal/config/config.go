@@ -25,6 +25,7 @@ import (
 	"github.com/anteroom/anteroom/internal/webhook"
 	"github.com/anteroom/anteroom/logs"
 	"github.com/anteroom/anteroom/media"
+	"github.com/anteroom/anteroom/media/nodes"
 	"github.com/anteroom/anteroom/media/record"
 	"github.com/anteroom/anteroom/media/signal"
 	"github.com/anteroom/anteroom/policy"
@@ -80,6 +81,8 @@ type Config struct {
 	Logs logs.Config `koanf:"logs"`
 	// Media are running meetings.
 	Media media.Config `koanf:"media"`
+	// Nodes are several media nodes that share the meetings.
+	Nodes nodes.Config `koanf:"nodes"`
 	// Signalling are clients' connections to meetings.
 	Signalling signal.Config `koanf:"signalling"`
 	// Collect takes in what clients of other systems measure while their calls go on.
@@ -198,6 +201,7 @@ func Default() Config {
 		Live:          live.DefaultConfig(),
 		Logs:          logs.DefaultConfig(),
 		Media:         media.DefaultConfig(),
+		Nodes:         nodes.DefaultConfig(),
 		Signalling:    signal.DefaultConfig(),
 		Collect:       collect.DefaultConfig(),
 		Sealing:       sealing.DefaultConfig(),
@@ -265,6 +269,7 @@ func (c Config) Validate(mode Mode) error {
 	section("policy", c.Policy.Validate())
 	section("retention", c.Retention.Validate())
 	section("media", c.Media.Validate())
+	section("nodes", c.Nodes.Validate())
 	section("signalling", c.Signalling.Validate())
 	section("collect", c.Collect.Validate())
 	section("sealing", errors.Join(c.Sealing.Validate(), c.validateSlack()))

@@ -26,6 +26,9 @@ type Deps struct {
 	Notifier Notifier
 	// Gone may be nil: then a process that takes the session up doesn't know who had left.
 	Gone Gone
+	// Holds tells whether no other process can have taken up the session; nil: none can. While one can, nobody's stay ends for want of a connection:
+	// it may go on there.
+	Holds func() bool
 }
 
 // Sealer seals text to regions' keys.

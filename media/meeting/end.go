@@ -33,6 +33,10 @@ func (m *Meeting) end(reason string) {
 	if m.empty != nil {
 		m.empty.Stop()
 	}
+	if reason == EndedTaken {
+		m.handOver()
+		return
+	}
 	if reason == EndedShutdown && len(m.members) == 0 && m.admitting.all == 0 {
 		reason = EndedEmpty // nobody is there to take it up again
 	}

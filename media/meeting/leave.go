@@ -159,6 +159,9 @@ func (mb *Member) Disconnected(c Client) {
 	mb.cutOff()
 }
 
+// holdRetry is when it is looked again whether the session is this process's.
+const holdRetry = time.Second
+
 // cutOff starts the grace. The lock is held, and the member has no client.
 func (mb *Member) cutOff() {
 	m := mb.m
@@ -173,7 +176,11 @@ func (mb *Member) cutOff() {
 	timer = time.AfterFunc(m.cfg.ReconnectGrace, func() {
 		m.lock()
 		defer m.unlock()
-		if mb.grace == timer && mb.client == nil {
+		switch {
+		case mb.grace != timer || mb.client != nil:
+		case m.deps.Holds != nil && !m.deps.Holds():
+			timer.Reset(holdRetry)
+		default:
 			_ = m.dismiss(mb, departure{left: protocol.ReasonConnectionLost})
 		}
 	})

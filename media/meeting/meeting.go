@@ -25,6 +25,8 @@ const (
 	// EndedShutdown: the process stops, and hands the session over: nothing of it ends but what this process did for it. Members may resume on
 	// another; what nobody takes up again is ended by the recovery after a start, as EndedLost.
 	EndedShutdown = protocol.ReasonShuttingDown
+	// EndedTaken: another process has taken up the session, so that nothing of it ends here but what this process did for it.
+	EndedTaken = "taken_over"
 	// EndedLost: the process that ran the session was lost or stopped, and nobody took it up again.
 	EndedLost = "node_lost"
 )

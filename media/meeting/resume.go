@@ -3,11 +3,15 @@ package meeting
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/anteroom/anteroom/media/protocol"
 )
+
+// clockSlack is by how much the clock of the node that issued a ticket may be ahead of this one's. Who was here since is known by name, not by time.
+const clockSlack = 10 * time.Second
 
 // Resume gives a member a new connection. A ticket whose member is unknown here (the node was lost, and this is a session that Revive opened)
 // makes the member anew with its id and admission, re-checked by policy. ErrResumeExpired: the member is gone for good.
@@ -27,7 +31,7 @@ func (m *Meeting) Resume(ctx context.Context, t Ticket, c Client) (*Member, prot
 		return mb, j, nil
 	}
 	// In a session that this process began, who isn't here is gone. In one that it took over, only tickets of before may be of somebody unknown.
-	unknown := m.revived && !m.ended && !m.goneBefore[t.Participant] && t.IssuedAt.Before(m.started)
+	unknown := m.revived && !m.ended && !m.goneBefore[t.Participant] && t.IssuedAt.Before(m.started.Add(clockSlack))
 	if unknown {
 		m.goneBefore[t.Participant] = true // a member is revived once
 	}

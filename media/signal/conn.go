@@ -34,10 +34,15 @@ type conn struct {
 	lastID            uint64 // the reader's
 
 	session *media.Session // the worker's
-	joined  atomic.Bool
-	joining atomic.Bool
-	late    atomic.Bool // the time to join is over
-	flushed chan struct{}
+	// relayedHere: another node relays the client. far is the connection to the node that this one relays it to; nil: the meeting is here.
+	relayedHere bool
+	far         atomic.Pointer[websocket.Conn]
+	relaying    sync.WaitGroup
+	ctx         context.Context //nolint:containedctx // ends with the connection
+	joined      atomic.Bool
+	joining     atomic.Bool
+	late        atomic.Bool // the time to join is over
+	flushed     chan struct{}
 }
 
 func newConn(h *Handler, remote media.Remote) *conn {
@@ -60,6 +65,7 @@ func (c *conn) run(ctx context.Context, ws *websocket.Conn) {
 	ws.SetReadLimit(protocol.MaxFrameBytes)
 	ctx, c.abort = context.WithCancel(ctx)
 	defer c.abort()
+	c.ctx = ctx
 	var parts, tail sync.WaitGroup
 	part := func(wg *sync.WaitGroup, f func(context.Context)) {
 		wg.Add(1)
@@ -87,10 +93,12 @@ func (c *conn) run(ctx context.Context, ws *websocket.Conn) {
 	close(c.requests)
 	drained := time.AfterFunc(drainTimeout, c.abort)
 	tail.Wait()
+	c.endRelay()
 	drained.Stop()
 	c.out.drop(nil, websocket.StatusNormalClosure, "")
 	c.abort()
 	parts.Wait()
+	c.relaying.Wait()
 	_ = ws.CloseNow()
 	if c.session != nil {
 		defer c.contain(ctx)

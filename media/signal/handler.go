@@ -24,7 +24,9 @@ import (
 type Deps struct {
 	Node *media.Node
 	// Session tells who is signed in on this service's own pages; it is asked for connections of these pages only.
-	Session  func(*http.Request) *identity.Principal
+	Session func(*http.Request) *identity.Principal
+	// Tokens seal what nodes tell each other of the clients that they relay; nil: this node relays none and takes none.
+	Tokens   media.Tokens
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
@@ -77,6 +79,10 @@ const maxAddresses = 1 << 16
 
 // ServeHTTP takes a connection and returns when it is over.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get(relayHeader) != "" {
+		h.serveRelay(w, r)
+		return
+	}
 	remote, err := h.remote(r)
 	if err != nil {
 		h.metrics.refused.WithLabelValues("origin").Inc()
@@ -89,8 +95,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many connections from this address; wait a few seconds", http.StatusTooManyRequests)
 		return
 	}
-	// The context of a hijacked request ends with this function, which is when the connection is over.
+	h.serve(w, r, newConn(h, remote))
+}
+
+// serveRelay takes a connection that another node relays.
+func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
+	remote, err := h.relayRemote(r)
+	if err != nil {
+		h.metrics.refused.WithLabelValues("relay").Inc()
+		http.Error(w, "the header "+relayHeader+" is not one of this installation", http.StatusForbidden)
+		return
+	}
 	c := newConn(h, remote)
+	c.relayedHere = true
+	h.serve(w, r, c)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *conn) {
+	// The context of a hijacked request ends with this function, which is when the connection is over.
 	if !h.enter(c) {
 		h.metrics.refused.WithLabelValues("limit").Inc()
 		w.Header().Set("Retry-After", "30")

@@ -9,6 +9,7 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	cut         *prometheus.CounterVec
 	seconds     prometheus.Histogram
+	relays      prometheus.Counter
 }
 
 // The outcomes of requests_total.
@@ -28,10 +29,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refused:     vector("refused_connections_total", "Connections not accepted: limit, rate or handshake.", "reason"),
 		requests:    vector("requests_total", "Requests of clients by what became of them.", "type", "outcome"),
 		cut:         vector("cut_connections_total", "Connections that the server ended because of what the client did or did not do.", "reason"),
+		relays: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "anteroom", Subsystem: "signal", Name: "relays_total", Help: "Connections led on to the node that has their meeting.",
+		}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "anteroom", Subsystem: "signal", Name: "request_seconds", Help: "Time to answer a request.", Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
 		}),
 	}
-	r.MustRegister(m.connections, m.refused, m.requests, m.cut, m.seconds)
+	r.MustRegister(m.connections, m.refused, m.requests, m.cut, m.seconds, m.relays)
 	return m
 }

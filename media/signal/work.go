@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/anteroom/anteroom/media"
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
@@ -25,6 +26,12 @@ func (c *conn) work(ctx context.Context) {
 
 // handle answers one request.
 func (c *conn) handle(ctx context.Context, f protocol.Frame) {
+	if ws := c.far.Load(); ws != nil {
+		if c.send(ctx, ws, f) != nil { // the reply comes from there
+			c.abort()
+		}
+		return
+	}
 	c.out.begin()
 	defer c.out.done()
 	ctx, cancel := context.WithTimeout(ctx, c.h.cfg.RequestTimeout)
@@ -32,6 +39,9 @@ func (c *conn) handle(ctx context.Context, f protocol.Frame) {
 	began := time.Now()
 	body, err := c.answer(ctx, f)
 	c.h.metrics.seconds.Observe(time.Since(began).Seconds())
+	if err == nil && c.far.Load() != nil {
+		return // answered by the node that has the meeting
+	}
 	refused, outcome := c.refusal(ctx, f.Type, err)
 	c.count(f.Type, outcome)
 	c.reply(f.ID, body, refused)
@@ -66,30 +76,59 @@ func (c *conn) enter(ctx context.Context, f protocol.Frame) (any, error) {
 			c.lateAfterReply()
 		}
 	}()
+	for {
+		joined, err := c.enterHere(ctx, f)
+		var elsewhere *media.Elsewhere
+		switch {
+		case err == nil:
+			c.joined.Store(true)
+			return joined, nil
+		case !errors.As(err, &elsewhere):
+			return nil, err
+		case c.relayedHere || c.h.deps.Tokens == nil:
+			// Whoever relays it looks again whose the meeting is.
+			c.out.drop(nil, websocket.StatusTryAgainLater, "")
+			return nil, err
+		}
+		c.remote.Limited = true
+		failed := c.relay(ctx, elsewhere.URL, f)
+		if failed == nil {
+			return nil, nil //nolint:nilnil // the reply is on its way
+		}
+		c.h.log.DebugContext(ctx, "the node that has a meeting isn't reached; trying again", slog.Any("error", failed))
+		select {
+		case <-time.After(relayRetry):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// enterHere joins or resumes on this node.
+func (c *conn) enterHere(ctx context.Context, f protocol.Frame) (protocol.Joined, error) {
 	var joined protocol.Joined
 	switch f.Type {
 	case protocol.TypeJoin:
 		var req protocol.Join
 		if err := json.Unmarshal(f.Body, &req); err != nil {
-			return nil, badBody(err)
+			return joined, badBody(err)
 		}
 		s, reply, err := c.h.deps.Node.Join(ctx, req, c.remote, c)
 		if err != nil {
-			return nil, err
+			return joined, err
 		}
 		c.session, joined = s, reply
 	default:
 		var req protocol.Resume
 		if err := json.Unmarshal(f.Body, &req); err != nil {
-			return nil, badBody(err)
+			return joined, badBody(err)
 		}
 		s, reply, err := c.h.deps.Node.Resume(ctx, req, c.remote, c)
 		if err != nil {
-			return nil, err
+			return joined, err
 		}
 		c.session, joined = s, reply
 	}
-	c.joined.Store(true)
 	return joined, nil
 }
 

@@ -985,3 +985,27 @@ INNER JOIN (
 ) AS shown ON shown.org = s.org AND shown.call_id = s.call_id AND shown.participant_id = s.participant_id
 WHERE NOT shown.runs OR s.direction = 'outbound';
 
+-- 00175_media_nodes.sql
+CREATE TABLE IF NOT EXISTS media_nodes (
+    node            UUID,
+    url             String CODEC(ZSTD(1)),
+    over            Bool,
+    at              DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+) ENGINE = ReplacingMergeTree(at)
+ORDER BY node
+TTL toDateTime(at) + INTERVAL 1 DAY
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- 00177_media_claims.sql
+CREATE TABLE IF NOT EXISTS media_claims (
+    kind            LowCardinality(String),
+    id              String CODEC(ZSTD(1)),
+    epoch           UInt64,
+    owner           UUID,
+    at              DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    until           DateTime('UTC')
+) ENGINE = MergeTree()
+ORDER BY (kind, id, epoch)
+TTL until
+SETTINGS non_replicated_deduplication_window = 10000;
+

@@ -1,0 +1,2 @@
+-- +goose Up
+{{distributed "media_claims" "0"}};
