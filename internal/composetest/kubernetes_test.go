@@ -21,9 +21,13 @@ import (
 // workload is a Deployment, StatefulSet or Job, as far as they are alike.
 type workload struct {
 	kind, name string
+	replicas   int32
 	selector   map[string]string
 	pod        corev1.PodTemplateSpec
 }
+
+// podAddress is where a pod is reached, hostAddress where its machine is.
+const podAddress, hostAddress = "198.51.100.7", "192.0.2.1"
 
 // rendered is what the example overlay makes, each object decoded strictly: a field that Kubernetes doesn't know fails.
 type rendered struct {
@@ -64,15 +68,15 @@ func render(t *testing.T) rendered {
 		case "Deployment":
 			var d appsv1.Deployment
 			strictly(&d)
-			out.workloads = append(out.workloads, workload{"Deployment", d.Name, d.Spec.Selector.MatchLabels, d.Spec.Template})
+			out.workloads = append(out.workloads, workload{"Deployment", d.Name, replicasOf(d.Spec.Replicas), d.Spec.Selector.MatchLabels, d.Spec.Template})
 		case "StatefulSet":
 			var s appsv1.StatefulSet
 			strictly(&s)
-			out.workloads = append(out.workloads, workload{"StatefulSet", s.Name, s.Spec.Selector.MatchLabels, s.Spec.Template})
+			out.workloads = append(out.workloads, workload{"StatefulSet", s.Name, replicasOf(s.Spec.Replicas), s.Spec.Selector.MatchLabels, s.Spec.Template})
 		case "Job":
 			var j batchv1.Job
 			strictly(&j)
-			out.workloads = append(out.workloads, workload{"Job", j.Name, nil, j.Spec.Template})
+			out.workloads = append(out.workloads, workload{"Job", j.Name, 1, nil, j.Spec.Template})
 		case "PodDisruptionBudget":
 			var b policyv1.PodDisruptionBudget
 			strictly(&b)
@@ -100,6 +104,13 @@ func render(t *testing.T) rendered {
 	return out
 }
 
+func replicasOf(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
 func TestKubernetes(t *testing.T) {
 	all := render(t)
 	if slices.Contains(all.kinds, "Secret") {
@@ -123,6 +134,9 @@ func TestKubernetes(t *testing.T) {
 			}
 			roles[role] = true
 			checkFolders(t, w, cfg, role)
+			if role == "media" {
+				checkNodes(t, w, cfg)
+			}
 			if !slices.ContainsFunc(all.budgets, func(b policyv1.PodDisruptionBudget) bool {
 				return b.Spec.Selector.MatchLabels["app.kubernetes.io/component"] == role && b.Spec.MaxUnavailable.IntValue() == 1
 			}) {
@@ -178,6 +192,7 @@ func environOf(t *testing.T, w workload, configs map[string]corev1.ConfigMap) []
 	t.Helper()
 	c := w.pod.Spec.Containers[0]
 	var out []string
+	before := map[string]string{}
 	for _, from := range c.EnvFrom {
 		found, ok := configs[from.ConfigMapRef.Name]
 		if !ok {
@@ -195,15 +210,49 @@ func environOf(t *testing.T, w workload, configs map[string]corev1.ConfigMap) []
 			}
 			out = append(out, e.Name+"=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 		case e.ValueFrom != nil && e.ValueFrom.FieldRef != nil:
-			out = append(out, e.Name+"=192.0.2.1")
+			address := map[string]string{"status.podIP": podAddress, "status.hostIP": hostAddress}[e.ValueFrom.FieldRef.FieldPath]
+			if address == "" {
+				t.Errorf("%s is from %s, which isn't known here", e.Name, e.ValueFrom.FieldRef.FieldPath)
+			}
+			before[e.Name] = address
+			if strings.HasPrefix(e.Name, "ANTEROOM_") {
+				out = append(out, e.Name+"="+address)
+			}
 		default:
 			if strings.Contains(e.Name, "PASSWORD") || strings.HasSuffix(e.Name, "_KEY") {
 				t.Errorf("%s is written down", e.Name)
 			}
-			out = append(out, e.Name+"="+value)
+			out = append(out, e.Name+"="+expanded(value, before))
 		}
 	}
 	return out
+}
+
+// expanded puts in what stands before, as Kubernetes does.
+func expanded(value string, before map[string]string) string {
+	for name, is := range before {
+		value = strings.ReplaceAll(value, "$("+name+")", is)
+	}
+	return value
+}
+
+// checkNodes: several media nodes share the meetings, so each has to be reached by the others, at its pod, and by clients' media, at its machine.
+func checkNodes(t *testing.T, w workload, cfg config.Config) {
+	t.Helper()
+	if w.replicas < 2 {
+		t.Errorf("there is %d node: the loss of one ends all meetings", w.replicas)
+	}
+	if want := "http://" + podAddress + ":8480"; cfg.Nodes.URL != want {
+		t.Errorf("the others reach it at %q, want %q", cfg.Nodes.URL, want)
+	}
+	if !slices.Equal(cfg.Media.Forward.PublicAddresses, []string{hostAddress}) {
+		t.Errorf("clients' media is sent to %q, want %q", cfg.Media.Forward.PublicAddresses, hostAddress)
+	}
+	for _, p := range w.pod.Spec.Containers[0].Ports {
+		if strings.HasPrefix(p.Name, "media-") && p.HostPort != p.ContainerPort {
+			t.Errorf("the port %s is not its machine's", p.Name)
+		}
+	}
 }
 
 // checkFolders: what the service keeps is on a volume, and not in the container.

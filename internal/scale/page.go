@@ -52,7 +52,7 @@ func write(m measured, a assumptions, n needs) string {
 
 In this order, as participants grow:
 
-1. **Media nodes of one installation** (%s nodes, some %s participants): each node writes a sign of life every second and reads all others'. Beyond, run several installations (cells) with organisations spread over
+1. **Media nodes of one installation** (%s nodes, some %s participants): each node [writes a sign of life every second and reads all others'](scale-out.md#limits). Beyond, run several installations (cells) with organisations spread over
    them; nothing crosses them but an organisation's own regions.
 2. **One meeting** is in one process: its limit is that of one node, and the product's own limits (1000 in a meeting, 350 in a call) come before.
 3. **The sweeper of a region**: one works at a time, %s copies/s. That is %s times what falls due on average here; bursts, as all copies of a working hour, are late by minutes. More regions or cells are the way.
