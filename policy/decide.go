@@ -13,7 +13,8 @@ import (
 func (e *Engine) Decide(ctx context.Context, org string, in Input) Decision {
 	started := time.Now()
 	s := e.snapshot(org)
-	d, err := e.remembered(ctx, s, &in)
+	j, err := e.remembered(ctx, s, &in)
+	d := j.decision
 	if err != nil {
 		e.failed(ctx, org, s, err)
 		e.blame(ctx, org, s, err, func(base *snapshot) error { _, err := e.decide(ctx, base, &in); return err })
@@ -41,15 +42,26 @@ func (e *Engine) Grants(ctx context.Context, org string, in Input) Grants {
 	return grants
 }
 
-// remembered is the decision that was made on the same input, or that is made now.
-func (e *Engine) remembered(ctx context.Context, s *snapshot, in *Input) (Decision, error) {
-	if s.decisions == nil {
-		return e.decide(ctx, s, in)
+// judged is a decision, and the refusals that it is made of, the most important first.
+type judged struct {
+	decision Decision
+	refusals []refusal
+}
+
+// remembered is the decision that was made on the same input, or on one that the policy can't tell from it, or that is made now.
+func (e *Engine) remembered(ctx context.Context, s *snapshot, in *Input) (judged, error) {
+	ask := func() (j judged, err error) {
+		j.decision, j.refusals, err = e.judge(ctx, s, in)
+		return j, err
 	}
-	d, err := s.decisions.answer(in, func() (Decision, error) { return e.decide(ctx, s, in) })
+	if s.decisions == nil {
+		return ask()
+	}
+	j, err := s.decisions.answer(in, ask)
 	// Whoever appends to a list has it to himself.
+	d := &j.decision
 	d.Reasons, d.Rules, d.Obligations = slices.Clip(d.Reasons), slices.Clip(d.Rules), slices.Clip(d.Obligations)
-	return d, err
+	return j, err
 }
 
 func (e *Engine) rememberedGrants(ctx context.Context, s *snapshot, in *Input) (Grants, error) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// question is an input as a key: all that an Input has, in a form that can be compared.
+// question is an input as a key: all of an Input that a policy can tell from others, in a form that can be compared.
 type question struct {
 	action     Action
 	capability Capability
@@ -19,10 +19,17 @@ type question struct {
 	anonymousJoin, enforceWebinarRoles, requireConsent, recording, transcribing     bool
 	admittedByOrgUser, organizer, invited, presenter, roomDevice, consented, inCall bool
 
+	// Places on scales.
 	orgUsers, participants, chatMembers int
 }
 
-func questionOf(in *Input) question {
+// long tells of a question that is too long to be remembered: there are no more capabilities than fit in.
+func (q *question) long() bool {
+	const most = 2048
+	return len(q.withdrawn)+len(q.meetingWithdrawn)+len(q.organizerWithdrawn) > most
+}
+
+func (s *scales) questionOf(in *Input) question {
 	return question{
 		action: in.Action, capability: in.Capability,
 		organizationKind: in.Organization.Kind, meetingKind: in.Meeting.Kind, participantKind: in.Participant.Kind, state: in.Participant.State,
@@ -32,7 +39,8 @@ func questionOf(in *Input) question {
 		recording: in.Meeting.Recording, transcribing: in.Meeting.Transcribing,
 		admittedByOrgUser: in.Participant.AdmittedByOrgUser, organizer: in.Participant.Organizer, invited: in.Participant.Invited,
 		presenter: in.Participant.Presenter, roomDevice: in.Participant.RoomDevice, consented: in.Participant.Consented, inCall: in.Session.RoomDevice,
-		orgUsers: in.Session.OrgUsers, participants: in.Session.Participants, chatMembers: in.Session.ChatMembers,
+		orgUsers: s.orgUsers.place(in.Session.OrgUsers), participants: s.participants.place(in.Session.Participants),
+		chatMembers: s.chatMembers.place(in.Session.ChatMembers),
 	}
 }
 
@@ -55,8 +63,10 @@ const (
 )
 
 // memo remembers what a snapshot answered. A decision depends on its input alone and a snapshot never changes, so that the answer would be the same; in a
-// large meeting the same is asked for everybody whenever something changes. Failures are not remembered. A lock is held for the look into a map.
+// large meeting the same is asked for everybody whenever something changes, and what changes most is how many there are, which most rules only compare with a
+// limit (scales). Failures are not remembered. A lock is held for the look into a map.
 type memo[T any] struct {
+	scales *scales
 	seed   maphash.Seed
 	shards [memoShards]struct {
 		mu    sync.RWMutex
@@ -64,11 +74,14 @@ type memo[T any] struct {
 	}
 }
 
-func newMemo[T any]() *memo[T] { return &memo[T]{seed: maphash.MakeSeed()} }
+func newMemo[T any](s *scales) *memo[T] { return &memo[T]{scales: s, seed: maphash.MakeSeed()} }
 
 // answer is what was answered before, or what ask answers now.
 func (m *memo[T]) answer(in *Input, ask func() (T, error)) (T, error) {
-	q := questionOf(in)
+	q := m.scales.questionOf(in)
+	if q.long() {
+		return ask()
+	}
 	shard := &m.shards[maphash.Comparable(m.seed, q)%memoShards]
 	shard.mu.RLock()
 	known, ok := shard.known[q]

@@ -22,10 +22,13 @@ func leaves(v reflect.Value, path string, f func(field reflect.Value, path strin
 	}
 }
 
+// each tells all numbers apart.
+var each = &scales{orgUsers: scale{each: true}, participants: scale{each: true}, chatMembers: scale{each: true}}
+
 // TestEachFieldIsPartOfTheQuestion: no two inputs that differ are taken for each other, whatever field an Input gets.
 func TestEachFieldIsPartOfTheQuestion(t *testing.T) {
 	var in Input
-	whole := questionOf(&in)
+	whole := each.questionOf(&in)
 	seen := map[question]string{whole: "none"}
 	leaves(reflect.ValueOf(&in).Elem(), "", func(field reflect.Value, path string) {
 		var values []reflect.Value
@@ -45,7 +48,7 @@ func TestEachFieldIsPartOfTheQuestion(t *testing.T) {
 		}
 		for _, value := range values {
 			field.Set(value)
-			q := questionOf(&in)
+			q := each.questionOf(&in)
 			if other, ok := seen[q]; ok {
 				t.Errorf("with %s = %v it is the question of %s", path, value, other)
 			}
@@ -89,7 +92,7 @@ func TestRememberedDecisions(t *testing.T) {
 }
 
 func TestMemo(t *testing.T) {
-	m := newMemo[int]()
+	m := newMemo[int](each)
 	asked := 0
 	ask := func(n int, err error) func() (int, error) { return func() (int, error) { asked++; return n, err } }
 	in := guest(ActionJoin, "")

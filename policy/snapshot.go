@@ -48,8 +48,8 @@ type snapshot struct {
 	timeout time.Duration
 	// refused is why this snapshot has no answer to anything; nil for those that decide.
 	refused error
-	// decisions and allGrants are those that were made by it.
-	decisions *memo[Decision]
+	// decisions and allGrants are those that were made by it; nil where none are remembered.
+	decisions *memo[judged]
 	allGrants *memo[Grants]
 	// failures of the organisation's rules so far.
 	failures counter
@@ -82,6 +82,8 @@ func (b *base) compile(ctx context.Context, own map[string]*ast.Module, entries 
 	}
 	s := ownSnapshot(timeout)
 	s.hasOwn = len(entries) > 0
+	told := scalesOf(modules, all)
+	s.decisions, s.allGrants = newMemo[judged](told), newMemo[Grants](told)
 	if s.decide, err = ask(fmt.Sprintf("base := data.%s.decision", basePackage)); err != nil {
 		return nil, fmt.Errorf("prepare decisions: %w", err)
 	}
@@ -134,9 +136,7 @@ type answer struct {
 
 // ownSnapshot is one that can be asked by evalOwn, without queries yet.
 func ownSnapshot(timeout time.Duration) *snapshot {
-	return &snapshot{
-		timeout: timeout, running: make(chan struct{}, atOnce()), decisions: newMemo[Decision](), allGrants: newMemo[Grants](),
-	}
+	return &snapshot{timeout: timeout, running: make(chan struct{}, atOnce())}
 }
 
 // ask answers a query to the base, and what the organisation's rules say of the same.

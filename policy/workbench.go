@@ -162,11 +162,22 @@ func (e *Engine) Try(ctx context.Context, org string, in Input) (Decision, []Ref
 	s := e.snapshot(org)
 	d, list, err := e.judge(ctx, s, &in)
 	d.Revision = s.revision
-	var refusals []Refusal
+	return d, refusalsOf(list), err
+}
+
+// Replay answers as Try does, and remembers what it answered as Decide does: for who asks for many inputs, and not for how long one takes.
+func (e *Engine) Replay(ctx context.Context, org string, in Input) (Decision, []Refusal, error) {
+	s := e.snapshot(org)
+	j, err := e.remembered(ctx, s, &in)
+	j.decision.Revision = s.revision
+	return j.decision, refusalsOf(j.refusals), err
+}
+
+func refusalsOf(list []refusal) (out []Refusal) {
 	for _, r := range list {
-		refusals = append(refusals, Refusal{Reason: r.reason, Rule: r.rule})
+		out = append(out, Refusal{Reason: r.reason, Rule: r.rule})
 	}
-	return d, refusals, err
+	return out
 }
 
 // TryGrants answers as Grants does, and says why the policy failed if it did.

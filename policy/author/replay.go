@@ -167,7 +167,7 @@ type verdict struct {
 }
 
 func decideFor(ctx context.Context, engine *policy.Engine, in policy.Input) verdict {
-	decision, refusals, err := engine.Try(ctx, organization, in)
+	decision, refusals, err := engine.Replay(ctx, organization, in)
 	if err != nil {
 		return verdict{effect: EffectError, refusals: []policy.Refusal{{Reason: policy.PolicyFailed}}}
 	}
