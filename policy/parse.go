@@ -52,6 +52,9 @@ func (in *Input) check() error {
 		if slices.ContainsFunc(list, func(c Capability) bool { return !slices.Contains(known, c) }) {
 			errs = append(errs, fmt.Errorf("input.%s: has what is no capability", field))
 		}
+		if len(list) > len(known) {
+			errs = append(errs, fmt.Errorf("input.%s: has more elements than there are capabilities", field))
+		}
 	}
 	if (in.Action == ActionUse) != slices.Contains(known, in.Capability) || (in.Action == ActionJoin && in.Capability != "") {
 		errs = append(errs, errors.New("input.capability: is a capability where the action is use, and empty otherwise"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -54,6 +55,11 @@ type Exchange struct {
 	deps    Deps
 	mux     *http.ServeMux
 	metrics metrics
+	// taking lets logs in.
+	taking  *gate
+	waiters waiters
+	// bodyTime is how long a body may take to come.
+	bodyTime time.Duration
 
 	// stopped is closed when nobody is to wait any longer.
 	stopped chan struct{}
@@ -61,6 +67,14 @@ type Exchange struct {
 
 	mu    sync.Mutex
 	built map[string]built // guarded by mu: by organisation
+	// looked is what was found for those who wait; guarded by mu.
+	looked map[string]seen
+}
+
+// seen is the name of what was active at a time.
+type seen struct {
+	name string
+	at   time.Time
 }
 
 // built is the bundle of a name.
@@ -83,7 +97,11 @@ func New(cfg Config, deps Deps) (*Exchange, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Exchange{cfg: cfg.withDefaults(), deps: deps, mux: http.NewServeMux(), stopped: make(chan struct{}), built: map[string]built{}}
+	e := &Exchange{
+		cfg: cfg.withDefaults(), deps: deps, mux: http.NewServeMux(), stopped: make(chan struct{}),
+		built: map[string]built{}, looked: map[string]seen{},
+		taking: newGate(logsAtOnce, logsOfEach, logPatience), waiters: waiters{here: map[string]int{}}, bodyTime: bodyTime,
+	}
 	var err error
 	if e.metrics, err = newMetrics(deps.Registry); err != nil {
 		return nil, err
@@ -148,8 +166,11 @@ func (e *Exchange) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		e.deps.Log.ErrorContext(r.Context(), "agent could not be answered", "error", err)
 		known = &refusal{http.StatusInternalServerError, "internal_error", "Something went wrong here; the log has more."}
 	}
-	if known.status == http.StatusUnauthorized {
+	switch known.status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
 	}
 	e.write(w, r, known.status, map[string]string{"code": known.code, "message": known.message})
 }

@@ -60,13 +60,16 @@ var errLog = errors.New("the body is no list of decision events")
 
 // readLog reads a decision log for an organisation.
 func readLog(body io.Reader, org string, now time.Time) (list []store.DecisionInput, taken Taken, err error) {
-	decoder := json.NewDecoder(body)
+	metered := &entries{from: body}
+	metered.next(0)
+	decoder := json.NewDecoder(metered)
 	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
 		return nil, taken, errors.Join(errLog, err)
 	}
 	seen := map[uuid.UUID]bool{}
 	for n := 0; decoder.More(); n++ {
 		var e entry
+		metered.next(decoder.InputOffset())
 		if err := decoder.Decode(&e); err != nil {
 			return nil, taken, errors.Join(errLog, err)
 		}
@@ -87,6 +90,7 @@ func readLog(body io.Reader, org string, now time.Time) (list []store.DecisionIn
 			list = append(list, d)
 		}
 	}
+	metered.next(decoder.InputOffset())
 	if _, err := decoder.Token(); err != nil {
 		return nil, taken, errors.Join(errLog, err)
 	}

@@ -1,12 +1,12 @@
 package exchange
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -22,6 +22,14 @@ const (
 	// maxLog is the largest log as it is sent, maxLogText as it is read, bytes.
 	maxLog, maxLogText = 8 << 20, 64 << 20
 	maxQuestion        = 256 << 10
+	// maxStatusText is the largest status as it is read: it has the agent's metrics.
+	maxStatusText = 2 << 20
+	// bodyTime is how long a body may take to come, answerTime an answer to be taken.
+	bodyTime, answerTime = 30 * time.Second, time.Minute
+	// logsAtOnce are taken in at a time, logsOfEach of one organisation; one takes up to 150 MiB. Others wait for logPatience.
+	logsAtOnce, logsOfEach, logPatience = 4, 2, 10 * time.Second
+	// waitersOfEach organisation are let wait for a change; more of them are answered at once, and ask again.
+	waitersOfEach = 100
 	// lookEvery is how often it is looked whether a policy changed for which an agent waits.
 	lookEvery = 500 * time.Millisecond
 	// longPollType says that the server lets agents wait.
@@ -37,12 +45,12 @@ func (e *Exchange) bundle(w http.ResponseWriter, r *http.Request, org string) er
 		return &refusal{http.StatusServiceUnavailable, "bundles_unavailable", "This process has no key to sign bundles with; ask one that has, or set bundles.key_file."}
 	}
 	wait, waits := waitOf(r)
-	name, err := e.changed(r.Context(), org, r.Header.Get("If-None-Match"), min(wait, e.cfg.LongPoll))
+	name, full, err := e.changed(r, org, min(wait, e.cfg.LongPoll))
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/gzip")
-	if waits {
+	if waits && !full { // Who isn't let wait is to come again later, and not at once.
 		w.Header().Set("Content-Type", longPollType)
 	}
 	w.Header().Set("ETag", e.tag(name))
@@ -58,30 +66,75 @@ func (e *Exchange) bundle(w http.ResponseWriter, r *http.Request, org string) er
 	w.Header().Set("ETag", e.tag(found.name)) // it may have changed in between
 	e.metrics.bundles.WithLabelValues("sent").Inc()
 	w.Header().Set("Content-Length", strconv.Itoa(len(found.body)))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 	_, _ = w.Write(found.body) // an agent that left asks again
 	return nil
 }
 
-// changed is the name of what is active, once it isn't one of the tags any more or the time is over.
-func (e *Exchange) changed(ctx context.Context, org, tags string, wait time.Duration) (string, error) {
-	over := time.After(wait)
+// changed is the name of what is active, once it isn't one of the tags that the agent has any more or the time is over.
+// full: too many wait already.
+func (e *Exchange) changed(r *http.Request, org string, wait time.Duration) (name string, full bool, err error) {
+	ctx, tags := r.Context(), r.Header.Get("If-None-Match")
+	name, err = e.deps.Policies.ActiveName(ctx, org)
+	if err != nil || wait <= 0 || !matches(tags, e.tag(name)) {
+		return name, false, err //nolint:wrapcheck // it says what it did
+	}
+	if !e.waiters.come(org) {
+		return name, true, nil
+	}
+	defer e.waiters.leave(org)
+	over := time.NewTimer(wait)
+	defer over.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	for {
-		name, err := e.deps.Policies.ActiveName(ctx, org)
-		if err != nil || wait <= 0 || !matches(tags, e.tag(name)) {
-			return name, err //nolint:wrapcheck // it says what it did
-		}
+	for waiting := true; waiting; {
 		select {
 		case <-look.C:
-		case <-over:
-			return name, nil
+		case <-over.C:
+			waiting = false
 		case <-e.stopped:
-			return name, nil
+			waiting = false
 		case <-ctx.Done():
-			return "", ctx.Err() //nolint:wrapcheck // the agent left
+			return "", false, ctx.Err() //nolint:wrapcheck // the agent left
+		}
+		if name, err = e.look(ctx, org); err != nil || !matches(tags, e.tag(name)) {
+			break
 		}
 	}
+	if err == nil {
+		name, err = e.deps.Policies.ActiveName(ctx, org)
+	}
+	if err == nil {
+		// The token may have been revoked meanwhile.
+		_, err = e.prove(r)
+	}
+	return name, false, err //nolint:wrapcheck // it says what it did
+}
+
+// look is ActiveName for all who wait: one of them asks.
+func (e *Exchange) look(ctx context.Context, org string) (string, error) {
+	now := time.Now()
+	e.mu.Lock()
+	known, ok := e.looked[org]
+	if ok && now.Sub(known.at) < lookEvery/2 {
+		e.mu.Unlock()
+		return known.name, nil
+	}
+	if ok { // Who comes while this one asks goes by what was found last.
+		e.looked[org] = seen{known.name, now}
+	}
+	e.mu.Unlock()
+	name, err := e.deps.Policies.ActiveName(ctx, org)
+	if err != nil {
+		return "", err //nolint:wrapcheck // it says what it did
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.looked) >= maxBuilt {
+		clear(e.looked)
+	}
+	e.looked[org] = seen{name, now}
+	return name, nil
 }
 
 // build makes the bundle, or remembers it.
@@ -144,45 +197,28 @@ func waitOf(r *http.Request) (wait time.Duration, waits bool) {
 	return wait, waits
 }
 
-// text is the body as it was before it was compressed, with an end.
-func text(w http.ResponseWriter, r *http.Request, most, mostText int64) (io.ReadCloser, error) {
-	body := http.MaxBytesReader(w, r.Body, most)
-	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
-	case "":
-		return body, nil
-	case "gzip":
-		plain, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, &refusal{http.StatusBadRequest, "invalid_parameter", "The body is not gzip as its Content-Encoding says."}
-		}
-		return http.MaxBytesReader(w, plain, mostText), nil
+// body is the text of a request that has to come in time: the connection is an agent's that waits for changes, and has no deadline of its own.
+func (e *Exchange) body(w http.ResponseWriter, r *http.Request, most, mostText int64) (io.Reader, error) {
+	control := http.NewResponseController(w)
+	if err := errors.Join(control.SetReadDeadline(time.Now().Add(e.bodyTime)), control.SetWriteDeadline(time.Now().Add(e.bodyTime+answerTime))); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return nil, fmt.Errorf("limit the time of a request: %w", err)
 	}
-	return nil, &refusal{http.StatusUnsupportedMediaType, "invalid_parameter", "The Content-Encoding must be gzip or none."}
-}
-
-// badBody says what is wrong with a body that can't be read.
-func badBody(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return &refusal{http.StatusRequestEntityTooLarge, "too_large", "The body is larger than what is taken: 8 MiB as sent, 64 MiB as read."}
-	}
-	return &refusal{http.StatusBadRequest, "invalid_parameter", err.Error() + "."}
+	return text(w, r, most, mostText)
 }
 
 // logs takes a decision log in: a JSON list of events, gzip or plain. The same log sent again changes nothing.
 func (e *Exchange) logs(w http.ResponseWriter, r *http.Request, org string) error {
-	body, err := text(w, r, maxLog, maxLogText)
+	leave, err := e.taking.enter(r.Context(), org)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	body, err := e.body(w, r, maxLog, maxLogText)
 	if err != nil {
 		return err
 	}
 	list, taken, err := readLog(body, org, time.Now().UTC())
 	if err != nil {
-		if errors.Is(err, errLog) {
-			var large *http.MaxBytesError
-			if !errors.As(err, &large) {
-				err = errLog
-			}
-		}
 		return badBody(err)
 	}
 	if err := keep(r.Context(), e.deps.Store, list, &taken); err != nil {
@@ -197,25 +233,27 @@ func (e *Exchange) logs(w http.ResponseWriter, r *http.Request, org string) erro
 
 // status takes an agent's status in: a bundle that it could not load is told in the log and counted.
 func (e *Exchange) status(w http.ResponseWriter, r *http.Request, org string) error {
-	body, err := text(w, r, maxQuestion, maxLog)
+	body, err := e.body(w, r, maxQuestion, maxStatusText)
 	if err != nil {
 		return err
 	}
 	var said struct {
 		Bundles map[string]struct {
-			ActiveRevision string `json:"active_revision"`
-			Code           string `json:"code"`
+			Code string `json:"code"`
 		} `json:"bundles"`
 	}
 	if err := json.NewDecoder(body).Decode(&said); err != nil {
-		return badBody(errors.New("the body is no status"))
+		return badBody(errors.Join(errors.New("the body is no status"), err))
 	}
-	result := "ok"
-	for name, b := range said.Bundles {
+	result, failed := "ok", 0
+	for _, b := range said.Bundles {
 		if b.Code != "" {
-			result = "failed"
-			e.deps.Log.WarnContext(r.Context(), "an agent could not load its bundle", "organization", org, "own", name == org)
+			failed++
 		}
+	}
+	if failed > 0 {
+		result = "failed"
+		e.deps.Log.WarnContext(r.Context(), "an agent could not load its bundles", "organization", org, "own", said.Bundles[org].Code != "", "failed", failed)
 	}
 	e.metrics.statuses.WithLabelValues(result).Inc()
 	e.write(w, r, http.StatusOK, struct{}{})
@@ -224,7 +262,7 @@ func (e *Exchange) status(w http.ResponseWriter, r *http.Request, org string) er
 
 // data answers what an agent with the bundle would: the decision on an input.
 func (e *Exchange) data(w http.ResponseWriter, r *http.Request, org string) error {
-	body, err := text(w, r, maxQuestion, maxQuestion)
+	body, err := e.body(w, r, maxQuestion, maxQuestion)
 	if err != nil {
 		return err
 	}
@@ -232,7 +270,7 @@ func (e *Exchange) data(w http.ResponseWriter, r *http.Request, org string) erro
 		Input json.RawMessage `json:"input"`
 	}
 	if err := json.NewDecoder(body).Decode(&question); err != nil {
-		return badBody(errors.New("the body is no JSON object with an input"))
+		return badBody(errors.Join(errors.New("the body is no JSON object with an input"), err))
 	}
 	path := strings.Trim(r.PathValue("path"), "/")
 	if path != policy.DecisionPath && path != "anteroom/decision/allow" {
