@@ -199,7 +199,7 @@ type Change struct {
 }
 
 // Activate makes a revision decide. It fails with store.ErrConflict where another version than IfVersion is active, ErrNoRevision, *Refused where tests
-// fail, cover too little or decisions take too long, and what a sandbox fails with. When it returns nil, this process decides by the
+// fail, cover too little or decisions take too long, or the breaker gave this policy up before, and what a sandbox fails with. When it returns nil, this process decides by the
 // revision, and others do within the second.
 func (s *Service) Activate(ctx context.Context, org string, c Change) (Active, error) {
 	if err := s.stillAt(ctx, org, c.IfVersion); err != nil {
@@ -210,6 +210,9 @@ func (s *Service) Activate(ctx context.Context, org string, c Change) (Active, e
 		return Active{}, err
 	}
 	if !isBaseAlone(content) {
+		if err := s.notGivenUp(ctx, org, content, true); err != nil {
+			return Active{}, err
+		}
 		if err := s.fit(ctx, org, content); err != nil {
 			return Active{}, err
 		}
@@ -231,6 +234,9 @@ func (s *Service) Rollback(ctx context.Context, org string, c Change) (Active, e
 		return Active{}, &Refused{Errors: []string{fmt.Sprintf("Revision %d was never active: there is no way back to it. Activate it instead.", old.Number)}}
 	}
 	if !isBaseAlone(content) {
+		if err := s.notGivenUp(ctx, org, content, false); err != nil {
+			return Active{}, err
+		}
 		checked, err := s.deps.Sandbox.Check(ctx, content)
 		if err != nil {
 			return Active{}, err //nolint:wrapcheck // the sandbox says what it did

@@ -1,11 +1,15 @@
 package revisions_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,16 +81,22 @@ func writeUntilKilled(config string) {
 			if err != nil {
 				return err
 			}
-			if _, err := w.Activate(ctx, org, revisions.Change{Revision: made.Number, IfVersion: active.Version, Author: "ada"}); err != nil {
+			now, err := w.Activate(ctx, org, revisions.Change{Revision: made.Number, IfVersion: active.Version, Author: "ada"})
+			if err != nil {
 				return err
 			}
+			fmt.Println(now.Version) // It is acknowledged.
 		}
 	}()
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
 }
 
-// Killed at any moment, nothing is half there: each revision has its content, and what is active is a revision.
+// killsEnv is how often the process is killed.
+const killsEnv = "ANTEROOM_TEST_POLICY_KILLS"
+
+// Killed at any moment, nothing is half there: each revision has its content, and what is active is the last revision that was acknowledged, or the one that was
+// just being activated. A process that starts then decides by it, and by nothing else.
 func TestKilledAtAnyMoment(t *testing.T) {
 	s, cfg := storetest.Reused(t)
 	text, err := json.Marshal(handed{cfg, cfg.Password})
@@ -97,34 +107,73 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kills := 8
+	if text := os.Getenv(killsEnv); text != "" {
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var version uint64
-	for round := range 8 {
+	unacknowledged := 0
+	for range kills {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), killedEnv+"="+string(text))
 		child.Stderr = os.Stderr
+		said, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) { // until it has activated something, and then a moment of its own
-			if time.Now().After(deadline) {
-				t.Fatal("the process activates nothing")
-			}
-			active, err := w.Active(t.Context(), org)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if active.Version > version {
-				break
-			}
+		told := bufio.NewScanner(said)
+		if !told.Scan() { // It has activated something.
+			t.Fatal("the process activates nothing")
 		}
-		time.Sleep(time.Duration(round*7) * time.Millisecond)
-		if err := child.Process.Kill(); err != nil {
+		acknowledged := told.Text()
+		after := time.AfterFunc(rand.N(400*time.Millisecond), func() { _ = child.Process.Kill() })
+		for told.Scan() {
+			acknowledged = told.Text()
+		}
+		after.Stop()
+		_ = child.Wait()
+		last, err := strconv.ParseUint(acknowledged, 10, 64)
+		if err != nil {
 			t.Fatal(err)
 		}
-		_ = child.Wait()
 		version = whole(t, w, version)
+		if version != last && version != last+1 {
+			t.Fatalf("activation %d was acknowledged, and %d is active", last, version)
+		}
+		unacknowledged += int(version - last)
+		decidesBy(t, s, w)
 	}
-	t.Logf("%d activations", version)
+	t.Logf("%d activations, %d of which were active and had not been acknowledged when the process was killed", version, unacknowledged)
+}
+
+// decidesBy starts a process, which has to decide by what is active, for each who asks.
+func decidesBy(t *testing.T, s *store.Store, w *revisions.Service) {
+	t.Helper()
+	active, err := w.Active(t.Context(), org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, content, err := w.Revision(t.Context(), org, active.Revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, end := process(t, s, policy.Config{})
+	defer end()
+	if d := r.decide("guest"); d.Error != policy.FailedNotLoaded && d.Revision != active.RuntimeRevision {
+		t.Errorf("before it has read what is active: %+v", d)
+	}
+	<-r.follower.Ready()
+	for range 20 {
+		d := r.decide("guest")
+		if d.Revision != active.RuntimeRevision || len(d.Reasons) != 1 || !strings.Contains(content.Files["guests.rego"], "reason: "+string(d.Reason())+"\n") {
+			t.Fatalf("decided %+v, want by %s:\n%s", d, active.RuntimeRevision, content.Files["guests.rego"])
+		}
+	}
 }
 
 // whole checks that everything that is named is there; the version of what is active.
