@@ -171,7 +171,13 @@ type KeptInput struct {
 
 // keptValue is the input as the rules see it.
 func keptValue(in RetentionInput) (ast.Value, error) {
-	text, err := json.Marshal(map[string]KeptInput{"kept": {in.Resource, in.withoutNull().Policies}})
+	return KeptInput{in.Resource, in.Policies}.Value()
+}
+
+// Value is the input as Rego sees it.
+func (k KeptInput) Value() (ast.Value, error) {
+	k.Policies = RetentionInput{Policies: k.Policies}.withoutNull().Policies
+	text, err := json.Marshal(map[string]KeptInput{"kept": k})
 	if err != nil {
 		return nil, fmt.Errorf("encode what rules on periods see: %w", err)
 	}

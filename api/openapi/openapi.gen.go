@@ -995,6 +995,24 @@ func (e PolicyDifferenceTo) Valid() bool {
 	}
 }
 
+// Defines values for PolicyEvaluationKeptClass.
+const (
+	PolicyEvaluationKeptClassCopy   PolicyEvaluationKeptClass = "copy"
+	PolicyEvaluationKeptClassThread PolicyEvaluationKeptClass = "thread"
+)
+
+// Valid indicates whether the value is a known member of the PolicyEvaluationKeptClass enum.
+func (e PolicyEvaluationKeptClass) Valid() bool {
+	switch e {
+	case PolicyEvaluationKeptClassCopy:
+		return true
+	case PolicyEvaluationKeptClassThread:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PolicyFileDiffStatus.
 const (
 	Added   PolicyFileDiffStatus = "added"
@@ -3597,7 +3615,7 @@ type PolicyEvaluation struct {
 	// Covered Lines that were evaluated, by file.
 	Covered map[string]PolicyRanges `json:"covered"`
 
-	// Effect `allow`, `lobby` or `deny`; empty where it was ended.
+	// Effect `allow`, `lobby` or `deny`; empty where it was ended, and of what is kept.
 	Effect string `json:"effect"`
 
 	// Error Why it failed, so that it would be denied; empty if it didn't.
@@ -3608,6 +3626,26 @@ type PolicyEvaluation struct {
 		Allowed bool    `json:"allowed"`
 		Reason  *string `json:"reason,omitempty"`
 	} `json:"grants"`
+
+	// Kept How long it is kept, for an input that has `kept`.
+	Kept *struct {
+		// Class `copy` where the input names an application.
+		Class PolicyEvaluationKeptClass `json:"class"`
+
+		// Days From sending; null for good.
+		Days *int `json:"days"`
+
+		// Failed How the own rules failed and were left out; absent if they didn't.
+		Failed *string `json:"failed,omitempty"`
+		Held   bool    `json:"held"`
+
+		// HouseDays By the rules of the house alone; null for good.
+		HouseDays *int   `json:"house_days"`
+		Reason    string `json:"reason"`
+
+		// Rule The policy that decides, `default`, or `organization:` and the id of the organisation's own rule.
+		Rule string `json:"rule"`
+	} `json:"kept,omitempty"`
 	Killed      *PolicyKilled `json:"killed"`
 	Obligations []string      `json:"obligations"`
 	Printed     []string      `json:"printed"`
@@ -3618,6 +3656,9 @@ type PolicyEvaluation struct {
 	// Value Of `query`; a set is an array. Null without one, and where it is undefined.
 	Value *json.RawMessage `json:"value"`
 }
+
+// PolicyEvaluationKeptClass `copy` where the input names an application.
+type PolicyEvaluationKeptClass string
 
 // PolicyFileCoverage defines model for PolicyFileCoverage.
 type PolicyFileCoverage struct {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
@@ -23,7 +24,7 @@ import (
 
 // EvaluateRequest is what is to be tried.
 type EvaluateRequest struct {
-	// Input as the schema has it.
+	// Input as the schema has it: of a decision, or of one on how long something is kept, which has the field kept and no other.
 	Input json.RawMessage `json:"input"`
 	// Query is a Rego expression whose value is asked for beside the decision, as in a module of package anteroom.organization; "" for none.
 	Query string `json:"query"`
@@ -31,7 +32,7 @@ type EvaluateRequest struct {
 
 // Evaluation is what a policy says of an input.
 type Evaluation struct {
-	// Effect is allow, lobby or deny; deny, with Error, if the policy failed.
+	// Effect is allow, lobby or deny; deny, with Error, if the policy failed; "" of what is kept.
 	Effect  string   `json:"effect"`
 	Reasons []string `json:"reasons"`
 	// Rules that refused, by the ids of their metadata.
@@ -46,6 +47,8 @@ type Evaluation struct {
 	Printed []string `json:"printed"`
 	// Covered are the ranges of lines that were evaluated for the decision, by file of the content.
 	Covered map[string][][2]int `json:"covered"`
+	// Kept is how long something would be kept; nil of any other input.
+	Kept *KeptEvaluation `json:"kept"`
 	// TookUs is the time of the decision alone in microseconds.
 	TookUs int64 `json:"took_us"`
 	// Error says why the policy failed, or what is wrong with the content, the input or the query.
@@ -64,7 +67,11 @@ func Evaluate(ctx context.Context, base *policy.Base, c Content, request Evaluat
 		Effect: string(policy.Deny), Reasons: []string{}, Rules: []string{}, Obligations: []string{}, Grants: map[string]policy.Grant{},
 		Printed: []string{}, Covered: map[string][][2]int{},
 	}
-	if err := e.decide(ctx, base, c, request); err != nil {
+	decide := e.decide
+	if isOfKept(request.Input) {
+		decide = e.keep
+	}
+	if err := decide(ctx, base, c, request); err != nil {
 		e.Error = err.Error()
 	}
 	return e
@@ -83,7 +90,7 @@ func (e *Evaluation) decide(ctx context.Context, base *policy.Base, c Content, r
 	if err != nil {
 		e.Reasons = []string{string(policy.PolicyFailed)}
 		// What was printed and evaluated on the way may tell why.
-		return errors.Join(failure(base, err), e.trace(ctx, base, c, in, ""))
+		return errors.Join(failure(base, err), e.trace(ctx, base, c, ownRules(in), ""))
 	}
 	e.Effect = string(decision.Effect)
 	for _, reason := range decision.Reasons {
@@ -105,7 +112,7 @@ func (e *Evaluation) decide(ctx context.Context, base *policy.Base, c Content, r
 	for capability, grant := range grants {
 		e.Grants[string(capability)] = grant
 	}
-	return e.trace(ctx, base, c, in, strings.TrimSpace(request.Query))
+	return e.trace(ctx, base, c, ownRules(in), strings.TrimSpace(request.Query))
 }
 
 // failure says why a policy failed.
@@ -177,8 +184,25 @@ func readInput(text json.RawMessage) (policy.Input, error) {
 	return in, nil
 }
 
+// traced is what is evaluated once more: rules of a package on an input.
+type traced struct {
+	in   ast.Value
+	pkg  string
+	asks func(p parsed) []string
+}
+
+func ownRules(in policy.Input) traced {
+	return traced{in.Value(), policy.OwnPackage, func(p parsed) (asks []string) {
+		entries, _ := policy.Entries(p.modules)
+		for _, entry := range entries {
+			asks = append(asks, fmt.Sprintf(`data.%s.%s with input.capability as ""`, policy.OwnPackage, entry))
+		}
+		return asks
+	}}
+}
+
 // trace evaluates the organisation's rules once more, with print() and what is evaluated noted, and the query.
-func (e *Evaluation) trace(ctx context.Context, base *policy.Base, c Content, in policy.Input, query string) error {
+func (e *Evaluation) trace(ctx context.Context, base *policy.Base, c Content, of traced, query string) error {
 	p, _ := c.parse(base)
 	compiler := base.Compiler(true).WithEnablePrintStatements(true)
 	if compiler.Compile(p.over(base, false)); compiler.Failed() {
@@ -188,23 +212,21 @@ func (e *Evaluation) trace(ctx context.Context, base *policy.Base, c Content, in
 	covered := cover.New()
 	ask := func(query string, options ...rego.EvalOption) (rego.ResultSet, error) {
 		prepared, err := rego.New(
-			rego.Query(query), rego.Package(policy.OwnPackage), rego.Compiler(compiler), rego.Store(store), rego.StrictBuiltinErrors(true),
+			rego.Query(query), rego.Package(of.pkg), rego.Compiler(compiler), rego.Store(store), rego.StrictBuiltinErrors(true),
 		).PrepareForEval(ctx)
 		if err != nil {
 			return nil, err
 		}
 		cancel := topdown.NewCancel()
 		defer time.AfterFunc(base.Config().Timeout, cancel.Cancel).Stop()
-		options = append(options, rego.EvalParsedInput(in.Value()), rego.EvalExternalCancel(cancel))
+		options = append(options, rego.EvalParsedInput(of.in), rego.EvalExternalCancel(cancel))
 		return prepared.Eval(ctx, options...)
 	}
-	entries, _ := policy.Entries(p.modules)
 	decided := []rego.EvalOption{rego.EvalQueryTracer(covered)}
 	if query == "" {
 		decided = append(decided, rego.EvalPrintHook(e))
 	}
-	for _, entry := range entries {
-		rule := fmt.Sprintf(`data.%s.%s with input.capability as ""`, policy.OwnPackage, entry)
+	for _, rule := range of.asks(p) {
 		if _, err := ask(rule, decided...); err != nil {
 			return err
 		}
