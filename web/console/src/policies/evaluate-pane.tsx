@@ -12,7 +12,7 @@ import { decisionTexts } from "../texts/decisions";
 import { policyTexts } from "../texts/policies";
 import { qualified } from "./expression";
 import { testName, withTest } from "./make-test";
-import { type Input, TYPICAL } from "./typical";
+import { type Input, TYPICAL, isOfKept } from "./typical";
 import type { Work } from "./workspace";
 
 const texts = policyTexts.evaluate;
@@ -77,6 +77,7 @@ function Choice({ work, chosen, found, choose }: { work: Work; chosen: string; f
         data={[
           { value: "typical", label: texts.typical },
           { value: "join", label: texts.typicalJoin },
+          { value: "kept", label: texts.typicalKept },
           ...(items.length > 0 ? [{ group: decisionTexts.title, items }] : []),
         ]}
         onChange={(id) => id && choose(id)}
@@ -122,7 +123,7 @@ function OnInput({ work, id, input, path, selection, evaluated }: PaneProps & { 
       {query === undefined ? <p className="small quiet">{texts.selectHint}</p> : <code className="small selected-query" title={query}>{query}</code>}
       {run.error && <Trouble error={run.error} />}
       {run.data && <Answer asked={run.data} stale={run.data.files !== work.files || run.data.text !== text} />}
-      {run.data && run.data.answer.error === "" && run.data.answer.killed === null && parsed && work.setFiles && <MakeTest work={work} id={id} input={parsed} of={run.data.answer} />}
+      {run.data && run.data.answer.error === "" && run.data.answer.killed === null && parsed && !isOfKept(parsed) && work.setFiles && <MakeTest work={work} id={id} input={parsed} of={run.data.answer} />}
     </>
   );
 }
@@ -150,7 +151,8 @@ function Answer({ asked, stale }: { asked: Asked; stale: boolean }) {
           <pre className="raw-value" tabIndex={0} role="region" aria-label={texts.value(query)}>{answer.value === undefined || answer.value === null ? texts.undefined : JSON.stringify(answer.value, null, 2)}</pre>
         </>
       )}
-      {query === undefined && answer.error === "" && (
+      {answer.kept && <Kept kept={answer.kept} />}
+      {query === undefined && answer.error === "" && !answer.kept && (
         <dl className="facts">
           <dt>{texts.effect}</dt>
           <dd><EffectChip effect={answer.effect} /></dd>
@@ -163,6 +165,20 @@ function Answer({ asked, stale }: { asked: Asked; stale: boolean }) {
       )}
       {answer.printed.length > 0 && <><p className="small quiet">{texts.printed}</p><pre className="raw-value" tabIndex={0} role="region" aria-label={texts.printed}>{answer.printed.join("\n")}</pre></>}
     </section>
+  );
+}
+
+/** How long something is kept, and how long the rules of the house alone would keep it. */
+function Kept({ kept }: { kept: NonNullable<Evaluation["kept"]> }) {
+  const days = policyTexts.kept.days;
+  return (
+    <dl className="facts">
+      <dt>{texts.kept}</dt>
+      <dd><strong>{days(kept.days)}</strong> <span className="quiet">{texts.keptHouse(days(kept.house_days))}</span></dd>
+      <dt>{texts.rules}</dt><dd><code className="list-code">{kept.rule}</code></dd>
+      <dt>{texts.reasons}</dt><dd><code className="list-code">{kept.reason}</code></dd>
+      {kept.failed !== undefined && <><dt /><dd className="warn">{texts.keptFailed(kept.failed)}</dd></>}
+    </dl>
   );
 }
 

@@ -1,6 +1,6 @@
 import { ActionIcon, Button, Menu, TextInput } from "@mantine/core";
 import { IconDots, IconFilePlus } from "@tabler/icons-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Files } from "../api/policies";
 import { Name } from "../parts/facts";
 import { policyTexts as texts } from "../texts/policies";
@@ -20,10 +20,12 @@ interface FileListProps {
   paths: readonly string[];
   path: string | undefined;
   open: (file: string) => void;
+  /** What stands below them. */
+  children?: ReactNode;
 }
 
 /** The files of the policy, with how many problems each has, and ways to add, rename and delete them. */
-export function FileList({ work, paths, path, open }: FileListProps) {
+export function FileList({ work, paths, path, open, children }: FileListProps) {
   const [adding, setAdding] = useState(false);
   const [renaming, setRenaming] = useState<string>();
   const [removing, setRemoving] = useState<string>();
@@ -55,6 +57,7 @@ export function FileList({ work, paths, path, open }: FileListProps) {
       ) : (
         <Button size="compact-sm" variant="subtle" leftSection={<IconFilePlus size={16} stroke={1.75} />} onClick={() => setAdding(true)}>{texts.newFile}</Button>
       ))}
+      {children}
       {removing !== undefined && (
         <Confirm
           title={texts.removeFile}

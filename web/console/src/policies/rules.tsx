@@ -9,6 +9,7 @@ import { policyTexts as texts } from "../texts/policies";
 import { DiffPane } from "./diff-pane";
 import type { LinesOf } from "./editor/marks";
 import { type Evaluated, EvaluatePane } from "./evaluate-pane";
+import { BaseList, BaseText, baseFile } from "./base";
 import { FileList } from "./files";
 import { inWords } from "./problem";
 import { ReplayPane } from "./replay-pane";
@@ -19,12 +20,17 @@ import type { Work } from "./workspace";
 const Editor = lazy(() => import("./editor/editor"));
 
 const NONE: readonly Diagnostic[] = [];
+const NOTHING: Files = {};
 
 /** Files at the left, the text in the middle, what it does at the right. */
 export function Rules({ work }: { work: Work }) {
   const [search, change] = useAddress();
+  const reference = useQuery(referenceQuery(work.org));
+  const base = reference.data?.base.files ?? NOTHING;
   const paths = useMemo(() => Object.keys(work.files).sort(), [work.files]);
-  const path = search["file"] !== undefined && work.files[search["file"]] !== undefined ? search["file"] : paths[0];
+  const asked = search["file"] ?? "";
+  const path = work.files[asked] !== undefined ? asked : paths[0];
+  const shown = baseFile(asked, base);
   const open = useCallback((file: string, line?: number) => change({ file, line: line === undefined ? undefined : String(line) }, { replace: true }), [change]);
   const [selection, setSelection] = useState("");
   const [evaluated, setEvaluated] = useState<Evaluated>();
@@ -32,9 +38,11 @@ export function Rules({ work }: { work: Work }) {
   const ofDecision = search["pane"] === "evaluate" && evaluated?.files === work.files ? evaluated.covered : undefined;
   return (
     <div className="workbench">
-      <FileList work={work} paths={paths} path={path} open={open} />
+      <FileList work={work} paths={paths} path={shown === undefined ? path : undefined} open={open}>
+        <BaseList files={base} path={shown} open={open} />
+      </FileList>
       <div className="editor-column">
-        {path === undefined ? <Empty title={texts.noFiles}>{work.setFiles ? texts.noFilesText : texts.noFilesHere}</Empty> : <Text work={work} path={path} open={open} select={setSelection} ofDecision={ofDecision} />}
+        {shown !== undefined ? <BaseText path={shown} text={base[shown] ?? ""} reference={reference.data} select={setSelection} /> : path === undefined ? <Empty title={texts.noFiles}>{work.setFiles ? texts.noFilesText : texts.noFilesHere}</Empty> : <Text work={work} path={path} open={open} select={setSelection} ofDecision={ofDecision} />}
       </div>
       <Panes work={work} path={path} selection={selection} open={open} evaluated={setEvaluated} />
     </div>

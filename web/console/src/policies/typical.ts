@@ -9,8 +9,15 @@ export type Input = Record<string, unknown>;
 /** A guest who was let in. */
 export const GUEST_INSIDE: Input = { action: "use", capability: "sendChat", organization, meeting, participant, session };
 
+/** A copy of chat that an application's guest has, with no retention policy for it. */
+const COPY: Input = { kept: { resource: "22222222-2222-4222-8222-222222222222", policies: [] } };
+
+/** Whether an input is one on how long something is kept. */
+export const isOfKept = (input: Input): boolean => "kept" in input;
+
 /** Decisions that everybody wonders about, for when none is recorded yet. */
 export const TYPICAL: Readonly<Record<string, Input>> = {
   typical: GUEST_INSIDE,
   join: { action: "join", capability: "", organization, meeting, participant: { ...participant, state: "new", admitted_by_org_user: false }, session: { ...session, participants: 1, chat_members: 1 } },
+  kept: COPY,
 };

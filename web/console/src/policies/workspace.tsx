@@ -2,13 +2,14 @@ import { Button, Tabs, TextInput } from "@mantine/core";
 import { IconPencil, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { type Active, type Draft, type Files, type Revision, draftQuery, loadDraft } from "../api/policies";
+import { type Active, type Draft, type Files, type Revision, draftQuery, draftsQuery, loadDraft, newDraft } from "../api/policies";
 import { useHas } from "../api/session";
 import { useAddress } from "../frame/search-state";
 import { Chip } from "../parts/facts";
 import { Empty, Trouble } from "../parts/states";
 import { policyTexts as texts } from "../texts/policies";
 import { Activate } from "./activate";
+import { BASE_FIRST, isOfBase } from "./base";
 import { Confirm } from "./confirm";
 import { type DraftWork, useDraft } from "./draft";
 import { Guests } from "./guests";
@@ -73,20 +74,28 @@ export function RevisionWorkspace({ org, number, files, revision, active, begin,
   org: string; number: number; files: Files; revision?: Revision; active: Active; begin: (view?: string) => void; beginning: boolean;
 }) {
   const mayEdit = useHas("policy_author");
-  const [search] = useAddress();
+  const [search, change] = useAddress();
   const steps = useSteps(org, files, search["replay"]);
   const work: Work = { org, active, files, setFiles: undefined, steps, id: String(number), save: async () => true, goOn: () => undefined };
   const live = number === active.revision;
   const baseAlone = Object.keys(files).length === 0;
   const empty = baseAlone && (!live ? <Empty title={texts.noFiles}>{texts.noFilesHere}</Empty> : (
-    <Empty title={texts.noRules} action={mayEdit && <div className="row"><Button variant="filled" loading={beginning} onClick={() => begin()}>{texts.begin}</Button><Button loading={beginning} onClick={() => begin("guests")}>{texts.beginForm}</Button></div>}>
+    <Empty
+      title={texts.noRules}
+      action={
+        <div className="row">
+          {mayEdit && <><Button variant="filled" loading={beginning} onClick={() => begin()}>{texts.begin}</Button><Button loading={beginning} onClick={() => begin("guests")}>{texts.beginForm}</Button></>}
+          <Button onClick={() => change({ file: BASE_FIRST })}>{texts.base.read}</Button>
+        </div>
+      }
+    >
       {texts.noRulesText}
     </Empty>
   ));
   return (
     <Views
       work={work}
-      instead={(search["pane"] === undefined && empty) || undefined}
+      instead={(search["pane"] === undefined && !isOfBase(search["file"]) && empty) || undefined}
       begin={mayEdit ? () => begin("guests") : undefined}
       head={
         <div className="policy-bar">
@@ -189,17 +198,27 @@ function Delete({ draft, close }: { draft: DraftWork; close: () => void }) {
 /** Somebody else saved the draft: nothing is written over without being asked for. */
 function Conflict({ org, draft }: { org: string; draft: DraftWork }) {
   const queries = useQueryClient();
+  const [, change] = useAddress();
   const query = draftQuery(org, draft.draft.id);
   const load = useMutation({ mutationFn: () => queries.refetchQueries({ queryKey: query.queryKey }) });
   const keep = useMutation({ mutationFn: () => loadDraft(org, draft.draft.id), onSuccess: draft.keepMine });
+  const both = useMutation({
+    mutationFn: () => newDraft(org, { title: texts.bothTitle(draft.draft.title).slice(0, 256), based_on: draft.draft.based_on, files: draft.files }),
+    onSuccess: async (mine) => {
+      queries.setQueryData(draftQuery(org, mine.id).queryKey, mine);
+      await queries.invalidateQueries({ queryKey: draftsQuery(org).queryKey, exact: true });
+      change({ draft: mine.id });
+    },
+  });
   if (draft.saving.kind === "failed") return <Trouble error={draft.saving.error} wrote retry={() => void draft.save()} />;
   if (draft.saving.kind !== "conflict") return null;
   return (
     <div className="notice" role="alert">
       <p className="grow"><strong>{texts.conflict}</strong> {texts.conflictText}</p>
+      <Button size="compact-sm" variant="filled" loading={both.isPending} onClick={() => both.mutate()}>{texts.keepBoth}</Button>
       <Button size="compact-sm" loading={load.isPending} onClick={() => load.mutate()}>{texts.loadTheirs}</Button>
       <Button size="compact-sm" loading={keep.isPending} onClick={() => keep.mutate()}>{texts.keepMine}</Button>
-      {keep.error && <Trouble error={keep.error} />}
+      {(keep.error ?? both.error) && <Trouble error={keep.error ?? both.error} wrote />}
     </div>
   );
 }
