@@ -12,16 +12,23 @@ export function missing(program) {
   return existsSync(program) || process.env.CI === "true" ? false : `${program} is not installed`;
 }
 
+const OPTIONS = {
+  executablePath: CHROMIUM,
+  headless: true,
+  args: [
+    "--no-sandbox", "--disable-gpu",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=30", "--auto-select-desktop-capture-source=Entire screen",
+    "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
+  ],
+};
+
 export function launch() {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    headless: true,
-    args: [
-      "--no-sandbox", "--disable-gpu",
-      "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=30", "--auto-select-desktop-capture-source=Entire screen",
-      "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection", "--disable-features=WebRtcHideLocalIpsWithMdns",
-    ],
-  });
+  return chromium.launch(OPTIONS);
+}
+
+/** A browser that keeps what it stores in the folder, as a person's own does. */
+export function launchProfile(folder) {
+  return chromium.launchPersistentContext(folder, { ...OPTIONS, viewport: { width: 1280, height: 800 } });
 }
 
 /** A window of its own with nobody signed in; its peer connections can be asked for statistics, and what goes wrong in it fails the test. */

@@ -35,10 +35,12 @@ export interface BeforeHost {
 export function beforeView(client: CallClient, scope: Scope, meeting: MeetingInfo, who: Identity, host: BeforeHost): HTMLElement {
   const user = who.asGuest ? undefined : who.user;
   const check = new DeviceCheck(client, scope);
+  // Guests join from whatever machine is at hand: browsers keep on disk, beyond the call, what is typed into fields that may be
+  // completed. Nothing of this page may be.
   const name = h("input", {
     id: "name",
     class: "input",
-    attrs: { type: "text", autocomplete: "name", maxlength: LONGEST_NAME, required: true, value: who.lastName, "aria-describedby": "name-error" },
+    attrs: { type: "text", autocomplete: "off", maxlength: LONGEST_NAME, required: true, value: who.lastName, "aria-describedby": "name-error" },
   });
   const error = h("p", { id: "name-error", class: "field-error", attrs: { role: "alert" } });
   const button = h("button", { class: "button primary wide", attrs: { type: "submit" } }, "Join");

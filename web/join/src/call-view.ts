@@ -29,20 +29,20 @@ export class CallView {
   #open: PanelName | undefined;
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: CallClient, call: Call, scope: Scope, selfName: string, leave: () => void) {
+  constructor(client: CallClient, call: Call, scope: Scope, leave: () => void) {
     this.#client = client;
     this.#call = call;
     this.#scope = scope;
     this.#toast.hidden = true;
     this.#panel.hidden = true;
     this.#chat = new ChatView(call, scope, (id) => call.remoteParticipants.find((p) => p.identifier === id)?.displayName);
-    this.#addPanel("people", "People", "people", peopleView(call, scope, selfName));
+    this.#addPanel("people", "People", "people", peopleView(call, scope));
     this.#addPanel("chat", "Chat", "chat", this.#chat.element);
     const lobby = this.#addPanel("lobby", "Lobby", "door", h("div", {}));
     const waiting = lobbyView(call, scope, (count) => this.#waiting(lobby, count));
     this.#panels.set("lobby", { title: "Lobby", icon: "door", body: waiting, control: lobby });
     this.#chat.onUnread = (count) => this.#panels.get("chat")?.control.badge(count, "unread");
-    const tiles = new TilesView(call, scope, selfName);
+    const tiles = new TilesView(call, scope);
     this.element = h("div", { class: "call" }, this.#header(), noticesView(call, scope), this.#trouble, h("main", { class: "call-main" }, tiles.element, this.#panel, this.#toast), this.#bar(leave));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#show(undefined);

@@ -18,7 +18,7 @@ export class ChatView {
   readonly #error = h("p", { class: "field-error", attrs: { role: "alert" } });
   readonly #closed = h("p", { class: "quiet" });
   readonly #mode = h("p", { class: "mode" });
-  readonly #text = h("textarea", { id: "chat-text", class: "input", attrs: { rows: 2, maxlength: 8000, "aria-label": "Message", placeholder: "Write a message" } });
+  readonly #text = h("textarea", { id: "chat-text", class: "input", attrs: { rows: 2, maxlength: 8000, autocomplete: "off", "aria-label": "Message", placeholder: "Write a message" } });
   readonly #form: HTMLFormElement;
   readonly #fileButton: HTMLButtonElement;
   readonly #typers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -159,8 +159,8 @@ export class ChatView {
   }
 
   async #shareFile(): Promise<void> {
-    const name = h("input", { id: "file-name", class: "input", attrs: { required: true, maxlength: 255 } });
-    const url = h("input", { id: "file-url", class: "input", attrs: { type: "url", required: true, placeholder: "https://", pattern: "https://.*" } });
+    const name = h("input", { id: "file-name", class: "input", attrs: { required: true, maxlength: 255, autocomplete: "off" } });
+    const url = h("input", { id: "file-url", class: "input", attrs: { type: "url", autocomplete: "off", required: true, placeholder: "https://", pattern: "https://.*" } });
     const dialog = h(
       "dialog",
       { class: "dialog", attrs: { "aria-labelledby": "file-title" } },

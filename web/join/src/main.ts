@@ -42,7 +42,7 @@ async function begin(): Promise<void> {
 
 /** Takes up the place of the page before, if it is still there. */
 async function comeBack(place: Place, meeting: MeetingInfo, user: Identity): Promise<void> {
-  const who = { ...user, asGuest: place.asGuest, lastName: user.user && !place.asGuest ? "" : place.name };
+  const who = { ...user, asGuest: place.asGuest };
   show("Coming back", () => h("main", { class: "page waiting" }, h("h1", {}, "Coming back to the meeting …")));
   const camera = cameraOf(place);
   try {
@@ -52,7 +52,7 @@ async function comeBack(place: Place, meeting: MeetingInfo, user: Identity): Pro
       audio: { enabled: !place.muted, muted: place.muted },
       ...(camera && { camera }),
     });
-    follow(call, place.name, place.asGuest, () => showBefore(meeting, who));
+    follow(call, place.asGuest, () => showBefore(meeting, { ...who, lastName: place.asGuest ? call.displayName : "" }));
   } catch (error) {
     camera?.stop();
     if (error instanceof AnteroomError && ["resume_expired", "invalid_token"].includes(error.reason)) {
@@ -88,7 +88,7 @@ async function join(entry: Entry, meeting: MeetingInfo, who: Identity): Promise<
       audio: { enabled: entry.microphoneOn, muted: !entry.microphoneOn },
       ...(entry.camera && { camera: entry.camera }),
     });
-    follow(call, user?.name ?? entry.displayName, !user, again);
+    follow(call, !user, again);
   } catch (error) {
     entry.camera?.stop();
     showFailure(error, again);
@@ -96,8 +96,8 @@ async function join(entry: Entry, meeting: MeetingInfo, who: Identity): Promise<
 }
 
 /** Shows what the call's state asks for, until it is over. */
-function follow(call: Call, name: string, asGuest: boolean, again: () => void): void {
-  keepPlace(call, name, asGuest);
+function follow(call: Call, asGuest: boolean, again: () => void): void {
+  keepPlace(call, asGuest);
   const leave = (): void => void call.hangUp();
   let shown = "";
   const update = (): void => {
@@ -105,7 +105,7 @@ function follow(call: Call, name: string, asGuest: boolean, again: () => void): 
     if (state === shown) return;
     shown = state;
     if (state === "InLobby") show("Waiting to be let in", (scope) => waitingView(call, scope, leave));
-    if (state === "Connected") show(call.title || "Meeting", (scope) => new CallView(client, call, scope, name, leave).element);
+    if (state === "Connected") show(call.title || "Meeting", (scope) => new CallView(client, call, scope, leave).element);
     if (state === "Disconnected") {
       const { reason, message, isOwn } = call.callEndReason ?? { reason: "left", message: "" };
       const explanation = explain(reason, message, { orgUser: call.kind === "org_user", own: isOwn === true });

@@ -4,12 +4,12 @@ import { icon } from "./icons.js";
 import { problem } from "./texts.js";
 
 /** Everybody in the meeting; org users mute and remove here. */
-export function peopleView(call: Call, scope: Scope, selfName: string): HTMLElement {
+export function peopleView(call: Call, scope: Scope): HTMLElement {
   const list = h("ul", { class: "list" });
   const error = h("p", { class: "field-error", attrs: { role: "alert" } });
   const fail = (e: unknown): void => void (error.textContent = problem(e));
   const render = (): void => {
-    const self = h("li", { class: "list-row", key: "self" }, personName(selfName, call.kind === "guest", true), personState(call.activities.isHandRaised, call.isMuted));
+    const self = h("li", { class: "list-row", key: "self" }, personName(call.displayName, call.kind === "guest", true), personState(call.activities.isHandRaised, call.isMuted));
     fillRows(list, [self, ...call.remoteParticipants.map((p) => personLine(call, p, fail))]);
   };
   const watch = (p: RemoteParticipant): void => {

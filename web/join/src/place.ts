@@ -1,11 +1,12 @@
-/** What a page that is loaded anew needs to come back to the same place: kept in this tab only, and not beyond the call. */
+/**
+ * What a page that is loaded anew needs to come back to the same place: kept in this tab only, and not beyond the call. Nobody's name is in it, since
+ * browsers leave on their disk for a while what was taken out; the token is worth nothing once the call is over.
+ */
 import { LocalVideoStream, type Call } from "@anteroom/client";
 
 /** One's place in a meeting, and what one sent from there. */
 export interface Place {
   resumeToken: string;
-  /** One's own name, as it was shown. */
-  name: string;
   asGuest: boolean;
   muted: boolean;
   /** The camera that was on: its id, "" for the system's. */
@@ -25,11 +26,11 @@ export function forgetPlace(): void {
 }
 
 /** Keeps the place of a call up to date until the call is over. */
-export function keepPlace(call: Call, name: string, asGuest: boolean): void {
+export function keepPlace(call: Call, asGuest: boolean): void {
   const keep = (): void => {
     if (call.state === "Disconnected" || call.state === "Disconnecting") return;
     const camera = call.localVideo && (call.localVideo.source?.id ?? "");
-    const place: Place = { resumeToken: call.resumeToken, name, asGuest, muted: call.isMuted, ...(camera !== undefined && { camera }) };
+    const place: Place = { resumeToken: call.resumeToken, asGuest, muted: call.isMuted, ...(camera !== undefined && { camera }) };
     sessionStorage.setItem(key(), JSON.stringify(place));
   };
   keep();

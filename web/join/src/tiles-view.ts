@@ -25,10 +25,10 @@ export class TilesView {
   readonly #self: Tile;
   readonly #more = h("li", { class: "tile more-tile" });
 
-  constructor(call: Call, scope: Scope, selfName: string) {
+  constructor(call: Call, scope: Scope) {
     this.#call = call;
     this.element.append(this.#screen, this.#grid);
-    this.#self = selfTile(call, selfName);
+    this.#self = selfTile(call);
     const arrange = (): void => this.#arrange();
     scope.add(
       call.on("remoteParticipantsUpdated", ({ added, removed }) => {
@@ -161,10 +161,10 @@ function remoteTile(participant: RemoteParticipant): Tile {
   };
 }
 
-function selfTile(call: Call, name: string): Tile {
+function selfTile(call: Call): Tile {
   const video = h("video", { class: "mirrored", attrs: { muted: true, "aria-hidden": "true" } });
   const caption = h("div", { class: "caption" });
-  const element = h("li", { class: "tile self" }, h("div", { class: "initials", attrs: { "aria-hidden": "true" } }, initials(name)), video, caption);
+  const element = h("li", { class: "tile self" }, h("div", { class: "initials", attrs: { "aria-hidden": "true" } }, initials(call.displayName)), video, caption);
   let detach: (() => void) | undefined;
   const update = (): void => {
     detach?.();
@@ -173,7 +173,7 @@ function selfTile(call: Call, name: string): Tile {
     caption.replaceChildren(
       ...(call.activities.isHandRaised ? [h("span", { class: "hand", title: "Hand raised" }, icon("hand"), h("span", { class: "sr" }, "Hand raised"))] : []),
       ...(call.isMuted ? [h("span", { class: "muted", title: "Muted" }, icon("micOff"), h("span", { class: "sr" }, "Muted"))] : []),
-      personName(name, call.kind === "guest", true),
+      personName(call.displayName, call.kind === "guest", true),
     );
   };
   update();
