@@ -22,18 +22,25 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Cluster is one Apache Kafka node with its data folder. Stop or Kill it and Start it again: data and ports stay.
+// Cluster is one or several Apache Kafka nodes with their data folders. Stop or Kill them and Start them again: data and ports stay.
 type Cluster struct {
 	Brokers   []string    // addresses for clients; TLS with SASL PLAIN if asked for
 	Plaintext []string    // addresses without TLS or SASL, always open
-	TLS       *tls.Config // trusts the broker's certificate; nil without [WithSASLPlain]
+	TLS       *tls.Config // trusts the brokers' certificate; nil without [WithSASLPlain]
 
 	dir       string
 	java      string
 	classpath string
 	opts      options
-	ports     ports
-	node      *node // nil while stopped
+	members   []*member
+}
+
+// member is one node of a cluster: a broker and a controller.
+type member struct {
+	id    int // from 1
+	dir   string
+	ports ports
+	node  *node // nil while stopped
 }
 
 // New fetches what is needed and formats an empty cluster in dir, which must exist. It starts no broker.
@@ -52,7 +59,7 @@ func New(ctx context.Context, dir string, opts ...Option) (*Cluster, error) {
 		return nil, err
 	}
 	c.classpath = filepath.Join(jars, "*")
-	if err := c.pickPorts(); err != nil {
+	if err := c.makeMembers(); err != nil {
 		return nil, err
 	}
 	if c.secure() {
@@ -60,11 +67,16 @@ func New(ctx context.Context, dir string, opts ...Option) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	if err := c.writeProperties(); err != nil {
-		return nil, err
-	}
-	if err := c.format(ctx); err != nil {
-		return nil, err
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	id[0] &= 0x7f        // an id may not begin with a dash
+	for _, m := range c.members {
+		if err := c.writeProperties(m); err != nil {
+			return nil, err
+		}
+		if err := c.format(ctx, m, base64.RawURLEncoding.EncodeToString(id)); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
@@ -75,40 +87,47 @@ func (c *Cluster) secure() bool { return c.opts.username != "" }
 // is skipped by who looks for certificates.)
 func (c *Cluster) CAFile() string { return c.file(keystoreFile) }
 
-// pickPorts takes ports that are free now. All are held until all are chosen, so that they differ.
-func (c *Cluster) pickPorts() error {
-	for _, port := range []*int{&c.ports.plain, &c.ports.controller, &c.ports.secure} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("find a free port: %w", err)
+// makeMembers makes their folders and takes ports that are free now. All are held until all are chosen, so that they differ.
+func (c *Cluster) makeMembers() error {
+	for id := 1; id <= c.opts.brokers; id++ {
+		m := &member{id: id, dir: filepath.Join(c.dir, strconv.Itoa(id))}
+		if err := os.MkdirAll(m.dir, 0o700); err != nil {
+			return fmt.Errorf("make a broker's folder: %w", err)
 		}
-		defer l.Close() //nolint:gocritic // three listeners, all open until the last is chosen
-		*port = l.Addr().(*net.TCPAddr).Port
+		for _, port := range []*int{&m.ports.plain, &m.ports.controller, &m.ports.secure} {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return fmt.Errorf("find a free port: %w", err)
+			}
+			defer l.Close() //nolint:gocritic // a few listeners, all open until the last is chosen
+			*port = l.Addr().(*net.TCPAddr).Port
+		}
+		c.members = append(c.members, m)
+		c.Plaintext = append(c.Plaintext, net.JoinHostPort("127.0.0.1", strconv.Itoa(m.ports.plain)))
+		if c.secure() {
+			c.Brokers = append(c.Brokers, net.JoinHostPort("127.0.0.1", strconv.Itoa(m.ports.secure)))
+		}
 	}
-	c.Plaintext = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(c.ports.plain))}
-	c.Brokers = c.Plaintext
-	if c.secure() {
-		c.Brokers = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(c.ports.secure))}
+	if !c.secure() {
+		c.Brokers = c.Plaintext
 	}
 	return nil
 }
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
-func (c *Cluster) writeProperties() error {
-	if err := os.WriteFile(c.file("server.properties"), []byte(c.serverProperties()), 0o600); err != nil {
+func (m *member) file(name string) string { return filepath.Join(m.dir, name) }
+
+func (c *Cluster) writeProperties(m *member) error {
+	if err := os.WriteFile(m.file("server.properties"), []byte(c.serverProperties(m)), 0o600); err != nil {
 		return fmt.Errorf("write server.properties: %w", err)
 	}
 	return nil
 }
 
 // format makes the storage folder, which a KRaft node refuses to start without.
-func (c *Cluster) format(ctx context.Context) error {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // never fails
-	id[0] &= 0x7f        // an id may not begin with a dash
-	cmd := exec.CommandContext(ctx, c.java, c.javaArgs("kafka.tools.StorageTool", "format",
-		"-t", base64.RawURLEncoding.EncodeToString(id), "-c", c.file("server.properties"))...)
+func (c *Cluster) format(ctx context.Context, m *member, cluster string) error {
+	cmd := exec.CommandContext(ctx, c.java, c.javaArgs("kafka.tools.StorageTool", "format", "-t", cluster, "-c", m.file("server.properties"))...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("format the storage folder: %w\n%s", err, out)
 	}
@@ -120,39 +139,72 @@ func (c *Cluster) javaArgs(class string, args ...string) []string {
 	return append(append(all, "-cp", c.classpath, class), args...)
 }
 
-// Start runs the broker and returns when it answers as a member of its own cluster.
+// Start runs all brokers and returns when each answers as a member of the whole cluster.
 func (c *Cluster) Start(ctx context.Context) error {
-	if c.node != nil {
+	for _, m := range c.members {
+		if err := c.launch(m); err != nil {
+			return err
+		}
+	}
+	for i := range c.members {
+		if err := c.awaitMember(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StartBroker runs one broker of several, counted from 0, and returns when it answers as a member of a cluster of those that run.
+func (c *Cluster) StartBroker(ctx context.Context, i int) error {
+	if err := c.launch(c.members[i]); err != nil {
+		return err
+	}
+	return c.awaitMember(ctx, i)
+}
+
+func (c *Cluster) launch(m *member) error {
+	if m.node != nil {
 		return errors.New("the broker is running already")
 	}
-	n, err := launch(c.file("broker.log"), append([]string{c.java}, c.javaArgs("kafka.Kafka", c.file("server.properties"))...))
+	n, err := launch(m.file("broker.log"), append([]string{c.java}, c.javaArgs("kafka.Kafka", m.file("server.properties"))...))
 	if err != nil {
 		return fmt.Errorf("launch the broker: %w", err)
 	}
-	c.node = n
-	if err := c.waitReady(ctx); err != nil {
+	m.node = n
+	return nil
+}
+
+func (c *Cluster) awaitMember(ctx context.Context, i int) error {
+	if err := c.waitReady(ctx, i); err != nil {
 		c.Kill()
 		return fmt.Errorf("wait for the broker: %w\n%s", err, c.logTail())
 	}
 	return nil
 }
 
-func (c *Cluster) waitReady(ctx context.Context) error {
+// waitReady waits until a broker knows all that run, and a leader of each partition.
+func (c *Cluster) waitReady(ctx context.Context, i int) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
+	running := 0
+	for _, m := range c.members {
+		if m.node != nil {
+			running++
+		}
+	}
 	// A transport answers metadata requests from its memory, so an older one would call a dead broker ready.
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(c.Plaintext...), Timeout: 5 * time.Second, Transport: transport}
+	client := &kafka.Client{Addr: kafka.TCP(c.Plaintext[i]), Timeout: 5 * time.Second, Transport: transport}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		answer, err := client.Metadata(ctx, &kafka.MetadataRequest{})
-		if err == nil && len(answer.Brokers) == 1 && led(answer.Topics) {
+		if err == nil && len(answer.Brokers) >= running && led(answer.Topics) {
 			return nil
 		}
 		select {
-		case <-c.node.done:
+		case <-c.members[i].node.done:
 			return errors.New("the broker ended while starting")
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
@@ -171,36 +223,58 @@ func led(topics []kafka.Topic) bool {
 	return true
 }
 
-// Stop ends the broker in order (SIGTERM) and waits for it.
-func (c *Cluster) Stop() { c.end(syscall.SIGTERM) }
+// Stop ends all brokers in order (SIGTERM) and waits for them.
+func (c *Cluster) Stop() { c.end(syscall.SIGTERM, c.members...) }
 
-// Kill ends the broker at once (SIGKILL), as a crash would. Killing a stopped one does nothing.
-func (c *Cluster) Kill() { c.end(syscall.SIGKILL) }
+// Kill ends all brokers at once (SIGKILL), as a crash would. Killing stopped ones does nothing.
+func (c *Cluster) Kill() { c.end(syscall.SIGKILL, c.members...) }
 
-// Pause freezes the broker (SIGSTOP): connections stay open and nothing answers, as with a lost network.
-func (c *Cluster) Pause() { c.node.signal(syscall.SIGSTOP) }
+// StopBroker is Stop, and KillBroker Kill, of one of several, counted from 0.
+func (c *Cluster) StopBroker(i int) { c.end(syscall.SIGTERM, c.members[i]) }
 
-// Resume wakes a paused broker (SIGCONT).
-func (c *Cluster) Resume() { c.node.signal(syscall.SIGCONT) }
+// KillBroker ends one broker at once.
+func (c *Cluster) KillBroker(i int) { c.end(syscall.SIGKILL, c.members[i]) }
 
-func (c *Cluster) end(s syscall.Signal) {
-	if c.node == nil {
-		return
+// Pause freezes all brokers (SIGSTOP): connections stay open and nothing answers, as with a lost network.
+func (c *Cluster) Pause() { c.signal(syscall.SIGSTOP) }
+
+// Resume wakes paused brokers (SIGCONT).
+func (c *Cluster) Resume() { c.signal(syscall.SIGCONT) }
+
+func (c *Cluster) signal(s syscall.Signal) {
+	for _, m := range c.members {
+		m.node.signal(s)
 	}
-	c.node.signal(s)
-	<-c.node.done
-	c.node = nil
 }
 
-// logTail answers the last lines that the broker logged (warnings and worse).
+func (c *Cluster) end(s syscall.Signal, members ...*member) {
+	for _, m := range members {
+		if m.node != nil {
+			m.node.signal(s)
+		}
+	}
+	for _, m := range members {
+		if m.node != nil {
+			<-m.node.done
+			m.node = nil
+		}
+	}
+}
+
+// logTail answers the last lines that the brokers logged (warnings and worse).
 func (c *Cluster) logTail() string {
 	const lines = 40
-	b, err := os.ReadFile(c.file("broker.log"))
-	if err != nil {
-		return err.Error()
+	var tails []string
+	for _, m := range c.members {
+		b, err := os.ReadFile(m.file("broker.log"))
+		if err != nil {
+			tails = append(tails, err.Error())
+			continue
+		}
+		all := strings.Split(strings.TrimSpace(string(b)), "\n")
+		tails = append(tails, strings.Join(all[max(0, len(all)-lines):], "\n"))
 	}
-	all := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	return strings.Join(tails, "\n")
 }
 
 // node is a running broker process.

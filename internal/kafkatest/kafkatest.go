@@ -1,4 +1,4 @@
-// Package kafkatest runs a real Apache Kafka (one KRaft node on loopback) for tests and the benchmark.
+// Package kafkatest runs a real Apache Kafka (one KRaft node on loopback, or several) for tests and the benchmark.
 //
 // It owns fetching the broker from Maven artifacts (once, into the user's cache folder), its configuration and its
 // process. It needs Java 17 or newer, and Maven for the first run. Where one of them is missing, [Start] skips the

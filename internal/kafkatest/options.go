@@ -16,6 +16,7 @@ type options struct {
 	username   string // with password: SASL PLAIN over TLS
 	password   string
 	progress   io.Writer
+	brokers    int
 }
 
 func defaults() options {
@@ -25,6 +26,7 @@ func defaults() options {
 		jvmFlags:   []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"},
 		properties: map[string]string{},
 		progress:   os.Stderr,
+		brokers:    1,
 	}
 }
 
@@ -36,6 +38,11 @@ func WithProperties(p map[string]string) Option {
 // WithHeap sets the JVM's largest heap, in the notation of -Xmx. Default: 512m.
 func WithHeap(size string) Option {
 	return func(o *options) { o.heap = size }
+}
+
+// WithBrokers runs a cluster of so many nodes, each a broker and a controller. Give each little memory (WithHeap).
+func WithBrokers(n int) Option {
+	return func(o *options) { o.brokers = n }
 }
 
 // ForThroughput runs the JVM as a server would (all compilers, G1), for measurements. It starts a little slower.

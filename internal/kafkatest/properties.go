@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,37 +14,42 @@ type ports struct {
 	plain, controller, secure int
 }
 
-// serverProperties writes the configuration of a single combined broker and controller. Replication factors are one,
-// because there is one node; group rebalances don't wait, because tests do.
-func (c *Cluster) serverProperties() string {
-	listeners := fmt.Sprintf("PLAIN://127.0.0.1:%d", c.ports.plain)
+// serverProperties writes the configuration of a combined broker and controller. One node alone replicates nothing; of several, Kafka's own topics are on
+// three at most, two of which acknowledge. Group rebalances don't wait, because tests do.
+func (c *Cluster) serverProperties(m *member) string {
+	copies, acknowledging := min(len(c.members), 3), min(len(c.members), 2)
+	var voters []string
+	for _, v := range c.members {
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", v.id, v.ports.controller))
+	}
+	listeners := fmt.Sprintf("PLAIN://127.0.0.1:%d", m.ports.plain)
 	protocols := "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT"
 	p := map[string]string{}
 	if c.secure() {
-		listeners += fmt.Sprintf(",SECURE://127.0.0.1:%d", c.ports.secure)
+		listeners += fmt.Sprintf(",SECURE://127.0.0.1:%d", m.ports.secure)
 		protocols += ",SECURE:SASL_SSL"
 		maps.Copy(p, c.secureProperties())
 	}
 	maps.Copy(p, map[string]string{
 		"process.roles":                                    "broker,controller",
-		"node.id":                                          "1",
-		"controller.quorum.voters":                         fmt.Sprintf("1@127.0.0.1:%d", c.ports.controller),
+		"node.id":                                          strconv.Itoa(m.id),
+		"controller.quorum.voters":                         strings.Join(voters, ","),
 		"controller.listener.names":                        "CONTROLLER",
-		"listeners":                                        fmt.Sprintf("%s,CONTROLLER://127.0.0.1:%d", listeners, c.ports.controller),
+		"listeners":                                        fmt.Sprintf("%s,CONTROLLER://127.0.0.1:%d", listeners, m.ports.controller),
 		"advertised.listeners":                             listeners,
 		"listener.security.protocol.map":                   protocols,
 		"inter.broker.listener.name":                       "PLAIN",
-		"log.dirs":                                         filepath.Join(c.dir, "data"),
+		"log.dirs":                                         filepath.Join(m.dir, "data"),
 		"num.partitions":                                   "1",
 		"auto.create.topics.enable":                        "false",
 		"offsets.topic.num.partitions":                     "1",
-		"offsets.topic.replication.factor":                 "1",
+		"offsets.topic.replication.factor":                 strconv.Itoa(copies),
 		"transaction.state.log.num.partitions":             "1",
-		"transaction.state.log.replication.factor":         "1",
-		"transaction.state.log.min.isr":                    "1",
+		"transaction.state.log.replication.factor":         strconv.Itoa(copies),
+		"transaction.state.log.min.isr":                    strconv.Itoa(acknowledging),
 		"share.coordinator.state.topic.num.partitions":     "1",
-		"share.coordinator.state.topic.replication.factor": "1",
-		"share.coordinator.state.topic.min.isr":            "1",
+		"share.coordinator.state.topic.replication.factor": strconv.Itoa(copies),
+		"share.coordinator.state.topic.min.isr":            strconv.Itoa(acknowledging),
 		// A killed broker may register again only when its old session is over: the default of 9 s is a long test.
 		"broker.session.timeout.ms":        "3000",
 		"broker.heartbeat.interval.ms":     "300",
