@@ -57,6 +57,13 @@ func describe(t *testing.T, s *store.Store, calls int) string {
 		}
 		out += fmt.Sprintf("%+v\n", what)
 	}
+	for _, since := range []time.Time{{}, time.Now().Add(-time.Hour)} {
+		outdated, _, err := s.OutdatedCalls(t.Context(), store.Outdated{Since: since, Limit: 2 * calls})
+		if err == nil && len(outdated) != calls {
+			t.Errorf("%d calls have no summaries, want %d", len(outdated), calls)
+		}
+		check(len(outdated), err)
+	}
 	window := store.CallFilter{From: noon(), To: noon().Add(time.Hour), Label: "ada", Text: "call"}
 	page, err := reader.Calls(t.Context(), window, nil, 5)
 	check(page, err)

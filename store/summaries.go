@@ -152,7 +152,10 @@ func (s *Store) OutdatedCalls(ctx context.Context, o Outdated) ([]OutdatedCall, 
 		ORDER BY changed DESC, c.changed_at DESC LIMIT {limit:UInt64}`
 	var out []OutdatedCall
 	var now time.Time
-	err := s.scan(clickhouse.Context(ctx, clickhouse.WithSettings(settings())), "look for calls that changed", sql, func(rows driver.Rows) error {
+	set := settings()
+	// All of a call is on one shard, in both tables, so each shard looks among its own. (Where a subquery of a join has another one, the engine can't make it global.)
+	set["distributed_product_mode"] = "local"
+	err := s.scan(clickhouse.Context(ctx, clickhouse.WithSettings(set)), "look for calls that changed", sql, func(rows driver.Rows) error {
 		var c OutdatedCall
 		var newest uint64
 		if err := rows.Scan(&c.Org, &c.CallID, &c.Batches, &c.Turns, &c.ChangedAt, &newest, &now, &c.Changed); err != nil {
