@@ -14,6 +14,9 @@ import (
 	"github.com/anteroom/anteroom/internal/app"
 )
 
+// operationsPatience bounds the wait for answers that are on their way when the process stops.
+const operationsPatience = time.Second
+
 // startOperations listens for whoever watches the process, where an address is configured: a process without the roles media and api has no other.
 func (s *service) startOperations(ctx context.Context) error {
 	if s.cfg.Operations.Listen == "" {
@@ -24,9 +27,20 @@ func (s *service) startOperations(ctx context.Context) error {
 		return fmt.Errorf("listen for operations: %w", err)
 	}
 	server := &http.Server{Handler: s.operations(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	s.app.OnStop("operations", server.Shutdown)
-	s.app.Go("operations", func(context.Context) error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	s.app.Go("operations", func(ctx context.Context) error {
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(listener) }()
+		select {
+		case err := <-served:
+			return fmt.Errorf("serve operations: %w", err)
+		case <-ctx.Done():
+		}
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationsPatience)
+		defer cancel()
+		if err := server.Shutdown(limited); err != nil { // somebody is slow to read
+			_ = server.Close()
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve operations: %w", err)
 		}
 		return nil

@@ -57,3 +57,25 @@ func TestOperationsAreToldWithoutAnAPI(t *testing.T) {
 	ask(http.MethodPost, "/readyz", http.StatusMethodNotAllowed, "")
 	ask(http.MethodGet, "/v1/calls", http.StatusNotFound, "")
 }
+
+// TestOperationsEndAtOnce: what stops after them must not wait, whoever is connected.
+func TestOperationsEndAtOnce(t *testing.T) {
+	s := &service{app: app.New(slog.New(slog.DiscardHandler)), metrics: prometheus.NewRegistry(), log: slog.New(slog.DiscardHandler)}
+	said := new(buffer)
+	s.log = slog.New(slog.NewTextHandler(said, nil))
+	s.cfg.Operations.Listen = "127.0.0.1:0"
+	if err := s.startOperations(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(said.String(), "address=")
+	resp, err := http.Get("http://" + strings.TrimSpace(address) + "/healthz") // its connection stays open
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.app.Stop(app.DefaultStopTimeout); err != nil {
+		t.Errorf("the stop: %v", err)
+	}
+}
