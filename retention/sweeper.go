@@ -104,8 +104,8 @@ type Sweeper struct {
 	failing map[store.ClassDay][]store.SweepBatch
 	// tidied is when old batches were last forgotten.
 	tidied time.Time
-	// told are the problems that were last logged.
-	told string
+	// toldHiding and toldPurging are the problems that were last logged, of sweeps that only hide and of those that purge.
+	toldHiding, toldPurging string
 	// reached is OnStep's.
 	reached func(step string)
 }

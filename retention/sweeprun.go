@@ -61,18 +61,22 @@ func (s *Sweeper) pass(ctx context.Context, clock *clock, purge bool) {
 	if err != nil {
 		told = err.Error()
 	}
+	// What keeps things from being purged is met by those passes only that purge: each kind is told of when it changes.
+	said := &s.toldHiding
+	if purge {
+		said = &s.toldPurging
+	}
 	switch {
-	case told == s.told:
-	case told == "":
-		s.deps.Log.InfoContext(ctx, "sweeps are complete again")
+	case told == *said:
 	case result.standby && err == nil:
 		s.deps.Log.InfoContext(ctx, "another process sweeps, and this one waits until it falls silent")
-	default:
+		s.toldHiding, s.toldPurging = told, told
+	case told != "":
 		s.deps.Log.WarnContext(ctx, "a sweep left something undone; the next one goes on", "problems", told)
+	case purge:
+		s.deps.Log.InfoContext(ctx, "sweeps are complete again")
 	}
-	if purge || err != nil || result.standby {
-		s.told = told // what keeps things from being purged is seen by those passes only that purge
-	}
+	*said = told
 	if result.Purged > 0 {
 		s.deps.Log.InfoContext(ctx, "swept", "hidden", result.Hidden, "purged", result.Purged, "took", time.Since(began).Round(time.Millisecond))
 	}

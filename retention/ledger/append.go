@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -47,14 +48,14 @@ type appender struct {
 	reader tessera.LogReader
 }
 
-// Run appends what comes into the outbox until the context ends. It fails with ErrLocked, ErrOther, ErrShort or ErrForked, all of which need a person;
-// everything else is tried again.
+// Run appends what comes into the outbox until the context ends. While another process has the folder, it waits for that one's end, however it ends. It
+// fails with ErrOther, ErrShort or ErrForked, all of which need a person; everything else is tried again.
 func (l *Ledger) Run(ctx context.Context) error {
 	if l.deps.Store == nil {
 		return errors.New("run ledger: no store")
 	}
-	lock, err := l.folder.lock()
-	if err != nil {
+	lock, err := l.standBy(ctx)
+	if lock == nil {
 		return err
 	}
 	defer lock.Close()
@@ -64,6 +65,31 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 	defer stop()
 	return l.run(ctx, a)
+}
+
+// lockLook is how often one that waits looks whether it may append.
+const lockLook = time.Second
+
+// standBy waits until nobody else appends, and takes the right to. Without an error and a lock, the context has ended.
+func (l *Ledger) standBy(ctx context.Context) (*os.File, error) {
+	for told := false; ; {
+		lock, err := l.folder.lock()
+		switch {
+		case err == nil && told:
+			l.deps.Log.InfoContext(ctx, "this process appends to the ledger now", slog.String("region", l.region))
+			return lock, nil
+		case !errors.Is(err, ErrLocked):
+			return lock, err
+		case !told:
+			told = true
+			l.deps.Log.InfoContext(ctx, "another process appends to the ledger, and this one waits until it ends", slog.String("region", l.region), slog.Any("because", err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // told to stop
+		case <-time.After(lockLook):
+		}
+	}
 }
 
 func (l *Ledger) run(ctx context.Context, a *appender) error {

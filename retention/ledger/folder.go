@@ -154,8 +154,7 @@ func (f *folder) lock() (*os.File, error) {
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s is held by %s; one process per region may have the role retention: stop that one, or take the region from --regions here",
-				ErrLocked, path, holder(file))
+			return nil, fmt.Errorf("%w: %s is held by %s", ErrLocked, path, holder(file))
 		}
 		return nil, fmt.Errorf("lock ledger: %w", err)
 	}

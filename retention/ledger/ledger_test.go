@@ -197,6 +197,32 @@ func TestKeysAreMadeOnceAndReadableByNobodyElse(t *testing.T) {
 	}
 }
 
+// TestOneThatWaitsGoesOn: of two on one folder one appends, and the other goes on where that one ended.
+func TestOneThatWaitsGoesOn(t *testing.T) {
+	s, cfg := storetest.NewConfig(t)
+	dir, raw := t.TempDir(), connect(t, cfg)
+	stop := start(t, open(t, dir, s))
+	putNamed(t, raw, "a", 3)
+	settle(t, s)
+	second := open(t, dir, s)
+	stopSecond := start(t, second)
+	putNamed(t, raw, "b", 3)
+	settle(t, s)
+	stop()
+	putNamed(t, raw, "c", 3)
+	settle(t, s)
+	stopSecond()
+	if diff := cmp.Diff([]string{"a0", "a1", "a2", "b0", "b1", "b2", "c0", "c1", "c2"}, inLog(t, second)); diff != "" {
+		t.Error(diff)
+	}
+	wantClean(t, second, 9)
+
+	stop = start(t, open(t, dir, s))
+	waits := start(t, open(t, dir, s)) // told to stop before its turn has come
+	waits()
+	stop()
+}
+
 func TestNoSecondLogOfARegion(t *testing.T) {
 	s, cfg := storetest.NewConfig(t)
 	dir, raw := t.TempDir(), connect(t, cfg)
@@ -204,10 +230,6 @@ func TestNoSecondLogOfARegion(t *testing.T) {
 	putNamed(t, raw, "a", 2)
 	stop := start(t, l)
 	settle(t, s)
-	t.Run("another process", func(t *testing.T) {
-		err := open(t, dir, s).Run(t.Context())
-		wantError(t, err, ledger.ErrLocked)
-	})
 	t.Run("another folder", func(t *testing.T) {
 		err := open(t, t.TempDir(), s).Run(t.Context())
 		wantError(t, err, ledger.ErrOther)
