@@ -32,9 +32,20 @@ func CopiesTopics(cfg Config, region string) []kafka.Topic {
 	return wanted(cfg, region, event.CopiesTopic(region))
 }
 
+// Where there are so many copies of a topic, two must have a record before it is acknowledged: a broker that is lost takes nothing along, and one that is away
+// keeps nobody waiting.
+const (
+	manyCopies    = 3
+	acknowledging = 2
+)
+
 func wanted(cfg Config, region string, names ...string) []kafka.Topic {
 	topic := func(name string, partitions int) kafka.Topic {
-		return kafka.Topic{Name: name, Partitions: partitions, Replication: cfg.Replication, Retention: cfg.Retention}
+		t := kafka.Topic{Name: name, Partitions: partitions, Replication: cfg.Replication, Retention: cfg.Retention}
+		if t.Replication >= manyCopies {
+			t.MinInSync = acknowledging
+		}
+		return t
 	}
 	topics := []kafka.Topic{topic(event.DeadLetterTopic(region), 1)}
 	for _, name := range names {

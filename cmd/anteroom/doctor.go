@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/anteroom/anteroom/ingest"
 	"github.com/anteroom/anteroom/internal/app"
 	"github.com/anteroom/anteroom/internal/config"
 	"github.com/anteroom/anteroom/internal/doctor"
@@ -159,10 +158,7 @@ func jobsOf(cfg config.Config, mode config.Mode, roles []role, running, write bo
 	for i, r := range cfg.AllRegions() {
 		names = append(names, r.Name)
 		jobs = append(jobs, doctor.ClickHouse(r.Name, r.ClickHouse, cfg.Sweep.ClockSkew))
-		topics := ingest.CopiesTopics(cfg.Ingest, r.Name)
-		if i == 0 {
-			topics = ingest.Topics(cfg.Ingest)
-		}
+		topics := topicsOf(cfg.Ingest, r.Name, i == 0)
 		jobs = append(jobs, doctor.Kafka(r.Name, r.Kafka, doctor.KafkaWants{Topics: topics, Embedded: mode == config.Run, Write: write}))
 	}
 	jobs = append(jobs, doctor.Files(filesOf(cfg, mode, roles)...), doctor.Directory(cfg.ClickHouse, cfg.Identity, names))

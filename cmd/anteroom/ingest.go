@@ -118,6 +118,8 @@ func (s *service) checkIngest(r *regionRuntime, worker *ingest.Service, topics <
 			return errors.New("the topics have not been created yet")
 		}
 	})
+	unsafe := &topicsCheck{client: r.kafka, topics: topicsOf(s.cfg.Ingest, r.name, r.home)}
+	add("safety of Kafka topics", true, unsafe.check)
 	for i, check := range worker.Checks() {
 		add(check.Name, check.Side, func(context.Context) error {
 			if now := worker.Checks()[i]; !now.OK { // always the same checks in the same order

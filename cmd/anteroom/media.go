@@ -84,6 +84,7 @@ func (s *service) startRecorder() error {
 	if err != nil {
 		return err
 	}
+	s.app.OnCheck("events to Kafka", func(context.Context) error { return s.recorder.Check() })
 	s.app.Go("recorder", s.recorder.Run)
 	return nil
 }

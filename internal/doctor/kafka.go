@@ -84,7 +84,7 @@ func judgeTopic(s *subject, want kafka.Topic, seen kafka.Inspected, embedded boo
 	set := func(setting, value string) string {
 		return fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s", want.Name, setting, value)
 	}
-	judgeSafety(s, want.Name, t, embedded, set)
+	judgeSafety(s, want, t, embedded, set)
 	if strings.Contains(t.Cleanup, "compact") {
 		s.fail("kafka.topic", set("cleanup.policy", "delete"), "%s is compacted: of each call only the newest record would stay", want.Name)
 	}
@@ -109,11 +109,16 @@ func judgeTopic(s *subject, want kafka.Topic, seen kafka.Inspected, embedded boo
 }
 
 // judgeSafety looks whether what is acknowledged outlives a broker.
-func judgeSafety(s *subject, name string, t kafka.InspectedTopic, embedded bool, set func(setting, value string) string) {
+func judgeSafety(s *subject, want kafka.Topic, t kafka.InspectedTopic, embedded bool, set func(setting, value string) string) {
+	name := want.Name
 	if t.Leaderless > 0 {
 		s.fail("kafka.topic", "Bring back a broker that has them: they can be neither written nor read.", "%s: %d of %d partitions have no leader", name, t.Leaderless, t.Partitions)
 	}
-	if t.Behind > 0 {
+	switch {
+	case t.Refuses():
+		s.fail("kafka.topic", "Bring back the brokers that have the others; until then events wait, and joins, chat and notices are refused.",
+			"%s: a partition has %s in sync and needs %d: nothing can be written to it", name, copies(t.InSync), t.MinInSync)
+	case t.Behind > 0:
 		s.warn("kafka.topic", "See which broker is away or slow.", "%s: %d of %d partitions have copies that aren't in sync", name, t.Behind, t.Partitions)
 	}
 	if embedded {
@@ -123,8 +128,8 @@ func judgeSafety(s *subject, name string, t kafka.InspectedTopic, embedded bool,
 		s.fail("kafka.topic", set("unclean.leader.election.enable", "false"), "%s lets a copy lead that lacks what was acknowledged", name)
 	}
 	switch {
-	case t.Replication < safeCopies:
-		s.warn("kafka.topic", "Reassign its partitions to three brokers (kafka-reassign-partitions.sh), and set ingest.replication to 3 for topics that are still to be made.",
+	case t.Replication < safeCopies || t.Replication < want.Replication:
+		s.warn("kafka.topic", fmt.Sprintf("Reassign its partitions to %d brokers (kafka-reassign-partitions.sh), and set ingest.replication to %[1]d for topics that are still to be made.", max(safeCopies, want.Replication)),
 			"%s has %s: what was acknowledged is lost with its broker's disk, or can't be written while one is away", name, copies(t.Replication))
 	case t.MinInSync < safeMinInSync:
 		s.fail("kafka.topic", set("min.insync.replicas", "2"), "%s acknowledges what one broker has (min.insync.replicas %d): it is lost with that broker", name, t.MinInSync)

@@ -55,7 +55,7 @@ func TestKafka(t *testing.T) {
 
 	r = look(cfg, false, good, kafka.Topic{Name: "missing"})
 	expect(t, r, "kafka.topic", Warning, "missing is not there", "role ingest makes it")
-	expect(t, r, "kafka.topic", Warning, "has 1 copy", "three brokers")
+	expect(t, r, "kafka.topic", Warning, "has 1 copy", "3 brokers")
 	expect(t, r, "clocks.kafka", Skipped, "only when they write", "--write")
 
 	for _, tt := range []struct {
@@ -96,19 +96,27 @@ func TestCopiesAreJudged(t *testing.T) {
 	}{
 		{"one in sync", kafka.InspectedTopic{Replication: 3, MinInSync: 1}, Failed, "min.insync.replicas 1", "min.insync.replicas=2"},
 		{"all in sync", kafka.InspectedTopic{Replication: 3, MinInSync: 3}, Warning, "while any one broker is away", "min.insync.replicas=2"},
-		{"two copies", kafka.InspectedTopic{Replication: 2, MinInSync: 1}, Warning, "has 2 copies", "three brokers"},
+		{"two copies", kafka.InspectedTopic{Replication: 2, MinInSync: 1}, Warning, "has 2 copies", "3 brokers"},
 		{"leaderless", kafka.InspectedTopic{Partitions: 4, Replication: 3, MinInSync: 2, Leaderless: 1}, Failed, "1 of 4 partitions have no leader", "Bring back a broker"},
+		{"refusing", kafka.InspectedTopic{Partitions: 4, Replication: 3, MinInSync: 2, InSync: 1, Behind: 1}, Failed, "1 copy in sync and needs 2: nothing can be written", "Bring back the brokers"},
 		{"behind", kafka.InspectedTopic{Partitions: 4, Replication: 3, MinInSync: 2, Behind: 2}, Warning, "2 of 4 partitions", "away or slow"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.topic.Forever = true
+			if tt.topic.InSync == 0 {
+				tt.topic.InSync = tt.topic.Replication
+			}
 			seen := kafka.Inspected{Topics: map[string]kafka.InspectedTopic{"x": tt.topic}}
 			expect(t, judged(func(s *subject) { judgeTopic(s, kafka.Topic{Name: "x"}, seen, false) }), "kafka.topic", tt.status, tt.says, tt.do)
 		})
 	}
 	r := judged(func(s *subject) {
+		judgeTopic(s, kafka.Topic{Name: "x", Replication: 5}, kafka.Inspected{Topics: map[string]kafka.InspectedTopic{"x": {Replication: 3, InSync: 3, MinInSync: 2}}}, false)
+	})
+	expect(t, r, "kafka.topic", Warning, "has 3 copies", "5 brokers")
+	r = judged(func(s *subject) {
 		judgeTopic(s, kafka.Topic{Name: "x", Retention: time.Hour}, kafka.Inspected{Topics: map[string]kafka.InspectedTopic{
-			"x": {Partitions: 4, Replication: 3, MinInSync: 2, RetentionBytes: -1, TopicSettings: kafka.TopicSettings{Retention: time.Hour}},
+			"x": {Partitions: 4, Replication: 3, InSync: 3, MinInSync: 2, RetentionBytes: -1, TopicSettings: kafka.TopicSettings{Retention: time.Hour}},
 		}}, false)
 	})
 	expect(t, r, "kafka.topic", OK, "4 partitions, 3 copies", "")

@@ -24,6 +24,8 @@ type InspectedTopic struct {
 	Partitions int
 	// Replication is the smallest number of copies of its partitions. Leaderless partitions can't be written, and Behind ones have copies that aren't in sync.
 	Replication, Leaderless, Behind int
+	// InSync is the smallest number of copies of a partition that have all there is.
+	InSync int
 	// MinInSync copies have what is acknowledged; 0: the broker doesn't tell.
 	MinInSync int
 	// Cleanup is cleanup.policy.
@@ -49,9 +51,9 @@ func (c *Client) Inspect(ctx context.Context, topics ...string) (Inspected, erro
 		if errors.Is(t.Error, kafkago.UnknownTopicOrPartition) || len(t.Partitions) == 0 {
 			continue
 		}
-		topic := InspectedTopic{Partitions: len(t.Partitions), Replication: len(t.Partitions[0].Replicas)}
+		topic := InspectedTopic{Partitions: len(t.Partitions), Replication: len(t.Partitions[0].Replicas), InSync: len(t.Partitions[0].Isr)}
 		for _, p := range t.Partitions {
-			topic.Replication = min(topic.Replication, len(p.Replicas))
+			topic.Replication, topic.InSync = min(topic.Replication, len(p.Replicas)), min(topic.InSync, len(p.Isr))
 			if errors.Is(p.Error, kafkago.LeaderNotAvailable) || p.Leader.Host == "" {
 				topic.Leaderless++
 			}
@@ -85,13 +87,41 @@ func (c *Client) inspectSettings(ctx context.Context, into map[string]InspectedT
 			}
 			return n
 		}
-		topic.MinInSync = int(number("min.insync.replicas", 0))
+		topic.MinInSync = int(number(minInSync, 0))
 		topic.RetentionBytes, topic.MaxMessageBytes = number("retention.bytes", -1), number("max.message.bytes", 0)
 		topic.Cleanup, topic.Unclean = values[cleanupPolicy], values["unclean.leader.election.enable"] == "true"
 		into[name] = topic
 	}
 	return nil
 }
+
+// Unsafe tells of each topic that is there where what it acknowledges is less safe than wanted, or why nothing can be written to it now.
+func (i Inspected) Unsafe(want ...Topic) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	for _, w := range want {
+		t, there := i.Topics[w.Name]
+		if !there {
+			continue
+		}
+		if t.Leaderless > 0 {
+			say("%s: %d of %d partitions have no leader, so nothing can be written to them or read", w.Name, t.Leaderless, t.Partitions)
+		}
+		if t.Refuses() {
+			say("%s: a partition has %d copies in sync and needs %d, so nothing can be written to it", w.Name, t.InSync, t.MinInSync)
+		}
+		if t.Replication < w.Replication {
+			say("%s has %d copies of each partition, %d are wanted", w.Name, t.Replication, w.Replication)
+		}
+		if t.MinInSync > 0 && t.MinInSync < w.MinInSync {
+			say("%s acknowledges what %d copies have (min.insync.replicas), %d are wanted", w.Name, t.MinInSync, w.MinInSync)
+		}
+	}
+	return out
+}
+
+// Refuses tells whether fewer copies are in sync than have to acknowledge.
+func (t InspectedTopic) Refuses() bool { return t.InSync < t.MinInSync }
 
 // Clock tells by how much the brokers' clock is ahead of this process's, give or take uncertain. Brokers tell the time only when they write: it makes a
 // topic, writes a record, as all in-sync copies acknowledge it, and deletes the topic.

@@ -15,6 +15,7 @@ const (
 	retentionMs   = "retention.ms"
 	segmentMs     = "segment.ms"
 	cleanupPolicy = "cleanup.policy"
+	minInSync     = "min.insync.replicas"
 	deleteDelayMs = "file.delete.delay.ms"
 )
 

@@ -16,6 +16,8 @@ type Topic struct {
 	Partitions int
 	// Replication is the number of copies; 0 or less leaves it to the broker.
 	Replication int
+	// MinInSync is how many copies must have a record before it is acknowledged; 0 leaves it to the broker.
+	MinInSync int
 	// Retention is how long the broker keeps records; 0 leaves it to the broker.
 	Retention time.Duration
 	// Segment is after how long a segment is closed: records go with their whole segment, so that the oldest of one outlives its retention by that much;
@@ -35,6 +37,9 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) error {
 			if value > 0 {
 				config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: name, ConfigValue: strconv.FormatInt(value.Milliseconds(), 10)})
 			}
+		}
+		if t.MinInSync > 0 {
+			config.ConfigEntries = append(config.ConfigEntries, kafkago.ConfigEntry{ConfigName: minInSync, ConfigValue: strconv.Itoa(t.MinInSync)})
 		}
 		configs = append(configs, config)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,24 @@ type Recorder struct {
 	closed  bool             // guarded by mu
 	// wake has a token when something may be there to write.
 	wake chan struct{}
+	// writing is since when the batch is being written that the writer has in its hands, in ns since 1970; 0: it has none.
+	writing atomic.Int64
+}
+
+// trouble is for how long an acknowledgement may be missing before Check says so.
+const trouble = 5 * time.Second
+
+// Check tells for how long Kafka has acknowledged nothing although something waits for it; nil if nothing does, or not for long.
+func (r *Recorder) Check() error {
+	since := r.writing.Load()
+	if since == 0 {
+		return nil
+	}
+	waits := time.Since(time.Unix(0, since))
+	if waits < trouble {
+		return nil
+	}
+	return fmt.Errorf("no acknowledgement from Kafka for %v: joins, chat, notices and recordings are refused until it gives some", waits.Round(time.Second))
 }
 
 // entry is a durable event on its way.

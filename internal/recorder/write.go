@@ -119,6 +119,8 @@ func (r *Recorder) next() uint64 {
 func (r *Recorder) write(ctx context.Context, b batch) {
 	_, span := b.traces.Start(ctx, r.tracer, "write events", trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(b.records)), attribute.String("messaging.system", "kafka")))
 	defer span.End()
+	r.writing.Store(time.Now().UnixNano())
+	defer r.writing.Store(0)
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		began := time.Now()
 		_, err := r.producer.Write(ctx, b.records...)
