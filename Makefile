@@ -77,8 +77,8 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: build ## measure ingest beside raw inserts and ClickHouse's Kafka engine (needs Java)
 	@go run ./bench $(ARGS)
 
-torture: deps ## kill broker, ClickHouse and ingest together at random moments, KILLS=150 times
-	@ANTEROOM_TEST_KILLS=$(or $(KILLS),150) go test -count=1 -timeout 2h -v -run Killed ./ingest
+torture: deps ## kill and disturb everything for TIME=20m, parts by themselves KILLS=30 times; one table
+	@scripts/torture.sh $(or $(TIME),20m) $(or $(KILLS),30)
 
 demo-record: deps ## record the demonstration calls again (needs Chromium)
 	@cd $(RECORD) && npm run --silent record

@@ -1,6 +1,19 @@
 package retention
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// TurnClocks has a sweeper see its clock and the server's turned by what is told at each look.
+func (s *Sweeper) TurnClocks(by func() (process, server time.Duration)) {
+	clocks := s.clocks
+	s.clocks = func(ctx context.Context) (time.Time, time.Time, error) {
+		process, server, err := clocks(ctx)
+		p, q := by()
+		return process.Add(p), server.Add(q), err
+	}
+}
 
 // SweepSteps are the steps that OnStep tells of, in order.
 func SweepSteps() []string {

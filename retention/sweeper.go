@@ -108,6 +108,8 @@ type Sweeper struct {
 	toldHiding, toldPurging string
 	// reached is OnStep's.
 	reached func(step string)
+	// clocks reads this process's clock and the server's.
+	clocks func(context.Context) (process, server time.Time, err error)
 }
 
 // NewSweeper makes a sweeper. It starts nothing.
@@ -130,6 +132,10 @@ func NewSweeper(cfg SweepConfig, deps SweeperDeps) (*Sweeper, error) {
 	deps.Log = deps.Log.With("region", deps.Region)
 	return &Sweeper{
 		cfg: cfg, deps: deps, owner: uuid.New(), days: map[time.Time]time.Time{}, failing: map[store.ClassDay][]store.SweepBatch{}, reached: func(string) {},
+		clocks: func(ctx context.Context) (time.Time, time.Time, error) {
+			server, err := deps.Store.Now(ctx)
+			return time.Now(), server, err
+		},
 	}, nil
 }
 

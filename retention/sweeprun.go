@@ -85,11 +85,11 @@ func (s *Sweeper) pass(ctx context.Context, clock *clock, purge bool) {
 // timed sweeps for the moment that the clocks agree on.
 func (s *Sweeper) timed(ctx context.Context, clock *clock, purge bool) (Result, error) {
 	p := &sweep{Sweeper: s, now: time.Now().UTC(), began: time.Now(), result: Result{Region: s.deps.Region, Problems: []string{}}}
-	server, err := s.deps.Store.Now(ctx)
+	process, server, err := s.clocks(ctx)
 	if err != nil {
 		return p.result, p.outOfReach(ctx, err)
 	}
-	now, agreed := clock.now(time.Now(), server, time.Since(clock.start))
+	now, agreed := clock.now(process, server, time.Since(clock.start))
 	p.now, p.result.At = now.Truncate(time.Microsecond), now
 	if !agreed {
 		p.result.problem("the clocks of this process and of ClickHouse differ: nothing is purged")

@@ -11,7 +11,8 @@ need firefox-esr firefox-esr          # is in one too
 need ffmpeg ffmpeg                    # makes media to record, and reads recordings
 need java openjdk-17-jre-headless     # Apache Kafka
 need mvn maven                        # fetches Apache Kafka
-need strace strace                    # kills between two system calls
+need strace strace                    # kills between two system calls, and has them fail
+need ip iproute2                      # parts a network
 need python3 python3                  # runs Schemathesis
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -23,6 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	embedded.ChildMain()
 	sandbox.ChildMain()
+	crewBrokerMain()
 	testscript.Main(withRigs{m}, map[string]func(){"anteroom": main})
 }
 

@@ -125,6 +125,7 @@ func rooms() []Room {
 		{Path: "internal/composetest", Test: true, Why: forTest},
 		{Path: "internal/kafkatest", Test: true, Why: forTest},
 		{Path: "internal/opatest", Test: true, Why: forTest},
+		{Path: "internal/faulttest", Test: true, Why: forTest},
 		{Path: "internal/scale", Test: true, Why: "it reckons with what was measured, and is no part of what it reckons about"},
 		{Path: "internal/supply", Test: true, Why: "it tells what the module is made of, and is no part of it"},
 		{Path: "internal/embedded/embeddedtest", Test: true, Why: forTest},

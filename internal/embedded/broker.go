@@ -35,6 +35,9 @@ type BrokerConfig struct {
 	// were acknowledged survive the process but not the machine. Default false:
 	// every batch is synced before it is acknowledged. For tests.
 	Unsynced bool
+	// Advertise is the host:port that clients are told to connect to. Default
+	// Addr. For tests that put something in between.
+	Advertise string
 	// Logger gets the broker's warnings and errors. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -94,7 +97,7 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 		kfake.WithLogger(brokerLog{cfg.Logger}),
 		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": strconv.Itoa(segmentBytes)}),
 		// The port was bound above, so nobody can take it in between.
-		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return advertised(listener, cfg.Advertise) }),
 	}
 	if !cfg.Unsynced {
 		opts = append(opts, kfake.SyncWrites())
@@ -113,6 +116,26 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	b.cluster.ApplyRetention()
 	go b.retain()
 	return b, nil
+}
+
+// elsewhere is a listener that says that it is somewhere else.
+type elsewhere struct {
+	net.Listener
+	at net.Addr
+}
+
+func (e elsewhere) Addr() net.Addr { return e.at }
+
+// advertised is the listener, telling the address that clients are to be told.
+func advertised(l net.Listener, address string) (net.Listener, error) {
+	if address == "" {
+		return l, nil
+	}
+	at, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("resolve the advertised address: %w", err)
+	}
+	return elsewhere{l, at}, nil
 }
 
 // retain applies retention until Close.

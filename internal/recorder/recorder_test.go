@@ -39,7 +39,13 @@ type rig struct {
 
 func start(t *testing.T, cfg recorder.Config) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "kafka")}
+	return startIn(t, cfg, t.TempDir())
+}
+
+// startIn starts it with the broker's data in a folder.
+func startIn(t *testing.T, cfg recorder.Config, dir string) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: filepath.Join(dir, "kafka")}
 	var err error
 	if r.broker, err = embedded.StartBroker(t.Context(), embedded.DefaultBrokerConfig(r.dir)); err != nil {
 		t.Fatal(err)
