@@ -29,6 +29,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			t.Errorf("a bypass that there is not: %s", got)
 		}
 	}
+	if got := change(422, object{"invited": make([]string, 1001)}, "If-Match", "*"); got != "The field invited must have at most 1000 entries." {
+		t.Errorf("more invited than may be: %s", got)
+	}
 	got := s.detail(s.send(401, "", http.MethodGet, meetingRoute, path, nil, "Authorization", "Bearer x"))
 	if got != "The token is not a signed JWT in compact form." {
 		t.Errorf("a token that is none: %s", got)

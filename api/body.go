@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"mime"
 	"net/http"
 	"slices"
@@ -64,6 +66,7 @@ func checkMedia(r *http.Request) error {
 
 func checkBody(text []byte, schema *openapi3.Schema) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
 	var v any
 	if err := decoder.Decode(&v); err != nil {
 		return &Error{Code: CodeInvalidRequest, Detail: "The body is not JSON."}
@@ -77,11 +80,14 @@ func checkBody(text []byte, schema *openapi3.Schema) error {
 	if field := unknownField(v, schema, ""); field != "" {
 		return &Error{Code: CodeInvalidField, Field: field, Detail: "The field " + field + " is unknown here; see /openapi.json."}
 	}
+	v, odd := asNumbers(v, schema, "")
 	err := schema.VisitJSON(v, openapi3.EnableFormatValidation())
 	var wrong *openapi3.SchemaError
 	switch {
-	case err == nil:
+	case err == nil && odd == "":
 		return nil
+	case err == nil:
+		return &Error{Code: CodeInvalidField, Field: odd, Detail: "The field " + odd + " must be a whole number, written with digits only."}
 	case !errors.As(err, &wrong):
 		return &Error{Code: CodeInvalidRequest}
 	}
@@ -125,6 +131,68 @@ func unknownField(v any, schema *openapi3.Schema, path string) string {
 		}
 	}
 	return ""
+}
+
+// asNumbers makes of what was read with its numbers as text what schemas are held against, and tells the first field, in order of name, that is to be a whole
+// number and is written as another one, such as 1e2 or 30.0: JSON Schema takes it for one, and Go does not. "" for none.
+func asNumbers(v any, schema *openapi3.Schema, path string) (out any, odd string) {
+	note := func(found string) {
+		if odd == "" {
+			odd = found
+		}
+	}
+	switch v := v.(type) {
+	case json.Number:
+		if schema != nil && schema.Type != nil && schema.Type.Is(openapi3.TypeInteger) && strings.ContainsAny(v.String(), ".eE") {
+			note(path)
+		}
+		n, err := v.Float64()
+		if err != nil { // It is beyond what there are numbers for.
+			n = math.Copysign(math.MaxFloat64, n)
+		}
+		return n, odd
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			at, property := path, propertyOf(schema, name)
+			if property != nil { // Of what the document knows nothing, no field is told.
+				at = strings.TrimPrefix(path+"."+name, ".")
+			}
+			var found string
+			v[name], found = asNumbers(v[name], property, at)
+			note(found)
+		}
+	case []any:
+		var items *openapi3.Schema
+		if schema != nil && schema.Items != nil {
+			items = schema.Items.Value
+		}
+		for i := range v {
+			at := path
+			if items != nil {
+				at = fmt.Sprintf("%s[%d]", path, i)
+			}
+			var found string
+			v[i], found = asNumbers(v[i], items, at)
+			note(found)
+		}
+	}
+	return v, odd
+}
+
+// propertyOf is the schema of an object's field; nil where the document knows none.
+func propertyOf(schema *openapi3.Schema, name string) *openapi3.Schema {
+	if schema == nil {
+		return nil
+	}
+	if property := schema.Properties[name]; property != nil {
+		return property.Value
+	}
+	for _, part := range schema.AllOf {
+		if property := propertyOf(part.Value, name); property != nil {
+			return property
+		}
+	}
+	return nil
 }
 
 // printable keeps a name that a client made up short enough to be told back.

@@ -22,6 +22,7 @@ func (h *handlers) callsIn(kind report.Kind, f *openapi.ExportCallsFilter) (*rep
 		Reason: value(given.Reason), Side: string(value(given.Side)), Client: value(given.Client), ClientVersion: value(given.ClientVersion),
 		Region: value(given.Region), Site: value(given.Site), Subnet: value(given.Subnet), User: value(given.User), Label: value(given.ParticipantLabel),
 		Text: value(given.Q), Tag: value(given.Tag), Recorded: given.Recorded, MinDurationS: given.MinDurationS, MaxDurationS: given.MaxDurationS,
+		HourOfDay: given.HourOfDay, Weekday: given.Weekday, Zone: value(given.TimeZone),
 	}
 	if given.Source != nil {
 		out.Source = parseSource(string(*given.Source)).String()
@@ -39,7 +40,7 @@ func presentCalls(f *report.CallsFilter) *openapi.ExportCallsFilter {
 		Verdict: named[openapi.Verdict](f.Verdict), Reason: textOrNil(f.Reason), Side: named[openapi.LikelySide](f.Side), Client: textOrNil(f.Client),
 		ClientVersion: textOrNil(f.ClientVersion), Region: textOrNil(f.Region), Site: textOrNil(f.Site), Subnet: textOrNil(f.Subnet), User: textOrNil(f.User),
 		ParticipantLabel: textOrNil(f.Label), Q: textOrNil(f.Text), Tag: textOrNil(f.Tag), Recorded: f.Recorded, MinDurationS: f.MinDurationS,
-		MaxDurationS: f.MaxDurationS,
+		MaxDurationS: f.MaxDurationS, HourOfDay: f.HourOfDay, Weekday: f.Weekday, TimeZone: textOrNil(f.Zone),
 	}
 	if f.Source != "" {
 		out.Source = named[openapi.Source](sourceName(store.ParseSourceKind(f.Source)))

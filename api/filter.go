@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/anteroom/anteroom/api/openapi"
@@ -51,6 +50,10 @@ func (h *handlers) summaryFilter(ctx context.Context) (store.SummaryFilter, erro
 		recorded := text == "true"
 		f.Recorded = &recorded
 	}
+	f.HourOfDay, f.Weekday = numberOf(q.Get("hour_of_day")), numberOf(q.Get("weekday"))
+	if f.Zone, err = zoneOf(q); err != nil {
+		return f, err
+	}
 	f.MinDuration, f.MaxDuration = secondsOf(q.Get("min_duration_s")), secondsOf(q.Get("max_duration_s"))
 	if f.MinDuration != nil && f.MaxDuration != nil && *f.MinDuration > *f.MaxDuration {
 		return f, invalidParameter("max_duration_s", "The parameter max_duration_s must not be less than min_duration_s.")
@@ -58,12 +61,21 @@ func (h *handlers) summaryFilter(ctx context.Context) (store.SummaryFilter, erro
 	return f, nil
 }
 
-func secondsOf(text string) *time.Duration {
+// numberOf is a whole number that the document let through, nil for none.
+func numberOf(text string) *int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return nil
 	}
-	out := time.Duration(n) * time.Second
+	return &n
+}
+
+func secondsOf(text string) *time.Duration {
+	n := numberOf(text)
+	if n == nil {
+		return nil
+	}
+	out := time.Duration(*n) * time.Second
 	return &out
 }
 
@@ -189,8 +201,8 @@ func zoneOf(q url.Values) (string, error) {
 	if name == "" {
 		return "UTC", nil
 	}
-	if _, err := time.LoadLocation(name); err != nil || strings.EqualFold(name, "local") {
-		return "", invalidParameter("time_zone", "The parameter time_zone must be the name of a time zone such as Europe/Paris.")
+	if err := store.CheckZone(name); err != nil {
+		return "", invalidParameter("time_zone", "The parameter time_zone "+err.Error()+".")
 	}
 	return name, nil
 }

@@ -144,6 +144,16 @@ func whySchema(err *openapi3.SchemaError) string {
 		return fmt.Sprintf("must have at least %d characters", s.MinLength)
 	case err.SchemaField == "maxLength" && s.MaxLength != nil:
 		return fmt.Sprintf("must have at most %d characters", *s.MaxLength)
+	case err.SchemaField == "minItems":
+		return fmt.Sprintf("must have at least %d entries", s.MinItems)
+	case err.SchemaField == "maxItems" && s.MaxItems != nil:
+		return fmt.Sprintf("must have at most %d entries", *s.MaxItems)
+	case err.SchemaField == "uniqueItems":
+		return "must not have an entry twice"
+	case err.SchemaField == "minProperties":
+		return fmt.Sprintf("must have at least %d fields", s.MinProps)
+	case err.SchemaField == "maxProperties" && s.MaxProps != nil:
+		return fmt.Sprintf("must have at most %d fields", *s.MaxProps)
 	case err.SchemaField == "pattern" && s.Format == "uuid":
 		return "must be an id such as 123e4567-e89b-12d3-a456-426614174000"
 	case err.SchemaField == "pattern" && s.Example != nil:

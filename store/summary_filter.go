@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -43,7 +44,10 @@ type SummaryFilter struct {
 	Text                     string
 	Recorded                 *bool
 	MinDuration, MaxDuration *time.Duration
-	Tag                      string
+	// HourOfDay, 0 to 23, and Weekday, 1 (Monday) to 7, are when the call began in Zone, the name of a time zone ("" is UTC).
+	HourOfDay, Weekday *int
+	Zone               string
+	Tag                string
 }
 
 // ReadSubnet reads a network that is at the finest what calls are known by. Its errors complete the sentence "<parameter> …".
@@ -60,6 +64,14 @@ func ReadSubnet(text string) (netip.Prefix, error) {
 		return prefix, fmt.Errorf("is finer than /%d, and calls are known by no more than that", finest)
 	}
 	return prefix, nil
+}
+
+// CheckZone tells whether a text names a time zone. Its errors complete the sentence "<parameter> …".
+func CheckZone(name string) error {
+	if _, err := time.LoadLocation(name); err != nil || name == "" || strings.EqualFold(name, "local") {
+		return errors.New("must be the name of a time zone such as Europe/Paris")
+	}
+	return nil
 }
 
 // where is the condition on call_summaries, and its parameters. No value of the filter is in it.
@@ -102,6 +114,7 @@ func (f *SummaryFilter) where() (string, []any) {
 	if f.MaxDuration != nil {
 		w.add("duration_ms <= {max_duration:Int64}", "max_duration", f.MaxDuration.Milliseconds())
 	}
+	f.began(&w)
 	w.text(`call_id IN (SELECT id FROM (
 			SELECT id, argMax((value, deleted), (version, -toUnixTimestamp64Micro(inserted_at))) AS newest FROM control
 			WHERE kind = '`+TagsKind+`' AND org = {org:String} GROUP BY id
@@ -117,6 +130,22 @@ func (f *SummaryFilter) participant(w *conditions) {
 	}
 	w.add("(has(people.user_id, {participant:String}) OR has(people.participant_id, {participant_id:UUID}))", "participant", f.Participant)
 	w.args = append(w.args, clickhouse.Named("participant_id", id.String()))
+}
+
+func (f *SummaryFilter) began(w *conditions) {
+	zone := f.Zone
+	if zone == "" {
+		zone = "UTC"
+	}
+	if f.HourOfDay != nil {
+		w.add("toHour(at, {began_zone:String}) = {hour_of_day:UInt8}", "hour_of_day", uint8(min(max(*f.HourOfDay, 0), math.MaxUint8))) //nolint:gosec // in bounds
+	}
+	if f.Weekday != nil {
+		w.add("toDayOfWeek(at, 0, {began_zone:String}) = {weekday:UInt8}", "weekday", uint8(min(max(*f.Weekday, 0), math.MaxUint8))) //nolint:gosec // in bounds
+	}
+	if f.HourOfDay != nil || f.Weekday != nil {
+		w.args = append(w.args, clickhouse.Named("began_zone", zone))
+	}
 }
 
 func (f *SummaryFilter) clients(w *conditions) {

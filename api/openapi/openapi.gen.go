@@ -2691,11 +2691,14 @@ type ExportApproval struct {
 // ExportCallsFilter Which calls exports of calls, participants and streams are about; as the parameters of the list of calls.
 type ExportCallsFilter struct {
 	// Client Family of a participant's client; with `client_version`, of this version.
-	Client        *string                `json:"client,omitempty"`
-	ClientVersion *string                `json:"client_version,omitempty"`
-	Kind          *ExportCallsFilterKind `json:"kind,omitempty"`
-	MaxDurationS  *int64                 `json:"max_duration_s,omitempty"`
-	MinDurationS  *int64                 `json:"min_duration_s,omitempty"`
+	Client        *string `json:"client,omitempty"`
+	ClientVersion *string `json:"client_version,omitempty"`
+
+	// HourOfDay An hour of the day in which calls began.
+	HourOfDay    *HourOfDay             `json:"hour_of_day,omitempty"`
+	Kind         *ExportCallsFilterKind `json:"kind,omitempty"`
+	MaxDurationS *int64                 `json:"max_duration_s,omitempty"`
+	MinDurationS *int64                 `json:"min_duration_s,omitempty"`
 
 	// ParticipantLabel Within the label of somebody in the call, in any case.
 	ParticipantLabel *string      `json:"participant_label,omitempty"`
@@ -2723,9 +2726,17 @@ type ExportCallsFilter struct {
 	Subnet *string `json:"subnet,omitempty"`
 	Tag    *Tag    `json:"tag,omitempty"`
 
+	// TimeZone Whose hours and days. Default is UTC.
+	//
+	// Example: Europe/Paris
+	TimeZone *TimeZoneName `json:"time_zone,omitempty"`
+
 	// User Id of an org user who was in the call.
 	User    *string  `json:"user,omitempty"`
 	Verdict *Verdict `json:"verdict,omitempty"`
+
+	// Weekday A day of the week on which calls began; 1 is Monday.
+	Weekday *Weekday `json:"weekday,omitempty"`
 }
 
 // ExportCallsFilterKind defines model for ExportCallsFilter.Kind.
@@ -3161,6 +3172,9 @@ type HoldPatchReleased bool
 
 // HoldVersion defines model for HoldVersion.
 type HoldVersion = json.RawMessage
+
+// HourOfDay An hour of the day in which calls began.
+type HourOfDay = int
 
 // ImportResult defines model for ImportResult.
 type ImportResult struct {
@@ -4650,6 +4664,11 @@ type SurveyTags = []string
 // Tag defines model for Tag.
 type Tag = string
 
+// TimeZoneName Whose hours and days. Default is UTC.
+//
+// Example: Europe/Paris
+type TimeZoneName = string
+
 // TimelineEntry defines model for TimelineEntry.
 type TimelineEntry struct {
 	Attributes map[string]string `json:"attributes"`
@@ -4773,6 +4792,9 @@ type WebhookInput struct {
 	Url    string  `json:"url"`
 }
 
+// Weekday A day of the week on which calls began; 1 is Monday.
+type Weekday = int
+
 // Window defines model for Window.
 type Window struct {
 	From time.Time `json:"from"`
@@ -4828,6 +4850,9 @@ type FilterClient = string
 // FilterClientVersion defines model for FilterClientVersion.
 type FilterClientVersion = string
 
+// FilterHourOfDay An hour of the day in which calls began.
+type FilterHourOfDay = HourOfDay
+
 // FilterKind defines model for FilterKind.
 type FilterKind string
 
@@ -4876,6 +4901,9 @@ type FilterUser = string
 // FilterVerdict defines model for FilterVerdict.
 type FilterVerdict = Verdict
 
+// FilterWeekday A day of the week on which calls began; 1 is Monday.
+type FilterWeekday = Weekday
+
 // From defines model for From.
 type From = time.Time
 
@@ -4918,8 +4946,10 @@ type SkipToken = string
 // TargetOrg defines model for TargetOrg.
 type TargetOrg = string
 
-// TimeZone Example: Europe/Paris
-type TimeZone = string
+// TimeZone Whose hours and days. Default is UTC.
+//
+// Example: Europe/Paris
+type TimeZone = TimeZoneName
 
 // To defines model for To.
 type To = time.Time
@@ -5046,6 +5076,15 @@ type CompareQualityParams struct {
 	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
 	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
 
+	// HourOfDay Calls that began in this hour of the day, of `time_zone`.
+	HourOfDay *FilterHourOfDay `form:"hour_of_day,omitempty" json:"hour_of_day,omitempty"`
+
+	// Weekday Calls that began on this day of the week, of `time_zone`; 1 is Monday.
+	Weekday *FilterWeekday `form:"weekday,omitempty" json:"weekday,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
+
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
 }
@@ -5103,6 +5142,12 @@ type GetHeatmapParams struct {
 	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
 	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
 	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// HourOfDay Calls that began in this hour of the day, of `time_zone`.
+	HourOfDay *FilterHourOfDay `form:"hour_of_day,omitempty" json:"hour_of_day,omitempty"`
+
+	// Weekday Calls that began on this day of the week, of `time_zone`; 1 is Monday.
+	Weekday *FilterWeekday `form:"weekday,omitempty" json:"weekday,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
@@ -5178,6 +5223,12 @@ type GetQualityParams struct {
 	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
 	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
 	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// HourOfDay Calls that began in this hour of the day, of `time_zone`.
+	HourOfDay *FilterHourOfDay `form:"hour_of_day,omitempty" json:"hour_of_day,omitempty"`
+
+	// Weekday Calls that began on this day of the week, of `time_zone`; 1 is Monday.
+	Weekday *FilterWeekday `form:"weekday,omitempty" json:"weekday,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
@@ -5295,6 +5346,15 @@ type ListCallsParams struct {
 	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
 	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
 	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// HourOfDay Calls that began in this hour of the day, of `time_zone`.
+	HourOfDay *FilterHourOfDay `form:"hour_of_day,omitempty" json:"hour_of_day,omitempty"`
+
+	// Weekday Calls that began on this day of the week, of `time_zone`; 1 is Monday.
+	Weekday *FilterWeekday `form:"weekday,omitempty" json:"weekday,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
@@ -5913,6 +5973,15 @@ type ListUserCallsParams struct {
 	MaxDurationS *FilterMaxDuration `form:"max_duration_s,omitempty" json:"max_duration_s,omitempty"`
 	Recorded     *FilterRecorded    `form:"recorded,omitempty" json:"recorded,omitempty"`
 	Tag          *FilterTag         `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// HourOfDay Calls that began in this hour of the day, of `time_zone`.
+	HourOfDay *FilterHourOfDay `form:"hour_of_day,omitempty" json:"hour_of_day,omitempty"`
+
+	// Weekday Calls that began on this day of the week, of `time_zone`; 1 is Monday.
+	Weekday *FilterWeekday `form:"weekday,omitempty" json:"weekday,omitempty"`
+
+	// TimeZone Whose hours and days, as `Europe/Paris`. Default is UTC.
+	TimeZone *TimeZone `form:"time_zone,omitempty" json:"time_zone,omitempty"`
 
 	// Profile Thresholds to judge by. Default is the configured one (`call-diagnostics` unless set).
 	Profile *Profile `form:"profile,omitempty" json:"profile,omitempty"`
@@ -7054,6 +7123,27 @@ func (w *ServerInterfaceWrapper) CompareQuality(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
 	}
 
+	// ------------- Optional query parameter "hour_of_day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hour_of_day", ctx.QueryParams(), &params.HourOfDay, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hour_of_day: %s", err))
+	}
+
+	// ------------- Optional query parameter "weekday" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "weekday", ctx.QueryParams(), &params.Weekday, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter weekday: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
+	}
+
 	// ------------- Optional query parameter "profile" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", ctx.QueryParams(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -7224,6 +7314,20 @@ func (w *ServerInterfaceWrapper) GetHeatmap(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "hour_of_day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hour_of_day", ctx.QueryParams(), &params.HourOfDay, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hour_of_day: %s", err))
+	}
+
+	// ------------- Optional query parameter "weekday" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "weekday", ctx.QueryParams(), &params.Weekday, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter weekday: %s", err))
 	}
 
 	// ------------- Optional query parameter "profile" -------------
@@ -7424,6 +7528,20 @@ func (w *ServerInterfaceWrapper) GetQuality(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "hour_of_day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hour_of_day", ctx.QueryParams(), &params.HourOfDay, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hour_of_day: %s", err))
+	}
+
+	// ------------- Optional query parameter "weekday" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "weekday", ctx.QueryParams(), &params.Weekday, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter weekday: %s", err))
 	}
 
 	// ------------- Optional query parameter "profile" -------------
@@ -7712,6 +7830,27 @@ func (w *ServerInterfaceWrapper) ListCalls(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "hour_of_day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hour_of_day", ctx.QueryParams(), &params.HourOfDay, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hour_of_day: %s", err))
+	}
+
+	// ------------- Optional query parameter "weekday" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "weekday", ctx.QueryParams(), &params.Weekday, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter weekday: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
 	}
 
 	// ------------- Optional query parameter "profile" -------------
@@ -10561,6 +10700,27 @@ func (w *ServerInterfaceWrapper) ListUserCalls(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "hour_of_day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hour_of_day", ctx.QueryParams(), &params.HourOfDay, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hour_of_day: %s", err))
+	}
+
+	// ------------- Optional query parameter "weekday" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "weekday", ctx.QueryParams(), &params.Weekday, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter weekday: %s", err))
+	}
+
+	// ------------- Optional query parameter "time_zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "time_zone", ctx.QueryParams(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter time_zone: %s", err))
 	}
 
 	// ------------- Optional query parameter "profile" -------------

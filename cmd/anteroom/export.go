@@ -27,7 +27,7 @@ type exportOptions struct {
 	server, org, data, tokenFile, out, id string
 	kind, region, from, to                string
 	meeting, resource, reason             string
-	formats, classes                      []string
+	formats, classes, filters             []string
 	bom                                   bool
 }
 
@@ -44,6 +44,7 @@ holds and settings), held_content (text under hold; another admin or auditor has
 
 TIME is as 2026-11-01 or 2026-11-01T08:00:00Z, in UTC. When it is interrupted the report is made all the same: fetch it with --id.`,
 		Example: `  anteroom export --from 2026-11-01 --to 2026-12-01 --out report
+  anteroom export --from 2026-11-01 --to 2026-12-01 --kind calls --filter verdict=poor --filter hour_of_day=9 --out poor
   anteroom verify report/emea.bundle.zip --key KEY`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.export(cmd.Context(), opt) },
@@ -61,6 +62,7 @@ TIME is as 2026-11-01 or 2026-11-01T08:00:00Z, in UTC. When it is interrupted th
 	flags.StringVar(&opt.to, "to", "", "and before this `time`")
 	flags.StringVar(&opt.region, "region", "", "one `region` only (default all)")
 	flags.StringSliceVar(&opt.classes, "class", nil, "`classes` only: thread, copy, recording, notice, decision (default all)")
+	flags.StringArrayVar(&opt.filters, "filter", nil, "of calls, participants and streams, which calls: `name=value`, once for each of "+strings.Join(filterNames(), ", "))
 	flags.StringVar(&opt.meeting, "meeting", "", "`id` of one meeting only")
 	flags.StringVar(&opt.resource, "resource", "", "`id` of one resource only")
 	flags.StringSliceVar(&opt.formats, "format", formats, "`formats` besides JSON Lines")
@@ -75,6 +77,7 @@ TIME is as 2026-11-01 or 2026-11-01T08:00:00Z, in UTC. When it is interrupted th
 	_ = cmd.MarkFlagDirname("data")
 	_ = cmd.MarkFlagDirname("out")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("filter", cobra.FixedCompletions(filterCompletions(), cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -172,6 +175,13 @@ func (o *exportOptions) body() (map[string]any, error) {
 	}
 	if len(o.classes) > 0 {
 		body["classes"] = o.classes
+	}
+	filter, err := filterOf(o.kind, o.filters)
+	if err != nil {
+		return nil, err
+	}
+	if filter != nil {
+		body["filter"] = filter
 	}
 	return body, nil
 }

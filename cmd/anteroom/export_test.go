@@ -168,9 +168,45 @@ func TestExportCommandSaysWhatIsWrong(t *testing.T) {
 		"must be after from":          {"--data", r.data, "--to", "2026-10-01"},
 		"one of emea, amer":           {"--data", r.data, "--region", "apac"},
 		"The field reason is missing": {"--data", r.data, "--kind", "held_content"},
+		"--to: Invalid field":         {"--data", r.data, "--to", "2026-10-01"},
+		"--filter verdict: Invalid field: The field filter.verdict must be one of good, poor, unknown": {"--data", r.data, "--kind", "calls", "--filter", "verdict=bad"},
+		"--filter time_zone: Invalid field": {"--data", r.data, "--kind", "calls", "--filter", "hour_of_day=9", "--filter", "time_zone=Mars/Olympus"},
 	} {
 		all := append([]string{"export", "--server", r.url, "--org", h.org, "--out", folder, "--from", "2026-11-01", "--to", "2026-11-02"}, args...)
 		if code, _, stderr := command(all...); code != exitFailed || !strings.Contains(stderr, want) {
+			t.Errorf("%v: exit code %d, %s; want %s", args, code, stderr, want)
+		}
+	}
+}
+
+// Which calls a report is about can be said as over the API: each of its filters, and of no other name.
+func TestExportCommandTakesFilters(t *testing.T) {
+	t.Parallel()
+	made, _ := newHouse(t, usualRig.get(t), nil).export("--kind", "calls", "--filter", "verdict=poor", "--filter", "recorded=false", "--filter", "min_duration_s=60",
+		"--filter", "hour_of_day=9", "--filter", "time_zone=Europe/Paris", "--filter", "reason=jitter_ms")
+	var manifest struct {
+		Query struct{ Calls map[string]any }
+	}
+	if err := json.Unmarshal([]byte(strings.Join(bundledLines(t, made.Bundles[0], proof.ManifestFile), "\n")), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"verdict": "poor", "recorded": false, "min_duration_s": 60.0, "hour_of_day": 9.0, "time_zone": "Europe/Paris", "reason": "jitter_ms",
+	} {
+		if got := manifest.Query.Calls[name]; got != want {
+			t.Errorf("%s is %v in the manifest, want %v", name, got, want)
+		}
+	}
+	for want, args := range map[string][]string{
+		"--filter: is for the kinds calls, participants and streams, not for retention": {"--filter", "verdict=poor"},
+		`--filter: there is no filter "verdit"; there are client, `:                     {"--kind", "calls", "--filter", "verdit=poor"},
+		`--filter: "poor" is not of the form name=value`:                                {"--kind", "streams", "--filter", "poor"},
+		"--filter verdict: is given twice":                                              {"--kind", "calls", "--filter", "verdict=poor", "--filter", "verdict=good"},
+		`--filter min_duration_s: "1e2" is not a whole number`:                          {"--kind", "calls", "--filter", "min_duration_s=1e2"},
+		`--filter recorded: "yes" is neither true nor false`:                            {"--kind", "participants", "--filter", "recorded=yes"},
+	} {
+		all := append([]string{"export", "--out", t.TempDir(), "--from", "2026-11-01", "--to", "2026-11-02"}, args...)
+		if code, _, stderr := command(all...); code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%v: exit code %d, %s; want %s", args, code, stderr, want)
 		}
 	}

@@ -65,10 +65,14 @@ func (c *exportClient) do(ctx context.Context, method, path string, body io.Read
 	var problem struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`
+		Field  string `json:"field"`
 	}
 	reason := "the server answers " + resp.Status
 	if json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&problem) == nil && problem.Title != "" {
 		reason = problem.Title + ": " + problem.Detail
+	}
+	if flag := exportFlag(problem.Field); flag != "" {
+		reason = flag + ": " + reason
 	}
 	return nil, &askError{resp.StatusCode, fmt.Sprintf("%s: %s", c.base, reason)}
 }

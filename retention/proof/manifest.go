@@ -128,6 +128,10 @@ type CallsQuery struct {
 	// MinDurationS and MaxDurationS bound the length of a call, both inclusive, in seconds.
 	MinDurationS *int64 `json:"min_duration_s,omitempty"`
 	MaxDurationS *int64 `json:"max_duration_s,omitempty"`
+	// HourOfDay, 0 to 23, and Weekday, 1 (Monday) to 7, are when a call began in Zone, the name of a time zone ("" is UTC).
+	HourOfDay *int   `json:"hour_of_day,omitempty"`
+	Weekday   *int   `json:"weekday,omitempty"`
+	Zone      string `json:"time_zone,omitempty"`
 }
 
 // LogPart is what the bundle has of the region's ledger.

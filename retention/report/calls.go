@@ -178,6 +178,7 @@ func (d *draft) summaryFilter() (store.SummaryFilter, error) {
 		Org: d.job.Org, From: q.From, To: q.To, MeetingID: q.Meeting, Profile: f.Profile, Source: store.ParseSourceKind(f.Source), Kind: f.CallKind, State: f.State,
 		Verdict: f.Verdict, Reason: f.Reason, Side: f.Side, Client: f.Client, ClientVersion: f.ClientVersion, Region: f.Region, Site: f.Site, User: f.User,
 		Label: f.Label, Text: f.Text, Tag: f.Tag, Recorded: f.Recorded, MinDuration: seconds(f.MinDurationS), MaxDuration: seconds(f.MaxDurationS),
+		HourOfDay: f.HourOfDay, Weekday: f.Weekday, Zone: f.Zone,
 	}
 	if f.Subnet == "" {
 		return out, nil

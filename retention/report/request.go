@@ -237,6 +237,17 @@ func checkCalls(f *CallsFilter, fail failure) {
 			fail("filter.subnet", "%s", err)
 		}
 	}
+	if h := f.HourOfDay; h != nil && (*h < 0 || *h > 23) {
+		fail("filter.hour_of_day", "must be 0 to 23")
+	}
+	if d := f.Weekday; d != nil && (*d < 1 || *d > 7) {
+		fail("filter.weekday", "must be 1 (Monday) to 7")
+	}
+	if f.Zone != "" {
+		if err := store.CheckZone(f.Zone); err != nil {
+			fail("filter.time_zone", "%s", err)
+		}
+	}
 	switch least, most := f.MinDurationS, f.MaxDurationS; {
 	case least != nil && *least < 0:
 		fail("filter.min_duration_s", "must not be less than 0")

@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { type Schemas, ask, body, client, queryOf } from "./client";
 import type { Filters } from "./filters";
 import { type Freshness, noteFreshness } from "./freshness";
+import { ZONE } from "./times";
 
 export type Verdict = Schemas["Verdict"];
 export type Reason = Schemas["Reason"];
@@ -90,20 +91,17 @@ export const samplesQuery = (id: string, from: number, to: number) =>
     staleTime: 60_000,
   });
 
-/** Hours and days are those of the reader. */
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 export const qualityQuery = (filters: Filters, groupBy: string | undefined, more: Record<string, string | undefined> = {}) =>
   queryOptions({
     queryKey: ["quality", filters, groupBy, more],
-    queryFn: ({ signal }) => ask<Schemas["QualityFigures"]>(`/v1/analytics/quality${queryOf({ ...filters, group_by: groupBy, time_zone: ZONE, ...more })}`, { signal }).then(noteFreshness),
+    queryFn: ({ signal }) => ask<Schemas["QualityFigures"]>(`/v1/analytics/quality${queryOf({ time_zone: ZONE, ...filters, group_by: groupBy, ...more })}`, { signal }).then(noteFreshness),
     placeholderData: (before) => before,
   });
 
 export const heatmapQuery = (filters: Filters, x: string, y: string) =>
   queryOptions({
     queryKey: ["heatmap", filters, x, y],
-    queryFn: ({ signal }) => ask<Heatmap>(`/v1/analytics/heatmap${queryOf({ ...filters, x, y, time_zone: ZONE })}`, { signal }).then(noteFreshness),
+    queryFn: ({ signal }) => ask<Heatmap>(`/v1/analytics/heatmap${queryOf({ time_zone: ZONE, ...filters, x, y })}`, { signal }).then(noteFreshness),
     placeholderData: (before) => before,
   });
 

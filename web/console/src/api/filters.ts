@@ -4,7 +4,7 @@ import { lastMs } from "./times";
 /** What narrows calls, as addresses and the API name it. */
 export const FILTERS = [
   "from", "to", "last", "org", "user", "q", "kind", "verdict", "reason", "side", "client", "client_version", "region", "site", "subnet",
-  "min_duration_s", "max_duration_s", "recorded", "tag", "source", "state", "profile",
+  "min_duration_s", "max_duration_s", "hour_of_day", "weekday", "time_zone", "recorded", "tag", "source", "state", "profile",
 ] as const;
 export type FilterName = (typeof FILTERS)[number];
 export type Filters = Partial<Record<FilterName, string>>;

@@ -1,5 +1,8 @@
 /** Instants and lengths as people read them: in the reader's zone and language order, with UTC beside. */
 
+/** The reader's time zone: hours and days are those of the reader. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 const pad = (n: number): string => String(n).padStart(2, "0");
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -1,14 +1,21 @@
 import { SegmentedControl } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type Heatmap, heatmapQuery } from "../api/analytics";
-import type { Filters } from "../api/filters";
 import { count, percent } from "../api/figures";
+import type { Filters } from "../api/filters";
+import { ZONE } from "../api/times";
 import { useAddress } from "../frame/search-state";
-import { Go } from "../parts/go";
+import { Go, type Place } from "../parts/go";
 import { Panel } from "../parts/screen";
 import { Empty, Loaded } from "../parts/states";
 import { qualityTexts as texts } from "../texts/quality";
 import { callsOf, groupName } from "./groups";
+
+/** Where the poor calls of a cell are listed: those of its row that began in its hour, or on its day of the week, of the reader's. */
+function callsAt(filters: Filters, y: string, row: string, x: string, value: string): Place {
+  const of = callsOf(filters, y, row);
+  return { ...of, state: { ...of.state, time_zone: filters.time_zone ?? ZONE, [x === "weekday" ? "weekday" : "hour_of_day"]: value } };
+}
 
 /** From so many per cent on a cell is as dark as cells get. */
 const DARKEST = 0.25;
@@ -53,7 +60,7 @@ function Cells({ heat, filters, x, y }: { heat: Heatmap; filters: Filters; x: st
                   const text = texts.heatCell(groupName(y, row), name(value), percent(cell.poor_ratio), count(cell.streams));
                   return (
                     <td key={value} style={{ backgroundColor: `color-mix(in srgb, var(--poor-mark) ${Math.round(strength * 78)}%, var(--good-soft))` }}>
-                      <Go {...callsOf(filters, y, row)} title={text} label={text} className={strength > 0.55 ? "dark" : "light"}>
+                      <Go {...callsAt(filters, y, row, x, value)} title={text} label={text} className={strength > 0.55 ? "dark" : "light"}>
                         {cell.poor_ratio === null ? "" : Math.round(cell.poor_ratio * 100)}
                       </Go>
                     </td>
@@ -64,7 +71,7 @@ function Cells({ heat, filters, x, y }: { heat: Heatmap; filters: Filters; x: st
           </tbody>
         </table>
       </div>
-      <p className="small quiet">{texts.heatHint}</p>
+      <p className="small quiet">{texts.heatHint(y !== "media", x === "weekday")}</p>
     </>
   );
 }

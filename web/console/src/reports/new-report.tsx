@@ -5,7 +5,7 @@ import { body, client } from "../api/client";
 import { type Filters, filtersOf, windowOf } from "../api/filters";
 import { type ExportInput, exportsQuery, ofCalls, ofClasses } from "../api/retention";
 import "../calls/calls.css";
-import { CallFilterChips, narrowing } from "../calls/filter-chips";
+import { CallFilterChips, narrowing, zoneOf } from "../calls/filter-chips";
 import { useAddress } from "../frame/search-state";
 import { useGo } from "../parts/go";
 import { Trouble } from "../parts/states";
@@ -36,10 +36,13 @@ function daysOf(filters: Filters): { from: string; to: string } | undefined {
   return { from: dayText(new Date(from)), to: dayText(new Date(Math.ceil(to / DAY) * DAY)) };
 }
 
+/** The filters that are numbers. */
+const NUMBERS = /_s$|^hour_of_day$|^weekday$/;
+
 /** The address's filters of calls as a report takes them. */
 function filterOf(filters: Filters): NonNullable<ExportInput["filter"]> {
-  const value = (name: string, text: string): string | number | boolean => (name === "recorded" ? text === "true" : name.endsWith("_s") ? Number(text) : text);
-  return Object.fromEntries(narrowing(filters).map((name) => [name, value(name, filters[name] ?? "")]));
+  const value = (name: string, text: string): string | number | boolean => (name === "recorded" ? text === "true" : NUMBERS.test(name) ? Number(text) : text);
+  return { ...Object.fromEntries(narrowing(filters).map((name) => [name, value(name, filters[name] ?? "")])), ...zoneOf(filters) };
 }
 
 /** Asks for a report; the job's own screen shows how far it is. */

@@ -27,6 +27,9 @@ export const callTexts = {
     subnet: "Subnet (CIDR)",
     min_duration_s: "At least, seconds",
     max_duration_s: "At most, seconds",
+    hour_of_day: "Began in the hour",
+    weekday: "Began on a",
+    time_zone: "Time zone",
     recorded: "Recorded",
     tag: "Tag",
     source: "Source",
@@ -36,6 +39,8 @@ export const callTexts = {
     last: "Time",
     org: "Organisation",
   } as Record<string, string>,
+  hour: (hour: string) => `${hour.padStart(2, "0")}:00 to ${hour.padStart(2, "0")}:59`,
+  weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
   values: {
     true: "yes",
     false: "no",

@@ -28,7 +28,8 @@ export const qualityTexts = {
   heatCols: { hour: "Hour of the day", weekday: "Day of the week" } as Record<string, string>,
   heatAria: (rows: number, worst: string) => `Poor % by ${rows} rows and time; worst ${worst}`,
   heatCell: (y: string, x: string, ratio: string, streams: string) => `${y}, ${x}: ${ratio} poor of ${streams} streams`,
-  heatHint: "Per cent of the judged streams that were poor. A cell leads to the poor calls of its row.",
+  heatHint: (ofRow: boolean, byDay: boolean) =>
+    `Per cent of the judged streams that were poor. A cell leads to the poor calls ${ofRow ? "of its row " : ""}that began ${byDay ? "on its day" : "in its hour"}.`,
   quantiles: "How bad is it for most, and for the worst?",
   quantileAria: (metric: string) => `Quantiles of ${metric} over time`,
   metrics: { jitter_ms: "Jitter", rtt_ms: "Round-trip time", loss_ratio: "Loss" } as Record<string, string>,
