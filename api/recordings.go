@@ -83,13 +83,55 @@ func (h *handlers) recordingsOf(ctx context.Context, callID string) (uuid.UUID, 
 			return uuid.Nil, nil, fmt.Errorf("list recordings: %w", err)
 		}
 	}
-	if len(found) == 0 && all {
-		// A call that is not known must not look like one that nobody recorded.
-		if _, err := h.call(ctx, callID, nil); err != nil {
+	if all {
+		if err := h.withholdTracks(ctx, who, callID, found); err != nil {
 			return uuid.Nil, nil, err
 		}
 	}
 	return call, found, nil
+}
+
+// factsTake is after how long a recording whose call isn't known is one of whose call nothing is known any more. It is longer than facts are ever late.
+const factsTake = day
+
+// withholdTracks takes out of the recordings of a call that runs the tracks of those of whom it isn't known that they are org users, unless the caller
+// organised its meeting. A recording is the organiser's own, from the moment it is a file; an admin or auditor who fetches it is told by it who is in the
+// call, and of guests nobody is told that before the end (rule D3). A call that is not known must not look like one that nobody recorded.
+func (h *handlers) withholdTracks(ctx context.Context, who caller, callID string, found []Recording) error {
+	j, err := h.call(ctx, callID, nil)
+	var refused *Error
+	switch unknown := errors.As(err, &refused) && refused.Code == CodeCallNotFound; {
+	case unknown && len(found) > 0:
+		for i := range found {
+			if time.Since(found[i].StartedAt) < factsTake {
+				found[i] = ofUsers(found[i], nil)
+			}
+		}
+		return nil
+	case err != nil:
+		return err
+	case !j.Withheld || len(found) == 0:
+		return nil
+	}
+	err = h.organized(ctx, who, callID)
+	if err == nil || !errors.As(err, &refused) || refused.Code != CodeNotOrganizer {
+		return err
+	}
+	for i := range found {
+		found[i] = ofUsers(found[i], j.Labels)
+	}
+	return nil
+}
+
+// ofUsers is a recording with the tracks of those who may be shown.
+func ofUsers(r Recording, shown map[uuid.UUID]string) Recording {
+	hidden := func(id uuid.UUID) bool {
+		_, ok := shown[id]
+		return !ok
+	}
+	r.Tracks = slices.DeleteFunc(slices.Clone(r.Tracks), func(t RecordedTrack) bool { return hidden(t.Participant) })
+	r.LeftOut = slices.DeleteFunc(slices.Clone(r.LeftOut), func(t UnrecordedTrack) bool { return hidden(t.Participant) })
+	return r
 }
 
 // organized holds the caller to be the organiser of the call's meeting.

@@ -73,6 +73,7 @@ func TestRecordings(t *testing.T) {
 	}
 	r := s.rows()
 	r.startedCall(rec.call.String(), meeting)
+	r.join(1, store.Who{Identity: store.OrgUser})
 	r.startedCall("call-of-another-system", "")
 	r.startedCall(idOf(0xC1), uuid.NewString())
 	r.insert()
@@ -132,6 +133,48 @@ func TestRecordings(t *testing.T) {
 	if code, _ := none.problem(none.send(503, "admin@contoso", http.MethodGet, recordingsRoute, list, nil)); code != "recordings_unavailable" {
 		t.Errorf("without recordings: %s", code)
 	}
+}
+
+// While the call runs, nobody but who organised its meeting is told of guests' tracks, nor gets them; when it has ended, admins and auditors are and do.
+func TestRule_D3_RecordedTracksOfGuestsWaitForTheEnd(t *testing.T) {
+	rec := newRecording()
+	guest := rec.about.Tracks[0]
+	guest.Participant, guest.File, guest.Timing = uuid.UUID(id(2)), "guest.webm", "guest.jsonl"
+	rec.about.Tracks = append(rec.about.Tracks, guest)
+	rec.files["guest.webm"] = "0123456789"
+	rec.about.StartedAt = time.Now()
+	s := start(t, func(_ *Config, d *Deps) { d.Recordings = rec })
+	meeting := uuid.NewString()
+	if _, err := s.people.rows.Meetings.Put(t.Context(), directory.Meeting{ID: meeting, Org: "contoso", Title: "x", Organizer: "olga"}, 0, "test"); err != nil {
+		t.Fatal(err)
+	}
+	list := "/v1/calls/" + rec.call.String() + "/recordings"
+	file := list + "/" + rec.about.ID.String() + "/files/guest.webm"
+	told := func(status int, whole bool, who ...string) {
+		t.Helper()
+		for _, who := range who {
+			text := string(s.send(200, who, http.MethodGet, recordingsRoute, list, nil).body)
+			// Of the track that isn't in a file, and of the one that is.
+			if has := strings.Count(text, idOf(2)); (has == 2) != whole || (has == 0) == whole {
+				t.Errorf("%s gets %s", who, text)
+			}
+			s.send(status, who, http.MethodGet, fileRoute, file, nil)
+		}
+	}
+	told(404, false, "admin@contoso", "auditor@contoso") // It isn't known yet that there is such a call.
+	r := s.rows()
+	r.startedCall(rec.call.String(), meeting)
+	r.join(1, store.Who{Identity: store.OrgUser})
+	r.join(2, store.Who{Identity: store.Guest})
+	r.insert()
+	told(404, false, "admin@contoso", "auditor@contoso")
+	if text := string(s.send(200, "admin@contoso", http.MethodGet, recordingsRoute, list, nil).body); !strings.Contains(text, idOf(1)) {
+		t.Errorf("the org user's track is not there either: %s", text)
+	}
+	told(200, true, "org_user:olga@contoso")
+	r.Calls.AddEnded(r.origin(), r.env, &eventpb.CallEnded{EndedAtUs: noon().Add(time.Minute).UnixMicro()})
+	r.insert()
+	told(200, true, "admin@contoso", "auditor@contoso", "org_user:olga@contoso")
 }
 
 // startedCall adds a call of a meeting.

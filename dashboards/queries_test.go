@@ -206,14 +206,17 @@ func newGrafana(t *testing.T) *grafana {
 }
 
 // expand does what Grafana and its data source do to a query. The time shown is the last week.
-func (g *grafana) expand(sql string) string {
+func (g *grafana) expand(sql string) string { return g.expandOf(sql, ended) }
+
+// expandOf is expand with a call that is chosen.
+func (g *grafana) expandOf(sql, call string) string {
 	from, to := g.now.Add(-7*24*time.Hour).Unix(), g.now.Add(time.Minute).Unix()
 	sql = regexp.MustCompile(`\$__timeFilter\(([^)]*)\)`).ReplaceAllString(sql, fmt.Sprintf("$1 >= toDateTime(%d) AND $1 <= toDateTime(%d)", from, to))
 	sql = regexp.MustCompile(`\$__timeInterval\(([^)]*)\)`).ReplaceAllString(sql, "toStartOfInterval(toDateTime($1), INTERVAL 60 second)")
 	return strings.NewReplacer(
 		"$__fromTime", fmt.Sprintf("toDateTime(%d)", from), "$__toTime", fmt.Sprintf("toDateTime(%d)", to), "$__interval_s", "10",
 		"${org:sqlstring}", "'"+org+"'", "${profile:sqlstring}", "'"+quality.CallDiagnostics+"'", "${region:sqlstring}", "'emea','amer'",
-		"${call:sqlstring}", "'"+ended+"'", "${action:sqlstring}", "'join','chat.send'",
+		"${call:sqlstring}", "'"+call+"'", "${action:sqlstring}", "'join','chat.send'",
 	).Replace(sql)
 }
 
@@ -300,6 +303,18 @@ func (g *grafana) fill() {
 	if err := g.store.Insert(g.t.Context(), g.batch, uuid.NewString()); err != nil {
 		g.t.Fatal(err)
 	}
+	g.sumUp(2)
+	for _, call := range []string{ended, running} {
+		g.sql.Exec(`INSERT INTO evidence (copy_id, class, org, call_id, sent_at, hidden_at, purged_at, why, lateness_ms, rule_id)
+			VALUES (repeat('c', 32), 'copy', $1, $2, now() - 3600, now() - 60, now() - 50, 'superseded', 700000, 'R2')`, org, call)
+	}
+	g.sql.Exec("INSERT INTO ledger_entries (id, log_index, leaf_hash, published_at) VALUES ('leaf', 1, repeat('h', 32), now())")
+	g.sql.Exec("INSERT INTO dead_letters VALUES ('emea', 'anteroom.emea.events', 0, 1, -1, 'it is no event', 100, now())")
+}
+
+// sumUp makes the summaries of so many calls.
+func (g *grafana) sumUp(want int) {
+	g.t.Helper()
 	profiles, err := quality.NewProfiles(quality.DefaultConfig())
 	if err != nil {
 		g.t.Fatal(err)
@@ -308,15 +323,9 @@ func (g *grafana) fill() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	if n, err := m.Pass(g.t.Context()); err != nil || n != 2 {
-		g.t.Fatalf("%d calls were summed up: %v", n, err)
+	if n, err := m.Pass(g.t.Context()); err != nil || n != want {
+		g.t.Fatalf("%d calls were summed up, want %d: %v", n, want, err)
 	}
-	for _, call := range []string{ended, running} {
-		g.sql.Exec(`INSERT INTO evidence (copy_id, class, org, call_id, sent_at, hidden_at, purged_at, why, lateness_ms, rule_id)
-			VALUES (repeat('c', 32), 'copy', $1, $2, now() - 3600, now() - 60, now() - 50, 'superseded', 700000, 'R2')`, org, call)
-	}
-	g.sql.Exec("INSERT INTO ledger_entries (id, log_index, leaf_hash, published_at) VALUES ('leaf', 1, repeat('h', 32), now())")
-	g.sql.Exec("INSERT INTO dead_letters VALUES ('emea', 'anteroom.emea.events', 0, 1, -1, 'it is no event', 100, now())")
 }
 
 func (g *grafana) origin() store.Origin {

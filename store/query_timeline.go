@@ -36,7 +36,8 @@ type TimelineFilter struct {
 	MeetingID string
 	// From and To bound ObservedAt: not before From, before To; zero does not bound.
 	From, To time.Time
-	// Withhold leaves out what participants did that are not in Visible.
+	// Withhold leaves out what participants did that are not in Visible, and all decisions: what an org user asks for, such as to let somebody in, tells of
+	// others too.
 	Withhold bool
 	Visible  []uuid.UUID
 	After    *TimelineAt
@@ -120,7 +121,7 @@ func (r *Reader) Timeline(ctx context.Context, f TimelineFilter) ([]TimelineEntr
 		for _, id := range f.Visible {
 			visible = append(visible, id.String())
 		}
-		where = append(where, "toString(participant_id) IN {visible:Array(String)}")
+		where = append(where, "toString(participant_id) IN {visible:Array(String)}", "kind != 'decision'")
 		args = append(args, clickhouse.Named("visible", visible))
 	}
 	if f.After != nil {

@@ -83,14 +83,17 @@ var queries = map[string][]string{
 	"getJoinPageMeeting": {""},
 }
 
-// sweep asks every route of the document that only reads, as an admin and auditor, and returns what each says by its operation. All must answer 200.
-func (r *rig) sweep(t *testing.T, token, call, secret string, there things) map[string][]byte {
+// asking is one request of a sweep.
+type asking struct{ operation, address string }
+
+// askings are requests of every route of the document that only reads, with the queries given for it; {call} in them is the call.
+func (th things) askings(t *testing.T, call string, queries map[string][]string) []asking {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile("../../api/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string][]byte{}
+	var out []asking
 	for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
 		operation := doc.Paths.Find(path).Get
 		if operation == nil || unswept[operation.OperationID] != "" {
@@ -101,18 +104,28 @@ func (r *rig) sweep(t *testing.T, token, call, secret string, there things) map[
 			asked = []string{""}
 		}
 		for _, query := range asked {
-			address := there.fill(path)
+			address := th.fill(path)
 			if query != "" {
 				address += "?" + strings.ReplaceAll(query, "{call}", call)
 			}
-			answer := r.must(t, http.StatusOK, token, http.MethodGet, address, nil, "Anteroom-Meeting-Secret", secret)
-			if len(answer.body) == 0 {
-				t.Errorf("GET %s says nothing", address)
-			}
-			header := new(bytes.Buffer)
-			_ = answer.header.Write(header)
-			out[operation.OperationID] = slices.Concat(out[operation.OperationID], header.Bytes(), answer.body, []byte("\n"))
+			out = append(out, asking{operation.OperationID, address})
 		}
+	}
+	return out
+}
+
+// sweep asks every route of the document that only reads, as an admin and auditor, and returns what each says by its operation. All must answer 200.
+func (r *rig) sweep(t *testing.T, token, call, secret string, there things) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	for _, a := range there.askings(t, call, queries) {
+		answer := r.must(t, http.StatusOK, token, http.MethodGet, a.address, nil, "Anteroom-Meeting-Secret", secret)
+		if len(answer.body) == 0 {
+			t.Errorf("GET %s says nothing", a.address)
+		}
+		header := new(bytes.Buffer)
+		_ = answer.header.Write(header)
+		out[a.operation] = slices.Concat(out[a.operation], header.Bytes(), answer.body, []byte("\n"))
 	}
 	return out
 }
