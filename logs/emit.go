@@ -50,6 +50,9 @@ type Emitter struct {
 	records *prometheus.CounterVec
 	waiting prometheus.Gauge
 	failed  prometheus.Counter
+
+	// caughtUp is when, by the server's clock, the last look began that left no further records to be made. Only Pass uses it.
+	caughtUp time.Time
 }
 
 // NewEmitter makes one. It starts nothing.
@@ -110,9 +113,21 @@ func every(ctx context.Context, interval time.Duration, log *slog.Logger, failed
 	}
 }
 
-// Pass writes the records of all calls that are complete.
+// Pass writes the records of all calls that are complete, and further ones of those of which more has become known. Not for concurrent use.
 func (e *Emitter) Pass(ctx context.Context) error {
 	now := e.deps.Now()
+	known, err := e.deps.Store.Now(ctx)
+	if err != nil {
+		return err //nolint:wrapcheck // the store says what it did
+	}
+	if err := e.dues(ctx, now, known); err != nil {
+		return err
+	}
+	return e.late(ctx, now, known)
+}
+
+// dues writes the records of calls that are complete, as it is known at an instant of the server's clock.
+func (e *Emitter) dues(ctx context.Context, now, known time.Time) error {
 	keys, err := e.deps.Reader.DueLogs(ctx, now.Add(-looksBack), atOnce)
 	if err != nil {
 		return err //nolint:wrapcheck // the store says what it did
@@ -129,7 +144,7 @@ func (e *Emitter) Pass(ctx context.Context) error {
 			if r == nil || !Complete(r, now, e.cfg.Wait) {
 				continue
 			}
-			if err := e.emit(ctx, r); err != nil {
+			if err := e.emit(ctx, r, known); err != nil {
 				return err
 			}
 			e.waiting.Dec()
@@ -159,7 +174,7 @@ func Complete(r *store.Record, now time.Time, wait time.Duration) bool {
 }
 
 // emit stores a call's records, unless they are, produces them as they are stored, and is done with the call.
-func (e *Emitter) emit(ctx context.Context, r *store.Record) error {
+func (e *Emitter) emit(ctx context.Context, r *store.Record, known time.Time) error {
 	timeline, err := timelineOf(ctx, e.deps.Reader, r)
 	if err != nil {
 		return err
@@ -179,13 +194,16 @@ func (e *Emitter) emit(ctx context.Context, r *store.Record) error {
 	if len(stored.Records) > 0 && stored.Writer != e.writer && now.Before(stored.Records[0].At.Add(takeOver)) {
 		return nil // Another process is at it.
 	}
+	if len(stored.Records) > 0 && stored.Records[0].At.Before(known) {
+		known = stored.Records[0].At // They were made by then, and maybe by another process.
+	}
 	if err := e.deps.Write(ctx, Messages(e.deps.Region, r.CallKey, stored.Records)...); err != nil {
 		return fmt.Errorf("produce records of call: %w", err)
 	}
 	for i := range stored.Records {
 		e.records.WithLabelValues(stored.Records[i].Category).Inc()
 	}
-	return e.deps.Store.MarkCallLog(ctx, r.CallKey, len(stored.Records)) //nolint:wrapcheck // as above
+	return e.deps.Store.MarkCallLog(ctx, r.CallKey, len(stored.Records), known) //nolint:wrapcheck // as above
 }
 
 // ForOrganization makes the records of a call for the log of the organisation that hosted it.

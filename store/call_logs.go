@@ -20,6 +20,8 @@ type LogRecord struct {
 	At        time.Time
 	Body      string
 	ExpiresAt time.Time
+	// Seq is the record's place among those of its call; the store sets it.
+	Seq uint32
 }
 
 // DueLogs lists calls of own media that have ended since, and whose records aren't done with, the oldest first.
@@ -56,6 +58,9 @@ type CallLog struct {
 // rows, when it was killed in between: then nobody's are there, and the writers race again under the token with a suffix.
 func (s *Store) ClaimCallLog(ctx context.Context, key CallKey, writer uuid.UUID, records []LogRecord) (CallLog, error) {
 	token := fmt.Sprintf("logs:%d:%s:%s", len(key.Org), key.Org, key.CallID)
+	for i := range records {
+		records[i].Seq = uint32(i) //nolint:gosec // a call has fewer
+	}
 	for attempt := range controlAttempts {
 		stored, err := s.callLog(ctx, key)
 		if err != nil || len(stored.Records) > 0 || len(records) == 0 {
@@ -80,7 +85,7 @@ func (s *Store) insertCallLog(ctx context.Context, token string, writer uuid.UUI
 	}
 	for i := range records {
 		r := &records[i]
-		if err := batch.Append(r.Org, r.CallID, r.Category, r.RecordID, uint32(i), r.Participant, r.At.UTC(), r.Body, writer, r.ExpiresAt.UTC()); err != nil { //nolint:gosec // a call has fewer
+		if err := batch.Append(r.Org, r.CallID, r.Category, r.RecordID, r.Seq, r.Participant, r.At.UTC(), r.Body, writer, r.ExpiresAt.UTC()); err != nil {
 			_ = batch.Abort()
 			return fmt.Errorf("%s: %w", action, err)
 		}
@@ -90,10 +95,10 @@ func (s *Store) insertCallLog(ctx context.Context, token string, writer uuid.UUI
 
 func (s *Store) callLog(ctx context.Context, key CallKey) (CallLog, error) {
 	var out CallLog
-	err := s.scan(s.controlContext(ctx, ""), "read records of call", `SELECT toString(category), record_id, participant_id, at, body, writer, expires_at FROM call_logs
+	err := s.scan(s.controlContext(ctx, ""), "read records of call", `SELECT toString(category), record_id, participant_id, at, body, writer, expires_at, seq FROM call_logs
 		WHERE org = {org:String} AND call_id = {call:String} ORDER BY seq LIMIT 1 BY seq`, func(rows driver.Rows) error {
 		r := LogRecord{CallKey: key}
-		if err := rows.Scan(&r.Category, &r.RecordID, &r.Participant, &r.At, &r.Body, &out.Writer, &r.ExpiresAt); err != nil {
+		if err := rows.Scan(&r.Category, &r.RecordID, &r.Participant, &r.At, &r.Body, &out.Writer, &r.ExpiresAt, &r.Seq); err != nil {
 			return err
 		}
 		r.At = r.At.UTC()
@@ -103,9 +108,10 @@ func (s *Store) callLog(ctx context.Context, key CallKey) (CallLog, error) {
 	return out, err
 }
 
-// MarkCallLog notes that the records of a call are produced: it is done with.
-func (s *Store) MarkCallLog(ctx context.Context, key CallKey, records int) error {
-	return s.replaceRows(ctx, "call_log_marks", "org, call_id, records", [][]any{{key.Org, key.CallID, uint32(records)}}) //nolint:gosec // a call has fewer
+// MarkCallLog notes that the records of a call are produced, and that they are of all that was known of it at an instant of the server's clock: it is done
+// with, unless more becomes known.
+func (s *Store) MarkCallLog(ctx context.Context, key CallKey, records int, known time.Time) error {
+	return s.replaceRows(ctx, "call_log_marks", "org, call_id, at, records", [][]any{{key.Org, key.CallID, known.UTC(), uint32(records)}}) //nolint:gosec // a call has fewer
 }
 
 // LogFilter says which records are listed.

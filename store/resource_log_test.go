@@ -175,7 +175,7 @@ func TestCallLogIsClaimedOnce(t *testing.T) {
 	if other, err := reader.Logs(t.Context(), store.LogFilter{Org: "fabrikam", Category: "CallSummary", Limit: 9}); err != nil || len(other) != 0 {
 		t.Errorf("another organisation's: %+v, %v", other, err)
 	}
-	if err := s.MarkCallLog(t.Context(), key, 3); err != nil {
+	if err := s.MarkCallLog(t.Context(), key, 3, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
