@@ -105,18 +105,17 @@ func (r *Rulebook) Preview(ctx context.Context, org string, d Draft, now time.Ti
 		before: before, after: after, now: now.UTC(), who: map[uuid.UUID][2]attendance{},
 		totals: map[proof.Class]*PreviewTotal{}, days: map[PreviewDay]uint64{}, meetings: map[uuid.UUID]*PreviewMeeting{},
 	}
-	err = r.deps.Home.EachAttendance(ctx, org, nil, func(meeting uuid.UUID, users []string) error {
-		p.who[meeting] = [2]attendance{before.attendanceOf(meeting, users), after.attendanceOf(meeting, users)}
-		return nil
-	})
-	if err != nil {
-		return Preview{}, fmt.Errorf("preview: %w", err)
-	}
 	out := Preview{At: p.now, Complete: true}
 	for _, name := range slices.Sorted(maps.Keys(r.deps.Regions)) {
 		reader := store.NewReader(r.deps.Regions[name], r.deps.Query)
 		region := *p.fork() // A region that fails halfway leaves nothing.
-		err := reader.EachKeptCount(ctx, org, p.now, d.Hold != nil, func(c store.KeptCount) error { return region.count(ctx, &c) })
+		meetings, err := reader.KeptMeetings(ctx, org)
+		if err == nil {
+			if err := p.attend(ctx, r.deps.Home, org, meetings); err != nil {
+				return Preview{}, fmt.Errorf("preview: %w", err)
+			}
+			err = reader.EachKeptCount(ctx, org, p.now, d.Hold != nil, func(c store.KeptCount) error { return region.count(ctx, &c) })
+		}
 		switch {
 		case err == nil:
 			p.join(&region)
@@ -185,6 +184,19 @@ type previewing struct {
 	days      map[PreviewDay]uint64 // by day and class
 	afterDays uint64
 	meetings  map[uuid.UUID]*PreviewMeeting
+}
+
+// attend reads who was in some meetings. Attendance is kept for much longer than most of what is decided by it, so that of meetings that have nothing any
+// more it is not read.
+func (p *previewing) attend(ctx context.Context, home *store.Store, org string, meetings []uuid.UUID) error {
+	meetings = slices.DeleteFunc(meetings, func(id uuid.UUID) bool { _, known := p.who[id]; return known })
+	if len(meetings) == 0 { // Which would mean all of them.
+		return nil
+	}
+	return home.EachAttendance(ctx, org, meetings, func(meeting uuid.UUID, users []string) error { //nolint:wrapcheck // the caller says what for
+		p.who[meeting] = [2]attendance{p.before.attendanceOf(meeting, users), p.after.attendanceOf(meeting, users)}
+		return nil
+	})
 }
 
 // fork makes one with counts of its own, join adds them.

@@ -323,7 +323,7 @@ func TestWatchersAreToldOfTheirOwnKind(t *testing.T) {
 	stopAgain()
 }
 
-// What became of keys that chat is sealed to is forgotten after a month, and nothing else is.
+// What became of keys that chat is sealed to is forgotten after a month, and so is how far reports were while they were made. Nothing else is.
 func TestControlForgetsOldKeysOnly(t *testing.T) {
 	s := storetest.New(t)
 	ctx := t.Context()
@@ -344,6 +344,27 @@ func TestControlForgetsOldKeysOnly(t *testing.T) {
 		if err != nil || len(history) != want || history[len(history)-1].Version != 2 {
 			t.Errorf("%s: %d versions, %v; want %d", kind, len(history), err, want)
 		}
+	}
+	// Of a report, what the service noted on the way.
+	for version, by := range [][2]string{
+		{"ann", "awaiting_approval"}, {"ada", "queued"}, {"service:exports", "running"}, {"service:exports", "queued"}, {"service:exports", "done"},
+	} {
+		err := s.Conn().Exec(ctx, fmt.Sprintf("INSERT INTO control (kind, org, id, version, author, value, inserted_at) VALUES ('export', 'o', 'a', %d, '%s', '%s', now64(6) - INTERVAL 31 DAY)",
+			version+1, by[0], `{"state":"`+by[1]+`","parts":{"emea":{"state":"running"}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Conn().Exec(ctx, "OPTIMIZE TABLE control FINAL"); err != nil {
+		t.Fatal(err)
+	}
+	var left []uint64
+	history, err := s.History(ctx, "export", "o", "a")
+	for _, row := range history {
+		left = append(left, row.Version)
+	}
+	if diff := cmp.Diff([]uint64{1, 2, 5}, left); diff != "" || err != nil {
+		t.Errorf("versions of a report (-want +got): %v\n%s", err, diff)
 	}
 	if row, err := s.Put(ctx, store.Control{Kind: "sealing_key", ID: "a", Value: json.RawMessage(`2`)}, 2); err != nil || row.Version != 3 {
 		t.Errorf("the next version: %d, %v", row.Version, err)

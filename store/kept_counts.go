@@ -7,6 +7,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 )
 
 // KeptCount is how many things of a key were sent on a day.
@@ -52,4 +53,17 @@ func (r *Reader) EachKeptCount(ctx context.Context, org string, now time.Time, a
 			}
 			return do(c)
 		})
+}
+
+// KeptMeetings lists the meetings of an organisation that anything is kept of, in no order; the zero id stands for what belongs to none.
+func (r *Reader) KeptMeetings(ctx context.Context, org string) ([]uuid.UUID, error) {
+	var out []uuid.UUID
+	err := r.query(ctx, "list meetings that have something", "SELECT DISTINCT meeting_id FROM retained WHERE org = {org:String}",
+		[]any{clickhouse.Named("org", org)}, func(rows driver.Rows) error {
+			var id uuid.UUID
+			err := rows.Scan(&id)
+			out = append(out, id)
+			return err
+		})
+	return out, err
 }

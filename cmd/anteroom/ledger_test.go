@@ -110,7 +110,7 @@ func TestLedgerCommands(t *testing.T) {
 	if code, _, stderr := command("ledger", "key", "--data", data, "--region", "apac"); code != exitUsage || !strings.Contains(stderr, `"apac" is none of emea, amer`) {
 		t.Errorf("key of an unknown region: exit code %d\n%s", code, stderr)
 	}
-	if code, _, stderr := command("ledger", "fsck", "--data", t.TempDir()); code != exitFailed || !strings.Contains(stderr, "no ledger") {
+	if code, _, stderr := command("ledger", "fsck", "--data", t.TempDir()); code != exitFailed || !strings.Contains(stderr, "--data: open ledger: there is no ledger in the folder: ") {
 		t.Errorf("fsck where there is none: exit code %d\n%s", code, stderr)
 	}
 

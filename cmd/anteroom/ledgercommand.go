@@ -144,7 +144,7 @@ func (c *cli) ledgers(cfg config.Config, region string, stores map[string]*store
 		l, err := ledger.OpenExisting(cfg.Ledger, name, ledger.Deps{Store: stores[name]})
 		switch {
 		case errors.Is(err, ledger.ErrNone):
-			missing = err
+			missing = fmt.Errorf("%s: %w", folderKey(cfg), err)
 		case err != nil:
 			return nil, err
 		default:
@@ -155,6 +155,14 @@ func (c *cli) ledgers(cfg config.Config, region string, stores map[string]*store
 		return nil, missing
 	}
 	return found, nil
+}
+
+// folderKey is what names the folder of the ledgers.
+func folderKey(cfg config.Config) string {
+	if cfg.ModeOf() == config.Run {
+		return "--data"
+	}
+	return "ledger.dir"
 }
 
 func (c *cli) fsck(ctx context.Context, cfg config.Config, region string) (err error) {

@@ -1193,3 +1193,8 @@ SETTINGS non_replicated_deduplication_window = 10000;
 CREATE TABLE IF NOT EXISTS media_claims AS media_claims_local
 ENGINE = Distributed('anteroom', currentDatabase(), 'media_claims_local', 0);
 
+-- 00181_control_exports.sql
+ALTER TABLE control_local
+    MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE
+    WHERE kind = 'sealing_key' OR (kind = 'export' AND author = 'service:exports' AND JSONExtractString(value, 'state') IN ('queued', 'running'));
+

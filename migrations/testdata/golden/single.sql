@@ -1009,3 +1009,8 @@ ORDER BY (kind, id, epoch)
 TTL until
 SETTINGS non_replicated_deduplication_window = 10000;
 
+-- 00181_control_exports.sql
+ALTER TABLE control
+    MODIFY TTL toDateTime(inserted_at) + INTERVAL 30 DAY DELETE
+    WHERE kind = 'sealing_key' OR (kind = 'export' AND author = 'service:exports' AND JSONExtractString(value, 'state') IN ('queued', 'running'));
+
