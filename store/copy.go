@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -67,6 +68,44 @@ func (s *Store) CopySince(ctx context.Context, table string, from, to time.Time,
 	}
 	return s.copyRows(ctx, table, of.at+" >= fromUnixTimestamp64Micro({from:Int64}, 'UTC') AND "+of.at+" < fromUnixTimestamp64Micro({to:Int64}, 'UTC')", do,
 		clickhouse.Named("from", micros(from)), clickhouse.Named("to", micros(to)))
+}
+
+// Looked is what was seen of rows that were put within a span: how many they are, and the sum of their keys' digests. Two looks that are equal saw the same rows.
+type Looked struct{ Rows, Sum uint64 }
+
+// LookSince looks at the rows of tables that were put from a moment of each (inclusive) to ahead of now (exclusive), in one question, so that they need to be
+// copied only when there are others than before. now is the server's time before it looked. The tables are those of CopySince.
+func (s *Store) LookSince(ctx context.Context, since map[string]time.Time, ahead time.Duration) (now time.Time, looks map[string]Looked, err error) {
+	tables := slices.Sorted(maps.Keys(since))
+	parts, args := make([]string, len(tables)), []any{clickhouse.Named("ahead", ahead.Microseconds())}
+	for i, table := range tables {
+		of := copiedTables()[table]
+		if of.at == "" {
+			return now, nil, fmt.Errorf("look at %s: it isn't looked for by time", table)
+		}
+		from := fmt.Sprintf("from%d", i)
+		parts[i] = `SELECT '` + table + `', now64(6, 'UTC'), count(), sum(cityHash64(` + of.key + `)) FROM ` + table + `
+			WHERE ` + of.at + ` >= fromUnixTimestamp64Micro({` + from + `:Int64}, 'UTC') AND ` + of.at + ` < now64(6, 'UTC') + toIntervalMicrosecond({ahead:Int64})`
+		args = append(args, clickhouse.Named(from, micros(since[table])))
+	}
+	looks = map[string]Looked{}
+	err = s.scan(s.controlContext(ctx, ""), "look for new rows", strings.Join(parts, " UNION ALL "), func(rows driver.Rows) error {
+		var table string
+		var at time.Time
+		var l Looked
+		if err := rows.Scan(&table, &at, &l.Rows, &l.Sum); err != nil {
+			return err
+		}
+		if now.IsZero() || at.Before(now) {
+			now = at.UTC()
+		}
+		looks[table] = l
+		return nil
+	}, args...)
+	if err == nil && len(looks) != len(tables) {
+		err = fmt.Errorf("look for new rows: %d of %d tables answered", len(looks), len(tables))
+	}
+	return now, looks, err
 }
 
 // CopyBatch calls do with the rows of a batch: of stored_things or evidence.

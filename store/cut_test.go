@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -100,5 +101,46 @@ func TestCopiedRowsAreTheSame(t *testing.T) {
 	}
 	if err := s.CopySince(t.Context(), "texts", now, now, nil); err == nil {
 		t.Error("texts are copied")
+	}
+}
+
+// TestLooksTellOfNewRows: two looks are alike as long as no row comes and none grows too old, whichever order rows came in.
+func TestLooksTellOfNewRows(t *testing.T) {
+	s := storetest.New(t)
+	l := life{t, s}
+	before := time.Now().Add(-time.Hour)
+	since := map[string]time.Time{"control": before, "attendance": before, "backups": before}
+	look := func() (time.Time, map[string]store.Looked) {
+		t.Helper()
+		now, looks, err := s.LookSince(t.Context(), since, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now, looks
+	}
+	put := func(id, at string) {
+		l.exec(`INSERT INTO control (kind, org, id, version, value, author, at, write_id, inserted_at) VALUES ('hold', 'clinic', '` + id + `', 1, '{}', 'x', now64(6), generateUUIDv4(), ` + at + `)`)
+	}
+	_, empty := look()
+	if empty["control"] != (store.Looked{}) || len(empty) != len(since) {
+		t.Errorf("without rows: %+v", empty)
+	}
+	put("one", "now64(6)")
+	at, first := look()
+	if _, again := look(); !maps.Equal(first, again) || first["control"].Rows != 1 || first["control"].Sum == 0 {
+		t.Errorf("one row: %+v, again %+v", first, again)
+	}
+	put("two", "now64(6)")
+	put("ahead", "now64(6) + INTERVAL 1 HOUR")
+	_, second := look()
+	if second["control"].Rows != 2 || second["attendance"] != first["attendance"] {
+		t.Errorf("two rows and one of another clock: %+v", second)
+	}
+	since["control"] = at
+	if _, later := look(); later["control"].Rows != 1 {
+		t.Errorf("without what is older than the first look: %+v", later)
+	}
+	if _, _, err := s.LookSince(t.Context(), map[string]time.Time{"texts": before}, 0); err == nil {
+		t.Error("texts are looked at")
 	}
 }

@@ -29,7 +29,9 @@ const (
 	overlap      = 2 * time.Minute
 	// hiddenOverlap is shorter: who hides waits until its rows can be read, so only the clocks of a cluster's nodes may differ.
 	hiddenOverlap = 5 * time.Second
-	maxWait       = 30 * time.Second
+	// ahead is how far beyond the server's clock rows are looked for: other nodes' clocks may be ahead.
+	ahead   = time.Second
+	maxWait = 30 * time.Second
 )
 
 // tail is how far a table has been followed.
@@ -39,6 +41,19 @@ type tail struct {
 	// looked tells that this process has looked once, seen has digests of the rows of the last look's overlap, and when they were seen first.
 	looked bool
 	seen   map[uint64]time.Time
+	// last is what the last look saw.
+	last store.Looked
+}
+
+// from is the moment from which on rows are looked for.
+func (t *tail) from(begins time.Time, overlap time.Duration) time.Time {
+	switch {
+	case t.Mark.IsZero():
+		return begins.Add(-startOverlap)
+	case !t.looked:
+		return t.Mark.Add(-startOverlap)
+	}
+	return t.Mark.Add(-overlap)
 }
 
 // followed are the tables that are looked at by time.
@@ -109,8 +124,24 @@ func (j *Journal) Follow(ctx context.Context) error {
 		}
 		j.claimed.Store(true)
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	since := map[string]time.Time{}
 	for _, table := range followed() {
-		if err := j.follow(ctx, table, overlap); err != nil {
+		t := j.tails[table]
+		since[table] = t.from(j.about.Begins, overlap)
+	}
+	now, looks, err := j.deps.Store.LookSince(ctx, since, ahead)
+	if err != nil {
+		return err //nolint:wrapcheck // the store says what it did
+	}
+	for _, table := range followed() {
+		if t := j.tails[table]; t.looked && t.last == looks[table] {
+			err = j.mark(table, t.next(now, overlap), false)
+		} else {
+			err = j.follow(ctx, table, since[table], now, overlap, looks[table])
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -118,33 +149,24 @@ func (j *Journal) Follow(ctx context.Context) error {
 }
 
 // Hidden takes over what was hidden. When it returns nil, what the caller has hidden before is on disk.
-func (j *Journal) Hidden(ctx context.Context) error { return j.follow(ctx, hiddenTable, hiddenOverlap) }
-
-// follow appends the rows of a table that came since the last look.
-func (j *Journal) follow(ctx context.Context, table string, overlap time.Duration) error {
+func (j *Journal) Hidden(ctx context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now, err := j.deps.Store.Now(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // the store says what it did
 	}
+	t := j.tails[hiddenTable]
+	return j.follow(ctx, hiddenTable, t.from(j.about.Begins, hiddenOverlap), now, hiddenOverlap, store.Looked{})
+}
+
+// follow appends the rows of a table that came since the last look. The caller holds mu.
+func (j *Journal) follow(ctx context.Context, table string, from, now time.Time, overlap time.Duration, seen store.Looked) error {
 	t := j.tails[table]
-	from := t.Mark.Add(-overlap)
-	switch {
-	case t.Mark.IsZero():
-		from = j.about.Begins.Add(-startOverlap)
-	case !t.looked:
-		from = t.Mark.Add(-startOverlap)
-	}
-	next := tail{Mark: now, looked: true, seen: map[uint64]time.Time{}}
-	for digest, at := range t.seen {
-		if at.After(now.Add(-overlap - time.Second)) {
-			next.seen[digest] = at
-		}
-	}
+	next := t.next(now, overlap)
+	next.last = seen
 	written := false
-	// A second ahead: other nodes' clocks may be.
-	err = j.deps.Store.CopySince(ctx, table, from, now.Add(time.Second), func(rows store.RowText) error {
+	err := j.deps.Store.CopySince(ctx, table, from, now.Add(ahead), func(rows store.RowText) error {
 		fresh := next.unseen(rows, now)
 		written = written || fresh.Rows > 0
 		return j.write(fresh)
@@ -155,12 +177,28 @@ func (j *Journal) follow(ctx context.Context, table string, overlap time.Duratio
 	if err != nil {
 		return err
 	}
+	return j.mark(table, next, written)
+}
+
+// mark notes how far a table was followed, on disk if rows were written, and now and then. The caller holds mu.
+func (j *Journal) mark(table string, next tail, written bool) error {
 	j.tails[table] = next
-	if !written && now.Sub(j.saved) < overlap {
+	if !written && next.Mark.Sub(j.saved) < overlap {
 		return nil // an older mark only means that more is looked at again
 	}
-	j.saved = now
+	j.saved = next.Mark
 	return writeFile(j.dir, marksFile, j.tails, false)
+}
+
+// next is the tail after a look at a time.
+func (t *tail) next(now time.Time, overlap time.Duration) tail {
+	next := tail{Mark: now, looked: true, seen: map[uint64]time.Time{}, last: t.last}
+	for digest, at := range t.seen {
+		if at.After(now.Add(-overlap - time.Second)) {
+			next.seen[digest] = at
+		}
+	}
+	return next
 }
 
 var seed = maphash.MakeSeed()
