@@ -195,21 +195,18 @@ type DecidedInput struct {
 }
 
 // DecidedInputs gives each different input of the decisions that may be shown, once: those of one part out of some, into which inputs fall by a hash of
-// theirs, so that parts are of about one size.
-func (r *Reader) DecidedInputs(ctx context.Context, f DecisionFilter, part, parts uint64) ([]DecidedInput, error) {
+// theirs, so that parts are of about one size. Each part reads all inputs of the window; the store's memory holds those of one. An error of each ends it.
+func (r *Reader) DecidedInputs(ctx context.Context, f DecisionFilter, part, parts uint64, each func(DecidedInput) error) error {
 	where, args := f.where()
 	args = append(args, clickhouse.Named("part", part), clickhouse.Named("parts", max(parts, 1)))
-	var out []DecidedInput
-	err := r.query(ctx, "list inputs of decisions", `SELECT input, uniqExact(decision_id), argMax(decision_id, (at, decision_id)) FROM decisions
+	return r.query(ctx, "list inputs of decisions", `SELECT input, uniqExact(decision_id), argMax(decision_id, (at, decision_id)) FROM decisions
 		WHERE cityHash64(input) % {parts:UInt64} = {part:UInt64} AND `+where+` GROUP BY input`, args, func(rows driver.Rows) error {
 		var i DecidedInput
 		if err := rows.Scan(&i.Input, &i.Count, &i.Example); err != nil {
 			return err
 		}
-		out = append(out, i)
-		return nil
+		return each(i)
 	})
-	return out, err
 }
 
 // InputsOf gives the inputs of those of some decisions that may be shown at a moment, by id.

@@ -157,12 +157,12 @@ func checkInputs(t *testing.T, reader *store.Reader, f store.DecisionFilter) {
 	for _, parts := range []uint64{1, 3} {
 		var all []string
 		for part := range parts {
-			inputs, err := reader.DecidedInputs(t.Context(), f, part, parts)
+			err := reader.DecidedInputs(t.Context(), f, part, parts, func(i store.DecidedInput) error {
+				all = append(all, fmt.Sprintf("%s ×%d %s", i.Input, i.Count, i.Example))
+				return nil
+			})
 			if err != nil {
 				t.Fatal(err)
-			}
-			for _, i := range inputs {
-				all = append(all, fmt.Sprintf("%s ×%d %s", i.Input, i.Count, i.Example))
 			}
 		}
 		slices.Sort(all)

@@ -39,8 +39,8 @@ type Deps struct {
 const (
 	// atOnce is how many jobs of this process run at a time, underWay how many an organisation may have that have not ended.
 	atOnce, underWay = 1, 10
-	// lot is about how many distinct inputs are decided on at a time.
-	lot = 10_000
+	// lot is how many distinct inputs are decided on at a time, partOfInputs about how many are read at a time.
+	lot, partOfInputs = 20_000, 60_000
 	// beatEvery is how often a job says how far it is.
 	beatEvery = 2 * time.Second
 )

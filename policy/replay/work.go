@@ -113,33 +113,67 @@ func (s *Jobs) replay(ctx context.Context, t *task) (author.ReplayResult, error)
 		return result, err //nolint:wrapcheck // the store says what it did
 	}
 	t.advance(0, counts.Decisions)
-	parts := counts.Distinct/lot + 1
-	for part := range parts {
-		found, err := s.reader.DecidedInputs(ctx, f, part, parts)
+	// What comes next is read while a lot is being decided on.
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	lots, read := make(chan []author.ReplayInput), make(chan error, 1)
+	go func() {
+		defer close(lots)
+		read <- s.inputs(reading, f, counts.Distinct, lots)
+	}()
+	for inputs := range lots {
+		var lotResult author.ReplayResult
+		err := patiently(ctx, func() (err error) {
+			lotResult, err = s.deps.Sandbox.Replay(ctx, t.request.Before, t.request.After, inputs)
+			return err //nolint:wrapcheck // told to the author
+		})
 		if err != nil {
-			return result, err //nolint:wrapcheck // the store says what it did
+			return result, err
 		}
-		inputs := make([]author.ReplayInput, len(found))
+		result.Add(lotResult)
 		decisions := uint64(0)
-		for i, one := range found {
-			inputs[i] = author.ReplayInput{Input: recorded(one.Input), Count: one.Count, Example: one.Example.String()}
-			decisions += one.Count
-		}
-		if len(inputs) > 0 || part == 0 { // once at least, so that policies that can't be replayed are told of
-			var lotResult author.ReplayResult
-			err := patiently(ctx, func() (err error) {
-				lotResult, err = s.deps.Sandbox.Replay(ctx, t.request.Before, t.request.After, inputs)
-				return err //nolint:wrapcheck // told to the author
-			})
-			if err != nil {
-				return result, err
-			}
-			result.Add(lotResult)
+		for i := range inputs {
+			decisions += inputs[i].Count
 		}
 		t.advance(decisions, 0)
 	}
+	if err := <-read; err != nil {
+		return result, err
+	}
 	forget(&result)
 	return result, nil
+}
+
+// inputs hands the distinct inputs over in lots; one at least, so that policies that can't be replayed are told of.
+func (s *Jobs) inputs(ctx context.Context, f store.DecisionFilter, distinct uint64, lots chan<- []author.ReplayInput) error {
+	var next []author.ReplayInput
+	handed := false
+	hand := func() error {
+		select {
+		case lots <- next:
+			next, handed = nil, true
+			return nil
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // cancelled
+		}
+	}
+	parts := distinct/partOfInputs + 1
+	for part := range parts {
+		err := s.reader.DecidedInputs(ctx, f, part, parts, func(one store.DecidedInput) error {
+			next = append(next, author.ReplayInput{Input: recorded(one.Input), Count: one.Count, Example: one.Example.String()})
+			if len(next) < lot {
+				return nil
+			}
+			return hand()
+		})
+		if err != nil {
+			return err //nolint:wrapcheck // the store says what it did
+		}
+	}
+	if len(next) > 0 || !handed {
+		return hand()
+	}
+	return nil
 }
 
 // recorded is an input as JSON: null for one that wasn't kept, and what is no input for what is no JSON.
