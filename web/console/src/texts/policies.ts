@@ -129,7 +129,7 @@ export const policyTexts = {
     rules: "Rules",
     obligations: "Obligations",
     kept: "Kept for",
-    keptHouse: (days: string) => `by the rules of the house alone: ${days}`,
+    keptHouse: (days: string) => `(by the rules of the house alone: ${days})`,
     keptFailed: (kind: string) => `Your rules failed (${kind}) and are left out.`,
     withheld: "Withheld capabilities",
     allGranted: "none",
