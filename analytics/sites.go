@@ -38,9 +38,11 @@ type Sites struct {
 	byPrefix map[netip.Prefix]string
 }
 
-// SiteError says what is wrong in which line of a table of sites.
+// SiteError says what is wrong in which line, and in which field of it, of a table of sites.
 type SiteError struct {
-	Line   int
+	Line int
+	// Field is "subnet", "site" or "building"; "" for what is about a line as a whole.
+	Field  string
 	Reason string
 }
 
@@ -59,13 +61,13 @@ func ReadSites(in io.Reader) (*Sites, error) {
 	for i, name := range head {
 		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
 		if _, twice := column[name]; twice || (name != "subnet" && name != "site" && name != "building") {
-			return nil, &SiteError{1, fmt.Sprintf("the columns are subnet, site and building, each once; column %d is none of them", i+1)}
+			return nil, &SiteError{1, "", fmt.Sprintf("the columns are subnet, site and building, each once; column %d is none of them", i+1)}
 		}
 		column[name] = i
 	}
 	for _, name := range []string{"subnet", "site"} {
 		if _, ok := column[name]; !ok {
-			return nil, &SiteError{1, "the column " + name + " is missing"}
+			return nil, &SiteError{1, name, "the column " + name + " is missing"}
 		}
 	}
 	var rows []Site
@@ -83,14 +85,15 @@ func ReadSites(in io.Reader) (*Sites, error) {
 		if at, ok := column["building"]; ok {
 			row.Building = strings.TrimSpace(record[at])
 		}
-		if row.Subnet, err = row.check(); err != nil {
-			return nil, &SiteError{line, err.Error()}
+		var field string
+		if row.Subnet, field, err = row.check(); err != nil {
+			return nil, &SiteError{line, field, err.Error()}
 		}
 		if before := first[row.Subnet]; before > 0 {
-			return nil, &SiteError{line, fmt.Sprintf("%s is in line %d already", row.Subnet, before)}
+			return nil, &SiteError{line, "subnet", fmt.Sprintf("%s is in line %d already", row.Subnet, before)}
 		}
 		if first[row.Subnet] = line; len(rows) == MaxSites {
-			return nil, &SiteError{line, fmt.Sprintf("at most %d networks are taken", MaxSites)}
+			return nil, &SiteError{line, "", fmt.Sprintf("at most %d networks are taken", MaxSites)}
 		}
 		rows = append(rows, row)
 	}
@@ -100,39 +103,39 @@ func csvError(err error, line int) error {
 	var parse *csv.ParseError
 	switch {
 	case errors.As(err, &parse):
-		return &SiteError{parse.Line, "it can't be read as CSV: " + parse.Err.Error()}
+		return &SiteError{parse.Line, "", "it can't be read as CSV: " + parse.Err.Error()}
 	case errors.Is(err, io.EOF):
-		return &SiteError{1, "there is no head; it must name the columns subnet and site"}
+		return &SiteError{1, "", "there is no head; it must name the columns subnet and site"}
 	}
-	return &SiteError{line, "it can't be read"}
+	return &SiteError{line, "", "it can't be read"}
 }
 
-// check gives the network as it is always written.
-func (s *Site) check() (string, error) {
-	for name, text := range map[string]string{"site": s.Site, "building": s.Building} {
-		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > maxSiteName || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			return "", fmt.Errorf("the %s must be text of at most %d characters, none of them invisible", name, maxSiteName)
+// check gives the network as it is always written, or which field is wrong.
+func (s *Site) check() (network, field string, err error) {
+	for _, f := range []struct{ name, text string }{{"site", s.Site}, {"building", s.Building}} {
+		if !utf8.ValidString(f.text) || utf8.RuneCountInString(f.text) > maxSiteName || strings.ContainsFunc(f.text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return "", f.name, fmt.Errorf("the %s must be text of at most %d characters, none of them invisible", f.name, maxSiteName)
 		}
 		// The table is handed out as it was taken, and opened with what it was written with.
-		if strings.IndexAny(text, "=+-@") == 0 {
-			return "", fmt.Errorf("the %s must not begin with %q: a spreadsheet would take it for a formula", name, text[:1])
+		if strings.IndexAny(f.text, "=+-@") == 0 {
+			return "", f.name, fmt.Errorf("the %s must not begin with %q: a spreadsheet would take it for a formula", f.name, f.text[:1])
 		}
 	}
 	if s.Site == "" {
-		return "", errors.New("the site is empty")
+		return "", "site", errors.New("the site is empty")
 	}
 	prefix, err := netip.ParsePrefix(s.Subnet)
 	if err != nil {
-		return "", errors.New("the subnet must be a network such as 192.0.2.0/24 or 2001:db8:1::/48")
+		return "", "subnet", errors.New("the subnet must be a network such as 192.0.2.0/24 or 2001:db8:1::/48")
 	}
 	finest := 48
 	if prefix.Addr().Is4() {
 		finest = 24
 	}
 	if prefix.Bits() > finest {
-		return "", fmt.Errorf("the subnet is finer than /%d, and calls are known by no more than that", finest)
+		return "", "subnet", fmt.Errorf("the subnet is finer than /%d, and calls are known by no more than that", finest)
 	}
-	return prefix.Masked().String(), nil
+	return prefix.Masked().String(), "", nil
 }
 
 func newSites(rows []Site) *Sites {

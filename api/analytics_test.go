@@ -39,23 +39,31 @@ func TestSites(t *testing.T) {
 		t.Helper()
 		return s.sendText(status, "admin@contoso", http.MethodPut, sitesRoute, sitesRoute, "text/csv", text)
 	}
-	for text, line := range map[string]int{
-		"":                     1,
-		"net,site\n":           1,
-		"subnet,subnet,site\n": 1,
-		"subnet\n":             1,
-		"subnet,site\n10.0.0.0/8,A\n10.0.0.1,B\n":                    3,
-		"subnet,site\n10.0.0.0/8,A\n10.1.2.3/8,B\n":                  3, // the same network
-		"subnet,site\n10.0.0.0/25,A\n":                               2,
-		"subnet,site\n2001:db8::/64,A\n":                             2,
-		"subnet,site\n10.0.0.0/8,\n":                                 2,
-		"subnet,site\n10.0.0.0/8,A,B\n":                              2,
-		"subnet,site\n10.0.0.0/8,\"A\n":                              2,
-		"subnet,site\n10.0.0.0/8," + strings.Repeat("x", 129) + "\n": 2,
+	for text, want := range map[string]struct {
+		line  int
+		field any
+	}{
+		"":                     {1, nil},
+		"net,site\n":           {1, nil},
+		"subnet,subnet,site\n": {1, nil},
+		"subnet\n":             {1, "site"},
+		"subnet,site\n10.0.0.0/8,A\n10.0.0.1,B\n":                              {3, "subnet"},
+		"subnet,site\n10.0.0.0/8,A\n10.1.2.3/8,B\n":                            {3, "subnet"}, // the same network
+		"subnet,site\n10.0.0.0/25,A\n":                                         {2, "subnet"},
+		"subnet,site\n2001:db8::/64,A\n":                                       {2, "subnet"},
+		"subnet,site\n10.0.0.0/8,\n":                                           {2, "site"},
+		"subnet,site\n10.0.0.0/8,A,B\n":                                        {2, nil},
+		"subnet,site\n10.0.0.0/8,\"A\n":                                        {2, nil},
+		"subnet,site\n10.0.0.0/8," + strings.Repeat("x", 129) + "\n":           {2, "site"},
+		"subnet,site,building\n10.0.0.0/8,A,=1+1\n":                            {2, "building"},
+		"subnet,site,building\n10.0.0.0/8,A,b\n\n10.1.0.0/16,B\u202e,\n":       {4, "site"},
+		"building,site,subnet\n\"two\nlines\",A,10.0.0.0/8\n":                  {2, "building"},
+		"subnet,site\n" + strings.Repeat("10.0.0.0/8,A\n", 2) + "10.0.0.0/9,B": {3, "subnet"},
 	} {
 		got := put(422, text)
-		if p := read[object](t, got); p["code"] != "invalid_sites" || p["line"] != float64(line) {
-			t.Errorf("%q: %v in line %v, want line %d", text, p["code"], p["line"], line)
+		if p := read[object](t, got); p["code"] != "invalid_sites" || p["line"] != float64(want.line) || p["field"] != want.field ||
+			!strings.Contains(fmt.Sprint(p["detail"]), fmt.Sprintf("In line %d: ", want.line)) {
+			t.Errorf("%q: %v, want line %d, field %v", text, p, want.line, want.field)
 		}
 	}
 	if got := read[object](t, put(200, "site,building,subnet\nLyon,\"A, left\",10.0.0.0/8\nLyon,,2001:db8::/32\n")); got["networks"] != 2.0 || got["sites"] != 1.0 {

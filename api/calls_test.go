@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -323,6 +324,46 @@ func TestCallIDsAreTextOfAnyKind(t *testing.T) {
 		}
 		if got := read[object](t, s.get(200, callRoute, "", name)); got["call_id"] != name {
 			t.Errorf("asked for %q, got %q", name, got["call_id"])
+		}
+	}
+}
+
+// What a cell of the heat map counts can be listed: calls by the hour and the day of the week in which they began, where the reader is.
+func TestCallsOfAnHour(t *testing.T) {
+	s := start(t, nil)
+	r := s.rows()
+	r.call("at-noon", 0) // a Wednesday
+	r.call("at-one", 60)
+	r.call("at-midnight", 12*60)
+	r.insert()
+	for query, want := range map[string]string{
+		"hour_of_day=12":                        "at-noon",
+		"hour_of_day=13":                        "at-one",
+		"hour_of_day=0":                         "at-midnight",
+		"hour_of_day=13&time_zone=Europe/Paris": "at-noon",
+		"weekday=3":                             "at-noon,at-one",
+		"weekday=4":                             "at-midnight",
+		"weekday=3&time_zone=America/Los_Angeles": "at-midnight,at-noon,at-one",
+		"weekday=3&hour_of_day=0":                 "",
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Fields(s.list(values))
+		slices.Sort(got)
+		if strings.Join(got, ",") != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+		values.Set("from", "2026-03-01T00:00:00Z")
+		values.Set("to", "2026-03-08T00:00:00Z")
+		if totals := read[struct{ Totals object }](t, s.get(200, qualityRoute, values.Encode())).Totals; totals["calls"] != float64(len(got)) {
+			t.Errorf("%s: %v calls in the figures, want %d", query, totals["calls"], len(got))
+		}
+	}
+	for query, parameter := range map[string]string{"hour_of_day=24": "hour_of_day", "weekday=0": "weekday", "weekday=Monday": "weekday", "hour_of_day=1&time_zone=Mars/Olympus": "time_zone"} {
+		if p := read[object](t, s.get(400, callsRoute, query)); p["parameter"] != parameter {
+			t.Errorf("%s: %v", query, p)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (h *handlers) PutSites(ctx context.Context, request openapi.PutSitesRequest
 	var bad *analytics.SiteError
 	switch {
 	case errors.As(err, &bad):
-		return nil, &Error{Code: CodeInvalidSites, Line: bad.Line, Detail: fmt.Sprintf("In line %d: %s. Nothing was changed.", bad.Line, bad.Reason)}
+		return nil, &Error{Code: CodeInvalidSites, Line: bad.Line, Field: bad.Field, Detail: fmt.Sprintf("In line %d: %s. Nothing was changed.", bad.Line, bad.Reason)}
 	case err != nil:
 		return nil, err //nolint:wrapcheck // says what it did
 	}

@@ -230,9 +230,15 @@ func TestLimits(t *testing.T) {
 	if code, reason := closed(t, r.dial("/good-2?statsSessionId=x", "3.1_STANDARD")); code != websocket.StatusTryAgainLater || !strings.HasPrefix(reason, "too_many_sessions") {
 		t.Errorf("closed with %d %s", code, reason)
 	}
+	talk(c, begin(), 0, 5)
+	r.await("messages", func() bool { return r.metric("anteroom_collect_messages_total", "") == 5 })
 	r.forward(2 * time.Hour)
 	if code, reason := closed(t, c.ws); code != 3002 || reason != "too_long" {
 		t.Errorf("closed with %d %s", code, reason)
+	}
+	record := r.eventually(c.call, "the summary", func(rec *store.Record) bool { return len(rec.Streams) == 1 && !rec.Streams[0].Partial })
+	if record.EndedAt == nil || record.EndReason != "too_long" {
+		t.Errorf("record %+v", record)
 	}
 	r.await("room", func() bool { return r.metric("anteroom_collect_sessions", "") == 0 })
 	r.jitsi("good-2", "session-2", false) // The token was not used up.
