@@ -115,6 +115,25 @@ describe("The console", { skip: missing(CHROMIUM) || noService() }, () => {
     await page.getByRole("heading", { level: 1, name: "Calls" }).waitFor();
   });
 
+  test("A cell of the heat map leads to the poor calls that began in its hour", async (t) => {
+    const page = await opened(t, "adam", ["admin"], { path: "/console/quality?last=90d" });
+    await page.locator(".heat td a.dark").first().click();
+    await page.waitForURL(/\/calls\?.*hour_of_day=\d+/);
+    const chip = page.getByRole("button", { name: /^Began in the hour \d\d:00 to \d\d:59$/ });
+    await chip.waitFor();
+    await page.getByRole("row").nth(1).waitFor();
+    assert.equal(await page.getByRole("row").count(), 2, "the poor call of that hour is not the only one");
+    await screenshot(page, "60-console-calls-of-an-hour");
+    // At another hour there was none.
+    const other = new URL(page.url());
+    other.searchParams.set("hour_of_day", String((Number(other.searchParams.get("hour_of_day")) + 1) % 24));
+    await page.goto(other.href);
+    await page.getByText("No call fits these filters.").waitFor();
+    await page.getByRole("button", { name: "Take the filter Began in the hour away" }).click();
+    await page.waitForURL((url) => !url.searchParams.has("hour_of_day") && !url.searchParams.has("time_zone"));
+    await page.getByRole("row").nth(1).waitFor();
+  });
+
   test("Hostile names can't script the console", async (t) => {
     // A real meeting of an org user and a guest whose names are markup; the admin looks on.
     const [host, guest] = [await newWindow(browser), await newWindow(browser)];
