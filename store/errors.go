@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +85,7 @@ func wrap(action string, err error) error {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.Is(err, clickhouse.ErrAcquireConnTimeout),
-		errors.Is(err, clickhouse.ErrConnectionClosed):
+		errors.Is(err, clickhouse.ErrConnectionClosed), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone): // the last two of migrations
 		return fmt.Errorf("%s: %w: %w", action, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", action, err)

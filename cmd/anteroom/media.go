@@ -64,7 +64,9 @@ func (s *service) startMedia(ctx context.Context) error {
 	s.startNodes()
 	s.app.Go("meetings", s.node.Run)
 	s.startRecovery()
-	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{Node: s.node, Session: s.sessionOf, Tokens: s.relayTokens(), Log: log, Registry: s.metrics})
+	s.signal, err = signal.New(s.cfg.Signalling, signal.Deps{
+		Node: s.node, Session: s.sessionOf, Ready: s.directory.Known, Tokens: s.relayTokens(), Log: log, Registry: s.metrics,
+	})
 	if err != nil {
 		return err
 	}

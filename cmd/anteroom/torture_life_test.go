@@ -99,6 +99,7 @@ func (l *life) attend(ctx context.Context, m *room, region string, app *applicat
 		}
 	}
 	defer leave()
+	known := false
 	for ctx.Err() == nil {
 		var err error
 		switch {
@@ -117,9 +118,14 @@ func (l *life) attend(ctx context.Context, m *room, region string, app *applicat
 		}
 		if err != nil {
 			l.failed("join", err)
+			var told *protocol.Error
+			if known && errors.As(err, &told) && (told.Reason == protocol.ReasonMeetingNotFound || told.Reason == protocol.ReasonMeetingEnded) {
+				l.f.t.Errorf("of a meeting that is there somebody was told %s", told.Reason)
+			}
 			pause(ctx, time.Duration(100+mathrand.IntN(400))*time.Millisecond)
 			continue
 		}
+		known = true
 		l.talk(ctx, m, c)
 	}
 }

@@ -21,7 +21,7 @@ type Facts struct {
 // Organization by its id. It fails with ErrNotReady only.
 func (r *Registry) Organization(_ context.Context, id string) (o directory.Organization, found bool, err error) {
 	row, found := r.Organizations.Find("", id)
-	return row.Value, found, r.known()
+	return row.Value, found, r.Known()
 }
 
 // OrganizationsByIssuer are all whose issuer has exactly this URL, in order of id. It fails with ErrNotReady only.
@@ -32,19 +32,19 @@ func (r *Registry) OrganizationsByIssuer(_ context.Context, issuer string) ([]di
 			out = append(out, o.Value)
 		}
 	}
-	return out, r.known()
+	return out, r.Known()
 }
 
 // User of an organisation. It fails with ErrNotReady only.
 func (r *Registry) User(_ context.Context, org, id string) (u directory.User, found bool, err error) {
 	row, found := r.Users.Find(org, id)
-	return row.Value, found, r.known()
+	return row.Value, found, r.Known()
 }
 
 // Resource by its id, whatever organisation registered it. It fails with ErrNotReady only.
 func (r *Registry) Resource(_ context.Context, id string) (res directory.Resource, found bool, err error) {
 	row, found := r.Resources.FindID(id)
-	return row.Value, found, r.known()
+	return row.Value, found, r.Known()
 }
 
 // Meeting by its id, whatever organisation hosts it. One whose organisation is not known is not there.
@@ -61,8 +61,8 @@ func (r *Registry) Meeting(id string) (Facts, bool) {
 	return Facts{Organization: organization.Value, Meeting: found.Value, Organizer: organizer.Value}, true
 }
 
-// known fails until everything has been read.
-func (r *Registry) known() error {
+// Known fails with ErrNotReady until everything has been read: before, what isn't found may be there all the same.
+func (r *Registry) Known() error {
 	select {
 	case <-r.ready:
 		return nil

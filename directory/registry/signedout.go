@@ -17,7 +17,7 @@ const signOutAttempts = 5
 func (r *Registry) SessionEnded(_ context.Context, org, subject, session string) (bool, error) {
 	row, _ := r.SignedOut.Find("", directory.SignedOutID(org, subject))
 	_, ended := row.Value.Sessions[session]
-	return ended, r.known()
+	return ended, r.Known()
 }
 
 // EndSession ends a session of a user, on all nodes within half a second; ends is when it would have ended by itself. To end it again does no harm.

@@ -3,12 +3,14 @@ package signal_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +66,25 @@ func code(ctx context.Context, ws *websocket.Conn) (websocket.StatusCode, []prot
 			frames = append(frames, f)
 		}
 	}
+}
+
+// While it isn't known yet which meetings there are, nobody is told that one isn't there: clients are to try again.
+func TestConnectionsAreRefusedUntilMeetingsAreKnown(t *testing.T) {
+	var known atomic.Bool
+	ctx, w := testContext(t), newWorld(t, func(w *world) {
+		w.ready = func() error {
+			if !known.Load() {
+				return errors.New("the directory has not been read yet")
+			}
+			return nil
+		}
+	})
+	_, resp, err := websocket.Dial(ctx, w.url(), &websocket.DialOptions{Subprotocols: []string{protocol.Subprotocol}})
+	if err == nil || resp == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("before anything is known: %v, %v", resp, err)
+	}
+	known.Store(true)
+	w.raw(ctx, protocol.Subprotocol)
 }
 
 func TestFrames(t *testing.T) {

@@ -20,11 +20,14 @@ import (
 	"github.com/anteroom/anteroom/media/protocol"
 )
 
-// Deps are what the handler works with. Session, Log and Registry may be nil.
+// Deps are what the handler works with. Session, Ready, Log and Registry may be nil.
 type Deps struct {
 	Node *media.Node
 	// Session tells who is signed in on this service's own pages; it is asked for connections of these pages only.
 	Session func(*http.Request) *identity.Principal
+	// Ready fails while it can't be told yet which meetings there are: connections are refused so long, since of no meeting it could be said that it isn't
+	// there. Default: it is known from the start.
+	Ready func() error
 	// Tokens seal what nodes tell each other of the clients that they relay; nil: this node relays none and takes none.
 	Tokens   media.Tokens
 	Log      *slog.Logger
@@ -112,6 +115,12 @@ func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *conn) {
+	if h.deps.Ready != nil && h.deps.Ready() != nil {
+		h.metrics.refused.WithLabelValues("not_ready").Inc()
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "this server does not know yet which meetings there are; try again in a moment", http.StatusServiceUnavailable)
+		return
+	}
 	// The context of a hijacked request ends with this function, which is when the connection is over.
 	if !h.enter(c) {
 		h.metrics.refused.WithLabelValues("limit").Inc()

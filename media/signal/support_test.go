@@ -160,6 +160,7 @@ type world struct {
 	engine   *policy.Engine
 	registry *prometheus.Registry
 	session  *identity.Principal
+	ready    func() error
 	// writeBuffer of the server's sockets, in bytes; 0: the system's.
 	writeBuffer int
 
@@ -220,7 +221,7 @@ func (w *world) start() {
 	w.engine.OnChange(w.node.PolicyChanged)
 	w.handler, err = signal.New(w.signal, signal.Deps{
 		Node: w.node, Registry: w.registry,
-		Session: func(*http.Request) *identity.Principal { return w.session },
+		Session: func(*http.Request) *identity.Principal { return w.session }, Ready: w.ready,
 	})
 	if err != nil {
 		w.t.Fatal(err)
