@@ -99,7 +99,7 @@ func slow(reason string) author.Content {
 // An organisation whose policies hang one after the other activates no other for a while; the way back is open.
 func TestBreakerOfOneAfterTheOther(t *testing.T) {
 	s := newStore(t)
-	r, _ := process(t, s, policy.Config{Timeout: 200 * time.Millisecond, Breaker: policy.Breaker{Failures: 1}})
+	r, _ := process(t, s, policy.Config{Timeout: time.Second, Breaker: policy.Breaker{Failures: 1}})
 	<-r.follower.Ready()
 	version := uint64(1)
 	r.make(refuses("good"))
