@@ -75,37 +75,50 @@ func (c *conn) relay(ctx context.Context, url string, f protocol.Frame) error {
 		return fmt.Errorf("connect to the meeting's node: %w", err)
 	}
 	ws.SetReadLimit(relayFrame)
-	first, err := c.ask(ctx, ws, f)
+	frames, reply, err := c.ask(ctx, ws, f)
 	if err != nil {
 		_ = ws.CloseNow()
 		return err
-	}
-	var reply protocol.Frame
-	if json.Unmarshal(first, &reply) != nil || reply.Type != protocol.Reply { // it ends
-		_ = ws.CloseNow()
-		return errors.New("the meeting's node gave no reply")
 	}
 	c.far.Store(ws)
 	if reply.Error == nil {
 		c.joined.Store(true)
 	}
 	c.h.metrics.relays.Inc()
-	c.pass(first)
+	for _, frame := range frames {
+		c.pass(frame)
+	}
 	c.relaying.Go(func() { defer c.contain(c.ctx); c.pump(c.ctx, ws) })
 	c.relaying.Go(func() { defer c.contain(c.ctx); c.pingFar(c.ctx, ws) })
 	return nil
 }
 
-// ask sends the first request and returns the frame that answers it.
-func (c *conn) ask(ctx context.Context, ws *websocket.Conn, f protocol.Frame) ([]byte, error) {
+// earlyFrames bounds what may come before a reply.
+const earlyFrames = 256
+
+// ask sends the first request and returns all that came until it was answered, in its order: a meeting may have something to tell before it has replied.
+func (c *conn) ask(ctx context.Context, ws *websocket.Conn, f protocol.Frame) (frames [][]byte, reply protocol.Frame, err error) {
 	if err := c.send(ctx, ws, f); err != nil {
-		return nil, err
+		return nil, reply, err
 	}
-	_, data, err := ws.Read(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("wait for the meeting's node: %w", err)
+	for len(frames) < earlyFrames {
+		_, data, err := ws.Read(ctx)
+		if err != nil {
+			return nil, reply, fmt.Errorf("wait for the meeting's node: %w", err)
+		}
+		reply = protocol.Frame{}
+		if err := json.Unmarshal(data, &reply); err != nil {
+			return nil, reply, fmt.Errorf("read what the meeting's node says: %w", err)
+		}
+		frames = append(frames, data)
+		switch reply.Type {
+		case protocol.Reply:
+			return frames, reply, nil
+		case protocol.TypeEnded:
+			return nil, reply, errors.New("the meeting's node ends the connection instead of replying")
+		}
 	}
-	return data, nil
+	return nil, reply, errors.New("the meeting's node gave no reply")
 }
 
 func (c *conn) send(ctx context.Context, ws *websocket.Conn, f protocol.Frame) error {
