@@ -47,9 +47,25 @@ func (s *Service) runFeed(ctx context.Context, f *feed) error {
 			return fmt.Errorf("join group %s: %w", f.group, err)
 		}
 		s.generations(ctx, f, group, wait)
-		_ = group.Close() // leaves the group; returns no error
+		leave(group)
 	}
 	return nil
+}
+
+// leavePatience is how long it may take to leave a group: a join that is on its way can't be broken off, and waits for the other members.
+const leavePatience = 2 * time.Second
+
+// leave leaves a group, whose partitions are drained. Where that takes longer, the broker misses the member after the session's time.
+func leave(group *kafkago.ConsumerGroup) {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		_ = group.Close() // returns no error
+	}()
+	select {
+	case <-left:
+	case <-time.After(leavePatience):
+	}
 }
 
 func (s *Service) groupConfig(f *feed) kafkago.ConsumerGroupConfig {
