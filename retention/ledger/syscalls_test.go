@@ -88,7 +88,8 @@ func TestEachSystemCallOfTheAppenderMayFail(t *testing.T) {
 	}
 	wantAll(t, s, cfg, dir, leaves)
 	t.Logf("calls on the ledger's files that failed: %v; %d appenders ended by it", failed, ended)
-	for _, call := range []string{"openat", "write", "fsync", "renameat"} {
+	// Of writes and reads many are a connection's, and which of them a number meets is chance: TestAFullDiskLosesNoLeaf has each write fail for sure.
+	for _, call := range []string{"openat", "fsync", "renameat"} {
 		if failed[call] == 0 {
 			t.Errorf("no %s on the ledger's files failed, so this shows nothing", call)
 		}
