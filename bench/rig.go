@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -82,7 +83,9 @@ func (r *rig) start(ctx context.Context) error {
 	if err := r.broker.Start(ctx); err != nil {
 		return err
 	}
-	r.kafkaPid = processWith(filepath.Join(kafkaDir, "server.properties"))
+	if r.kafkaPid = processWith(kafkaDir + string(filepath.Separator)); r.kafkaPid == 0 {
+		return errors.New("find the broker's process: none has its folder in its command line")
+	}
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers = r.broker.Plaintext
 	if r.client, err = kafka.New(cfg); err != nil {
