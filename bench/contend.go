@@ -25,11 +25,11 @@ const (
 	contenderStore   = "store"
 )
 
-// newService makes the ingest service as `anteroom serve --roles=ingest` has it, with its default configuration but for the
-// consumer group, which is new for each measurement.
 // ingestMemory is the soft limit of memory that ingest runs with, in bytes: GOMEMLIMIT of deploy/kubernetes/base/ingest.yaml.
 const ingestMemory = 420 << 20
 
+// newService makes the ingest service as `anteroom serve --roles=ingest` has it, with its default configuration but for the
+// consumer group, which is new for each measurement.
 func (p plan) newService() (*ingest.Service, func(), error) {
 	debug.SetMemoryLimit(ingestMemory)
 	kafkaConfig := kafka.DefaultConfig()
