@@ -229,10 +229,7 @@ func (c *Cluster) Stop() { c.end(syscall.SIGTERM, c.members...) }
 // Kill ends all brokers at once (SIGKILL), as a crash would. Killing stopped ones does nothing.
 func (c *Cluster) Kill() { c.end(syscall.SIGKILL, c.members...) }
 
-// StopBroker is Stop, and KillBroker Kill, of one of several, counted from 0.
-func (c *Cluster) StopBroker(i int) { c.end(syscall.SIGTERM, c.members[i]) }
-
-// KillBroker ends one broker at once.
+// KillBroker is Kill of one of several, counted from 0.
 func (c *Cluster) KillBroker(i int) { c.end(syscall.SIGKILL, c.members[i]) }
 
 // Pause freezes all brokers (SIGSTOP): connections stay open and nothing answers, as with a lost network.
